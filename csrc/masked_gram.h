@@ -1,0 +1,94 @@
+// Masked Gram matrices (Luan et al. 2017, eq. 5, with the masks squared as in the authors' released code):
+//
+//     G_k = sum_p m_k(p)^2 F(:,p) F(:,p)^T
+//     dF(:,p) = sum_k m_k(p)^2 (D_k + D_k^T) F(:,p)      for the upstream gradient D
+//
+// No product of a mask and the features is formed beyond a block that fits the cache. Pixels whose mask is zero are
+// skipped, so masks that do not overlap cost together what a single one does.
+//
+// Features are float, double or bfloat16; sums are float (double for double). The launchers allocate nothing, and
+// results do not depend on the number of threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace photostyle {
+
+enum class FeatureType : int { kFloat = 0, kDouble = 1, kBFloat16 = 2 };
+
+struct MaskedGramParams {
+  const void* features = nullptr;  // [batch, channels, pixels], FeatureType
+  const void* masks = nullptr;     // [mask_batch, masks, pixels], float (double with double features)
+  void* gram = nullptr;            // [batch, masks, channels, channels], type of the masks
+  std::byte* scratch = nullptr;    // masked_gram_scratch() bytes, 64-byte aligned
+  int64_t batch = 0;
+  int64_t mask_batch = 0;  // batch, or 1: the same masks for all
+  int64_t masks_count = 0;
+  int64_t channels = 0;
+  int64_t pixels = 0;
+  FeatureType type = FeatureType::kFloat;
+  int threads = 1;
+};
+
+struct MaskedGramBackwardParams {
+  const void* features = nullptr;   // [batch, channels, pixels], FeatureType
+  const void* masks = nullptr;      // [mask_batch, masks, pixels], float (double with double features)
+  const void* upstream = nullptr;   // [batch, masks, channels, channels], D, type of the masks
+  void* grad = nullptr;             // [batch, channels, pixels], FeatureType
+  std::byte* scratch = nullptr;     // masked_gram_backward_scratch() bytes, 64-byte aligned
+  int64_t batch = 0;
+  int64_t mask_batch = 0;
+  int64_t masks_count = 0;
+  int64_t channels = 0;
+  int64_t pixels = 0;
+  FeatureType type = FeatureType::kFloat;
+  int threads = 1;
+};
+
+// How the forward pass is cut into independent tasks; a function of the shape alone, so that the result is too.
+struct GramTiling {
+  static constexpr int64_t kStripRows = 128;  // rows of G that one task computes
+  static constexpr int64_t kBlock = 192;      // packed pixels: two panels of them fit the L1 cache
+  static constexpr int64_t kPad = 32;         // channels are padded to whole panels of any instruction set
+  int64_t padded, strips, splits, tasks;
+
+  explicit GramTiling(const MaskedGramParams& p) {
+    padded = (p.channels + kPad - 1) / kPad * kPad;
+    strips = (padded + kStripRows - 1) / kStripRows;
+    const int64_t most = strips < 32 ? 32 / strips : 1;
+    splits = p.pixels / 4096;
+    splits = splits < 1 ? 1 : (splits > most ? most : splits);
+    tasks = p.batch * p.masks_count * splits * strips;
+  }
+};
+
+inline size_t masked_gram_scratch(const MaskedGramParams& p) {
+  const GramTiling t(p);
+  const size_t element = p.type == FeatureType::kDouble ? 8 : 4;
+  const int64_t accumulators = p.batch * p.masks_count * t.splits * t.padded * t.padded;
+  return element * static_cast<size_t>(accumulators + p.threads * t.padded * GramTiling::kBlock);
+}
+
+struct GramBackwardTiling {
+  static constexpr int64_t kStripRows = 128;  // channels of dF that one task computes
+  static constexpr int64_t kRange = 256;      // pixels of one task: packed, they fit the L2 cache
+  static constexpr int64_t kPad = 4;          // channels are padded to whole blocks of rows
+  int64_t padded, strips, ranges, tasks;
+
+  explicit GramBackwardTiling(const MaskedGramBackwardParams& p) {
+    padded = (p.channels + kPad - 1) / kPad * kPad;
+    strips = (padded + kStripRows - 1) / kStripRows;
+    ranges = (p.pixels + kRange - 1) / kRange;
+    tasks = p.batch * ranges * strips;
+  }
+};
+
+inline size_t masked_gram_backward_scratch(const MaskedGramBackwardParams& p) {
+  const GramBackwardTiling t(p);
+  const size_t element = p.type == FeatureType::kDouble ? 8 : 4;
+  const int64_t weights = p.batch * p.masks_count * t.padded * t.padded;
+  return element * static_cast<size_t>(weights + p.threads * t.padded * GramBackwardTiling::kRange);
+}
+
+}  // namespace photostyle

@@ -1,0 +1,1 @@
+"""Photographic style transfer with native kernels."""

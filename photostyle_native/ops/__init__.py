@@ -1,0 +1,11 @@
+"""The package's operators: native kernels behind `torch.library` ops with autograd.
+
+Each module holds one family: argument checks, the registered op (namespace ``photostyle``), its gradient, and the choice
+of the kernel by device.
+"""
+
+from ._runtime import FallbackWarning, backend
+from .masked_gram import masked_gram
+from .matting_laplacian import guided_filter, matting_energy, matting_laplacian
+
+__all__ = ["FallbackWarning", "backend", "guided_filter", "masked_gram", "matting_energy", "matting_laplacian"]

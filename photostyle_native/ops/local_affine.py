@@ -1,0 +1,416 @@
+"""Locally affine colour maps: fit, edge-aware smoothing, and lifting to another resolution.
+
+The last step of Luan et al. 2017 as in the authors' released code (fit, smooth, apply), and joint bilateral
+upsampling (Kopf, Cohen, Lischinski, Uyttendaele: *Joint Bilateral Upsampling*, SIGGRAPH 2007) of the fitted maps.
+``csrc/local_affine.h`` states what the kernels compute.
+
+A map is 12 planes: for the red, green and blue output in turn A_r, A_g, A_b, b, so that output = A content + b.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .. import _core
+from ..reference import local_affine as reference
+from . import _runtime as rt
+
+_DTYPES = (torch.float32, torch.float64)
+_MAX_RADIUS = 1000
+_MAX_UPSAMPLE_RADIUS = 32
+_MIN_SIGMA = 1e-6
+
+
+# ------------------------------------------------------------------------------------------------ checks
+
+
+def _check_pair(name: str, value: Tensor, channels: int, other_name: str, content: Tensor) -> None:
+    rt.require_tensor(name, value)
+    rt.require_tensor(other_name, content)
+    rt.require_image(name, value, channels)
+    rt.require_image(other_name, content, 3)
+    rt.require_dtype(name, value, _DTYPES)
+    rt.require_like(other_name, content, name, value)
+    rt.require_same_size(other_name, content, name, value)
+    rt.require_batch(other_name, content, name, value)
+
+
+def _check_radius(name: str, value: int, low: int, high: int) -> None:
+    integer = isinstance(value, int) and not isinstance(value, bool)
+    rt.require(integer and low <= value <= high, f"`{name}` must be an integer from {low} to {high}, got {value!r}")
+
+
+def _check_sigma(name: str, value: float) -> None:
+    rt.require(_MIN_SIGMA <= value < float("inf"), f"`{name}` must be finite and at least {_MIN_SIGMA}, got {value!r}")
+
+
+def _check_ridge(ridge: float) -> None:
+    rt.require(1e-12 <= ridge < float("inf"), f"`ridge` must be finite and at least 1e-12, got {ridge!r}")
+
+
+def _no_gradient(op: str, *tensors: Tensor) -> None:
+    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        raise NotImplementedError(f"`{op}` has no gradient: pass detached tensors")
+
+
+# ------------------------------------------------------------------------------------------------ kernels
+
+
+def _sizes(value: Tensor, content: Tensor) -> tuple[int, int, int, int]:
+    """Batch, content batch, height, width."""
+    height, width = value.shape[-2:]
+    return value.numel() // (value.shape[-3] * height * width), content.numel() // (3 * height * width), height, width
+
+
+def _fit_cpu(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
+    coefs = _fit_like(output, content, radius, ridge)
+    if output.numel() == 0:
+        return coefs
+    output, content = output.contiguous(), content.contiguous()
+    threads = rt.threads()
+    scratch = rt.scratch(_core.local_affine_fit_scratch(radius, threads))
+    _core.local_affine_fit(
+        content.data_ptr(),
+        output.data_ptr(),
+        coefs.data_ptr(),
+        scratch.data_ptr(),
+        *_sizes(output, content),
+        radius,
+        ridge,
+        output.dtype == torch.float64,
+        threads,
+    )
+    return coefs
+
+
+def _launch_smooth(
+    coefs: Tensor,
+    content: Tensor,
+    radius: int,
+    sigma_space: float,
+    sigma_color: float,
+    out: Tensor | None,
+    applied: Tensor | None,
+) -> None:
+    """Run the CPU kernel; the smoothed coefficients or the map applied to the content may be unwanted."""
+    if coefs.numel() == 0:
+        return
+    coefs, content = coefs.contiguous(), content.contiguous()
+    threads, double = rt.threads(), coefs.dtype == torch.float64
+    scratch = rt.scratch(_core.local_affine_smooth_scratch(radius, double, threads))
+    _core.local_affine_smooth(
+        coefs.data_ptr(),
+        content.data_ptr(),
+        0 if out is None else out.data_ptr(),
+        0 if applied is None else applied.data_ptr(),
+        scratch.data_ptr(),
+        *_sizes(coefs, content),
+        radius,
+        sigma_space,
+        sigma_color,
+        double,
+        threads,
+    )
+
+
+def _coefficients_cpu(coefs: Tensor, content: Tensor, radius: int, sigma_space: float, sigma_color: float) -> Tensor:
+    out = _coefficients_like(coefs, content, radius, sigma_space, sigma_color)
+    _launch_smooth(coefs, content, radius, sigma_space, sigma_color, out, None)
+    return out
+
+
+def _smooth_cpu(
+    output: Tensor,
+    content: Tensor,
+    patch_radius: int,
+    ridge: float,
+    radius: int,
+    sigma_space: float,
+    sigma_color: float,
+) -> Tensor:
+    coefs = _fit_cpu(output, content, patch_radius, ridge)
+    applied = torch.empty_like(output, memory_format=torch.contiguous_format)
+    _launch_smooth(coefs, content, radius, sigma_space, sigma_color, None, applied)
+    return applied
+
+
+def _upsample_cpu(
+    coefs: Tensor, guide: Tensor, photo: Tensor, radius: int, sigma_space: float, sigma_color: float
+) -> Tensor:
+    out = torch.empty_like(photo, memory_format=torch.contiguous_format)
+    if photo.numel() == 0:
+        return out
+    coefs, guide, photo = coefs.contiguous(), guide.contiguous(), photo.contiguous()
+    threads = rt.threads()
+    scratch = rt.scratch(_core.local_affine_upsample_scratch(radius, threads))
+    _core.local_affine_upsample(
+        coefs.data_ptr(),
+        guide.data_ptr(),
+        photo.data_ptr(),
+        out.data_ptr(),
+        scratch.data_ptr(),
+        *guide.shape[-2:],
+        *photo.shape[-2:],
+        radius,
+        sigma_space,
+        sigma_color,
+        threads,
+    )
+    return out
+
+
+# ------------------------------------------------------------------------------------------------ registration
+
+
+def _fit_fallback(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
+    rt.warn_fallback("fit_local_affine", output.device)
+    return reference.fit_local_affine(output, content, radius, ridge)
+
+
+def _coefficients_fallback(
+    coefs: Tensor, content: Tensor, radius: int, sigma_space: float, sigma_color: float
+) -> Tensor:
+    rt.warn_fallback("smooth_affine_coefficients", coefs.device)
+    return reference.smooth_affine_coefficients(coefs, content, radius, sigma_space, sigma_color)
+
+
+def _smooth_fallback(
+    output: Tensor,
+    content: Tensor,
+    patch_radius: int,
+    ridge: float,
+    radius: int,
+    sigma_space: float,
+    sigma_color: float,
+) -> Tensor:
+    rt.warn_fallback("smooth_local_affine", output.device)
+    return reference.smooth_local_affine(output, content, patch_radius, ridge, radius, sigma_space, sigma_color)
+
+
+def _upsample_fallback(
+    coefs: Tensor, guide: Tensor, photo: Tensor, radius: int, sigma_space: float, sigma_color: float
+) -> Tensor:
+    rt.warn_fallback("upsample_local_affine", photo.device)
+    return reference.upsample_local_affine(coefs, guide, photo, radius, sigma_space, sigma_color)
+
+
+def _fit_like(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
+    return output.new_empty((*output.shape[:-3], 12, *output.shape[-2:]))
+
+
+def _coefficients_like(coefs: Tensor, content: Tensor, radius: int, sigma_space: float, sigma_color: float) -> Tensor:
+    return torch.empty_like(coefs, memory_format=torch.contiguous_format)
+
+
+def _smooth_like(
+    output: Tensor,
+    content: Tensor,
+    patch_radius: int,
+    ridge: float,
+    radius: int,
+    sigma_space: float,
+    sigma_color: float,
+) -> Tensor:
+    return torch.empty_like(output, memory_format=torch.contiguous_format)
+
+
+def _upsample_like(
+    coefs: Tensor, guide: Tensor, photo: Tensor, radius: int, sigma_space: float, sigma_color: float
+) -> Tensor:
+    return torch.empty_like(photo, memory_format=torch.contiguous_format)
+
+
+_SIGMAS = "int radius, float sigma_space, float sigma_color"
+
+for _name, _arguments, _cpu, _fallback, _fake in (
+    ("fit_local_affine", "Tensor output, Tensor content, int radius, float ridge", _fit_cpu, _fit_fallback, _fit_like),
+    (
+        "smooth_affine_coefficients",
+        f"Tensor coefs, Tensor content, {_SIGMAS}",
+        _coefficients_cpu,
+        _coefficients_fallback,
+        _coefficients_like,
+    ),
+    (
+        "smooth_local_affine",
+        f"Tensor output, Tensor content, int patch_radius, float ridge, {_SIGMAS}",
+        _smooth_cpu,
+        _smooth_fallback,
+        _smooth_like,
+    ),
+    (
+        "upsample_local_affine",
+        f"Tensor coefs, Tensor guide, Tensor photo, {_SIGMAS}",
+        _upsample_cpu,
+        _upsample_fallback,
+        _upsample_like,
+    ),
+):
+    rt.LIBRARY.define(f"{_name}({_arguments}) -> Tensor")
+    rt.LIBRARY.impl(_name, _cpu, "CPU")
+    rt.LIBRARY.impl(_name, _fallback, "CUDA")
+    torch.library.register_fake(f"photostyle::{_name}", _fake, lib=rt.LIBRARY)
+
+
+# ------------------------------------------------------------------------------------------------ public
+
+
+def fit_local_affine(output: Tensor, content: Tensor, *, radius: int = 1, ridge: float = 1e-3) -> Tensor:
+    """Fit, around every pixel, the affine colour map from the content to the output.
+
+    Args:
+        output: shape (..., 3, H, W), float32 or float64.
+        content: shape (3, H, W), or with the batch dimensions of `output`; same dtype and device.
+        radius: patches have (2 radius + 1)^2 pixels and are cut at the border; 1 to 1000.
+        ridge: weight of |A|_F^2 against the sum (not the mean) of squared residuals over the patch, in squared units
+            of `content`; at least 1e-12. The offset b is free.
+
+    Returns:
+        Shape (..., 12, H, W): for the red, green and blue output in turn A_r, A_g, A_b, b. Computed in float64
+        inside. The same bits for any number of threads.
+
+    Raises:
+        PhotostyleError: an argument does not fit the above.
+        NotImplementedError: a gradient is asked for.
+
+    Source: Luan et al. 2017, the authors' released code (3x3 patches, ridge 1e-3).
+    """
+    _check_pair("output", output, 3, "content", content)
+    _check_radius("radius", radius, 1, _MAX_RADIUS)
+    _check_ridge(ridge)
+    _no_gradient("fit_local_affine", output, content)
+    return torch.ops.photostyle.fit_local_affine(output, content, radius, ridge)
+
+
+def apply_local_affine(coefs: Tensor, image: Tensor) -> Tensor:
+    """Apply a map per pixel: A image + b, not clamped.
+
+    Args:
+        coefs: shape (..., 12, H, W), as from `fit_local_affine`.
+        image: shape (3, H, W), or with the batch dimensions of `coefs`; same dtype and device.
+
+    Returns:
+        Shape (..., 3, H, W). Plain PyTorch on any device, differentiable in both.
+
+    Raises:
+        PhotostyleError: an argument does not fit the above.
+    """
+    _check_pair("coefs", coefs, 12, "image", image)
+    return reference.apply_local_affine(coefs, image)
+
+
+def smooth_affine_coefficients(
+    coefs: Tensor, content: Tensor, *, radius: int = 15, sigma_space: float | None = None, sigma_color: float = 0.01
+) -> Tensor:
+    """Joint bilateral filter of a map's coefficients, guided by the content.
+
+    Args:
+        coefs: shape (..., 12, H, W), float32 or float64.
+        content: shape (3, H, W), or with the batch dimensions of `coefs`; same dtype and device.
+        radius: windows have (2 radius + 1)^2 pixels and are cut at the border; 1 to 1000. The cost grows with its
+            square.
+        sigma_space: standard deviation of the spatial weight in pixels, at least 1e-6; None: radius / 3.
+        sigma_color: standard deviation of the colour weight, in units of `content` (distance in RGB); at least 1e-6.
+
+    Returns:
+        Shaped like `coefs`. The same bits for any number of threads.
+
+    Raises:
+        PhotostyleError: an argument does not fit the above.
+        NotImplementedError: a gradient is asked for.
+
+    Source: Luan et al. 2017, the authors' released code.
+    """
+    sigma_space = radius / 3 if sigma_space is None else sigma_space
+    _check_pair("coefs", coefs, 12, "content", content)
+    _check_radius("radius", radius, 1, _MAX_RADIUS)
+    _check_sigma("sigma_space", sigma_space)
+    _check_sigma("sigma_color", sigma_color)
+    _no_gradient("smooth_affine_coefficients", coefs, content)
+    return torch.ops.photostyle.smooth_affine_coefficients(coefs, content, radius, sigma_space, sigma_color)
+
+
+def smooth_local_affine(
+    output: Tensor,
+    content: Tensor,
+    *,
+    patch_radius: int = 1,
+    ridge: float = 1e-3,
+    radius: int = 15,
+    sigma_space: float | None = None,
+    sigma_color: float = 0.01,
+) -> Tensor:
+    """Make an output photographic: replace it by a smooth locally affine recolouring of its content.
+
+    Args:
+        output: shape (..., 3, H, W), float32 or float64.
+        content: shape (3, H, W), or with the batch dimensions of `output`; same dtype and device.
+        patch_radius, ridge: of the fit, see `fit_local_affine`.
+        radius, sigma_space, sigma_color: of the smoothing, see `smooth_affine_coefficients`.
+
+    Returns:
+        Shaped like `output`, not clamped. Not differentiable. The same bits for any number of threads.
+
+    Raises:
+        PhotostyleError: an argument does not fit the above.
+        NotImplementedError: a gradient is asked for.
+
+    Source: Luan et al. 2017, the last step of the authors' released code, whose constants are the defaults.
+    """
+    sigma_space = radius / 3 if sigma_space is None else sigma_space
+    _check_pair("output", output, 3, "content", content)
+    _check_radius("patch_radius", patch_radius, 1, _MAX_RADIUS)
+    _check_ridge(ridge)
+    _check_radius("radius", radius, 1, _MAX_RADIUS)
+    _check_sigma("sigma_space", sigma_space)
+    _check_sigma("sigma_color", sigma_color)
+    _no_gradient("smooth_local_affine", output, content)
+    return torch.ops.photostyle.smooth_local_affine(
+        output, content, patch_radius, ridge, radius, sigma_space, sigma_color
+    )
+
+
+def upsample_local_affine(
+    coefs: Tensor,
+    guide: Tensor,
+    photo: Tensor,
+    *,
+    radius: int = 2,
+    sigma_space: float = 1.0,
+    sigma_color: float = 0.1,
+) -> Tensor:
+    """Lift a map to the size of a photo and apply it there.
+
+    Args:
+        coefs: the map, shape (12, h, w), float32.
+        guide: the photo at the size of the map, shape (3, h, w), float32.
+        photo: the photo, shape (3, H, W), float32; any size, even smaller than the guide.
+        radius: every pixel mixes the (2 radius + 1)^2 maps around it, cut at the border; 0 (the nearest map) to 32.
+        sigma_space: standard deviation of the spatial weight in low-resolution pixels; at least 1e-6.
+        sigma_color: standard deviation of the colour weight between `photo` and `guide`, in their units (distance
+            in RGB); at least 1e-6. Weights are relative to the largest, so colours far from all of the guide's
+            are fine.
+
+    Returns:
+        Shape (3, H, W), float32, not clamped. Needs no memory beyond that. The same bits for any number of threads.
+
+    Raises:
+        PhotostyleError: an argument does not fit the above.
+        NotImplementedError: a gradient is asked for.
+
+    Source: Kopf, Cohen, Lischinski, Uyttendaele 2007, eq. 3, on coefficients instead of colours.
+    """
+    for name, value, channels in (("coefs", coefs, 12), ("guide", guide, 3), ("photo", photo, 3)):
+        rt.require_tensor(name, value)
+        shape = tuple(value.shape)
+        rt.require(value.dim() == 3 and shape[0] == channels, f"`{name}` must have shape ({channels}, H, W), got {shape}")
+        rt.require_dtype(name, value, (torch.float32,))
+        rt.require_like(name, value, "coefs", coefs)
+    rt.require_same_size("guide", guide, "coefs", coefs)
+    rt.require(guide.numel() > 0 or photo.numel() == 0, f"`guide` must have pixels, got {tuple(guide.shape)}")
+    _check_radius("radius", radius, 0, _MAX_UPSAMPLE_RADIUS)
+    _check_sigma("sigma_space", sigma_space)
+    _check_sigma("sigma_color", sigma_color)
+    _no_gradient("upsample_local_affine", coefs, guide, photo)
+    return torch.ops.photostyle.upsample_local_affine(coefs, guide, photo, radius, sigma_space, sigma_color)

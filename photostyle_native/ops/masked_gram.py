@@ -1,0 +1,167 @@
+"""Masked Gram matrices, forward and backward, without a copy of the features per mask.
+
+Luan et al. 2017, eq. 5 (augmented style loss); masks enter squared, as in the authors' released code.
+``csrc/masked_gram.h`` states what the kernels compute.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import _core
+from ..reference import masked_gram as reference
+from . import _runtime as rt
+
+_TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
+_MAX_PIXELS = 2**31 - 1
+
+
+def _sum_dtype(features: Tensor) -> torch.dtype:
+    return torch.float64 if features.dtype == torch.float64 else torch.float32
+
+
+def _check(features: Tensor, masks: Tensor) -> None:
+    rt.require_tensor("features", features)
+    rt.require_tensor("masks", masks)
+    rt.require_image("features", features)
+    rt.require(masks.dim() >= 3, f"`masks` must have shape (..., K, H, W), got {tuple(masks.shape)}")
+    rt.require_dtype("features", features, tuple(_TYPES))
+    rt.require_dtype("masks", masks, (_sum_dtype(features),))
+    rt.require(
+        masks.device == features.device, f"`masks` must be on features' device {features.device}, got {masks.device}"
+    )
+    rt.require_same_size("masks", masks, "features", features)
+    rt.require_batch("masks", masks, "features", features)
+    pixels = features.shape[-1] * features.shape[-2]
+    rt.require(pixels <= _MAX_PIXELS, f"`features` must have at most 2^31 - 1 pixels, got {pixels}")
+
+
+def _shape(features: Tensor, masks: Tensor) -> tuple[int, int, int, int, int]:
+    """Batch, mask batch, masks, channels, pixels."""
+    channels, height, width = features.shape[-3:]
+    count = masks.shape[-3]
+    pixels = height * width
+    return features.numel() // (channels * pixels), masks.numel() // (count * pixels), count, channels, pixels
+
+
+rt.LIBRARY.define("masked_gram(Tensor features, Tensor masks) -> Tensor")
+rt.LIBRARY.define("masked_gram_backward(Tensor upstream, Tensor features, Tensor masks) -> Tensor")
+
+
+def _gram_like(features: Tensor, masks: Tensor) -> Tensor:
+    channels = features.shape[-3]
+    shape = (*features.shape[:-3], masks.shape[-3], channels, channels)
+    return features.new_empty(shape, dtype=_sum_dtype(features))
+
+
+def _gram_cpu(features: Tensor, masks: Tensor) -> Tensor:
+    out = _gram_like(features, masks)
+    if features.numel() == 0 or masks.numel() == 0:
+        return out.zero_()
+    features, masks = features.contiguous(), masks.contiguous()
+    batch, mask_batch, count, channels, pixels = _shape(features, masks)
+    kind, threads = _TYPES[features.dtype], rt.threads()
+    scratch = rt.scratch(_core.masked_gram_scratch(batch, count, channels, pixels, kind, threads))
+    _core.masked_gram(
+        features.data_ptr(),
+        masks.data_ptr(),
+        out.data_ptr(),
+        scratch.data_ptr(),
+        batch,
+        mask_batch,
+        count,
+        channels,
+        pixels,
+        kind,
+        threads,
+    )
+    return out
+
+
+def _backward_cpu(upstream: Tensor, features: Tensor, masks: Tensor) -> Tensor:
+    out = torch.empty_like(features, memory_format=torch.contiguous_format)
+    if features.numel() == 0 or masks.numel() == 0:
+        return out.zero_()
+    upstream, features, masks = upstream.contiguous(), features.contiguous(), masks.contiguous()
+    batch, mask_batch, count, channels, pixels = _shape(features, masks)
+    kind, threads = _TYPES[features.dtype], rt.threads()
+    scratch = rt.scratch(_core.masked_gram_backward_scratch(batch, count, channels, pixels, kind, threads))
+    _core.masked_gram_backward(
+        features.data_ptr(),
+        masks.data_ptr(),
+        upstream.data_ptr(),
+        out.data_ptr(),
+        scratch.data_ptr(),
+        batch,
+        mask_batch,
+        count,
+        channels,
+        pixels,
+        kind,
+        threads,
+    )
+    return out
+
+
+def _gram_fallback(features: Tensor, masks: Tensor) -> Tensor:
+    rt.warn_fallback("masked_gram", features.device)
+    return reference.masked_gram(features.to(_sum_dtype(features)), masks)
+
+
+def _backward_fallback(upstream: Tensor, features: Tensor, masks: Tensor) -> Tensor:
+    flat = features.to(upstream.dtype).flatten(-2).unsqueeze(-3)  # (..., 1, C, N)
+    weighted = (upstream + upstream.mT) @ (flat * masks.square().flatten(-2).unsqueeze(-2))
+    return weighted.sum(-3).reshape(features.shape).to(features.dtype)
+
+
+def _backward_like(upstream: Tensor, features: Tensor, masks: Tensor) -> Tensor:
+    return torch.empty_like(features, memory_format=torch.contiguous_format)
+
+
+for _name, _cpu, _fallback, _fake in (
+    ("masked_gram", _gram_cpu, _gram_fallback, _gram_like),
+    ("masked_gram_backward", _backward_cpu, _backward_fallback, _backward_like),
+):
+    rt.LIBRARY.impl(_name, _cpu, "CPU")
+    rt.LIBRARY.impl(_name, _fallback, "CUDA")
+    torch.library.register_fake(f"photostyle::{_name}", _fake, lib=rt.LIBRARY)
+
+
+def _save(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _gram_backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+    features, masks = ctx.saved_tensors
+    return torch.ops.photostyle.masked_gram_backward(upstream, features, masks), None
+
+
+torch.library.register_autograd("photostyle::masked_gram", _gram_backward, setup_context=_save, lib=rt.LIBRARY)
+
+
+def masked_gram(features: Tensor, masks: Tensor) -> Tensor:
+    """Gram matrix of the features under each mask: G_k = sum_p m_k(p)^2 F(:,p) F(:,p)^T.
+
+    Args:
+        features: shape (..., C, H, W); float32, float64 or bfloat16.
+        masks: shape (K, H, W), or with the batch dimensions of `features`; any real values, also overlapping. float32
+            (float64 with float64 features). Pixels where a mask is zero cost nothing for it.
+
+    Returns:
+        Shape (..., K, C, C), symmetric, not normalised; float32 (float64 with float64 features), also summed in
+        that type. Differentiable once in `features`; not in `masks`.
+
+    Raises:
+        PhotostyleError: an argument does not fit the above.
+        NotImplementedError: `masks` require a gradient.
+
+    Source: Luan et al. 2017, eq. 5, with the masks squared as in the authors' released code. The same bits for any
+    number of threads.
+    """
+    _check(features, masks)
+    if masks.requires_grad and torch.is_grad_enabled():
+        raise NotImplementedError("the gradient with respect to `masks` is not implemented: pass masks.detach()")
+    return torch.ops.photostyle.masked_gram(features, masks)
