@@ -93,7 +93,8 @@ def require_same_size(name: str, value: Tensor, other_name: str, other: Tensor) 
     """Check that two images agree in height and width."""
     require(
         value.shape[-2:] == other.shape[-2:],
-        f"`{name}` must have {other_name}'s height and width {tuple(other.shape[-2:])}, got {tuple(value.shape[-2:])}",
+        f"`{name}` must have the height and width of `{other_name}`, {tuple(other.shape[-2:])}, "
+        f"got {tuple(value.shape[-2:])}",
     )
 
 

@@ -1,0 +1,52 @@
+"""Checks that the driver and the evaluation share: device, working size, the pair of masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .errors import PhotostyleError
+from .images import Photo, working_size
+from .masks import LabelImage, read_labels
+from .vgg import MIN_SIDE
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """``auto`` is the first CUDA device if there is one, else the CPU. Raises PhotostyleError for what is not there."""
+    if str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError:
+        raise PhotostyleError(f"`device` must be auto, cpu or cuda, got {str(device)!r}") from None
+    if resolved.type not in ("cpu", "cuda"):
+        raise PhotostyleError(f"`device` must be auto, cpu or cuda, got {str(device)!r}")
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise PhotostyleError("`device` is cuda, but torch finds no CUDA device (photostyle doctor says more)")
+    return resolved
+
+
+def fitting_size(photo: Photo, longest: int) -> tuple[int, int]:
+    """The working size of a photo, checked against what the network needs."""
+    if longest < 1:
+        raise PhotostyleError(f"`size` must be a positive number of pixels, got {longest}")
+    height, width = working_size(photo.size, longest)
+    if min(height, width) < MIN_SIDE:
+        raise PhotostyleError(
+            f"{photo.name} would be worked on at {width}x{height} pixels, but the network's poolings need at least "
+            f"{MIN_SIDE} on each side: use a larger `size` or a larger photo"
+        )
+    return height, width
+
+
+def read_mask_pair(content_mask: Any, style_mask: Any) -> tuple[LabelImage, LabelImage] | None:
+    """The label images of both photos, or None without masks. Raises PhotostyleError if only one is given."""
+    if (content_mask is None) != (style_mask is None):
+        raise PhotostyleError("`content_mask` and `style_mask` belong together: give both or neither")
+    if content_mask is None:
+        return None
+    named = (content_mask, "content mask"), (style_mask, "style mask")
+    content, style = (read_labels(m, None if isinstance(m, str | Path) else name) for m, name in named)
+    return content, style

@@ -1,0 +1,34 @@
+"""Shared by all tests: the devices to run on, and small pictures."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> torch.device:
+    return torch.device(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def relative_error(value: torch.Tensor, truth: torch.Tensor) -> float:
+    """Relative L2 error; zero if both are zero."""
+    value, truth = value.detach().double().cpu(), truth.detach().double().cpu()
+    scale = truth.norm()
+    return float((value - truth).norm() / scale) if scale > 0 else float(value.norm())
+
+
+def smooth_picture(height: int, width: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """A colourful picture with soft and hard edges and a little grain, (3, H, W) in [0, 1]."""
+    y = torch.linspace(0, 1, height, dtype=torch.float64)[:, None]
+    x = torch.linspace(0, 1, width, dtype=torch.float64)[None, :]
+    planes = [0.5 + 0.4 * torch.sin(5 * x + 3 * y), 0.2 + 0.6 * y + 0 * x, ((x + y) > 0.9) * 0.5 + 0.2 * x]
+    grain = torch.rand(3, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    return (torch.stack(planes) + 0.05 * grain).clamp(0, 1).to(dtype)
