@@ -53,10 +53,10 @@ def evaluate(
             f"{result.name} is {result.width}x{result.height}, its content {photo.width}x{photo.height}: "
             "the aspect ratios differ"
         )
-    images = photo.tensor(at), style_photo.tensor(fitting_size(style_photo, longest))
-    sizes = tuple(images[0].shape[-2:]), tuple(images[1].shape[-2:])
-    labels = read_mask_pair(content_mask, style_mask)
-    masks = single_region(*sizes) if labels is None else exact_pair(*labels, *sizes)
+    style_at = fitting_size(style_photo, longest)
+    images = photo.tensor(at), style_photo.tensor(style_at)
+    labels = read_mask_pair(content_mask, style_mask, photo, style_photo)
+    masks = single_region(at, style_at) if labels is None else exact_pair(*labels, at, style_at)
     vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
     objective = Objective(
         images[0].to(target), images[1].to(target), masks.content.to(target), masks.style.to(target), vgg, term_weights

@@ -9,7 +9,7 @@ import torch
 
 from .errors import PhotostyleError
 from .images import Photo, working_size
-from .masks import LabelImage, read_labels
+from .masks import LabelImage, check_aspect, read_labels
 from .vgg import MIN_SIDE
 
 
@@ -41,12 +41,20 @@ def fitting_size(photo: Photo, longest: int) -> tuple[int, int]:
     return height, width
 
 
-def read_mask_pair(content_mask: Any, style_mask: Any) -> tuple[LabelImage, LabelImage] | None:
-    """The label images of both photos, or None without masks. Raises PhotostyleError if only one is given."""
+def read_mask_pair(
+    content_mask: Any, style_mask: Any, content: Photo, style: Photo
+) -> tuple[LabelImage, LabelImage] | None:
+    """The label images of both photos, or None without masks.
+
+    Raises PhotostyleError if only one is given, or if one has another aspect ratio than its photo.
+    """
     if (content_mask is None) != (style_mask is None):
         raise PhotostyleError("`content_mask` and `style_mask` belong together: give both or neither")
     if content_mask is None:
         return None
-    named = (content_mask, "content mask"), (style_mask, "style mask")
-    content, style = (read_labels(m, None if isinstance(m, str | Path) else name) for m, name in named)
-    return content, style
+    read = []
+    for mask, name, photo in ((content_mask, "content mask", content), (style_mask, "style mask", style)):
+        labels = read_labels(mask, None if isinstance(mask, str | Path) else name)
+        check_aspect(labels, photo.size)
+        read.append(labels)
+    return read[0], read[1]

@@ -163,7 +163,7 @@ def transfer(
         small, small_style = (fitting_size(p, longest) for p in (photo, style_photo))
         content_image, style_image = photo.tensor(small), style_photo.tensor(small_style)
     with clock.phase("masks"):
-        labels = read_mask_pair(content_mask, style_mask)
+        labels = read_mask_pair(content_mask, style_mask, photo, style_photo)
         sizes = small, small_style
         if labels is None:
             masks = single_region(*sizes)

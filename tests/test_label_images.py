@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from photostyle_native import masks
+from photostyle_native.errors import PhotostyleError
+from photostyle_native.label_images import UNLABELED, read_labels
+
+COLORS = {"k": (0, 0, 0), "w": (255, 255, 255), "r": (255, 0, 0), "g": (0, 255, 0), "b": (0, 0, 255)}
+
+
+def paint(*rows: str) -> np.ndarray:
+    """(H, W, 3) uint8 from rows of colour letters."""
+    return np.array([[COLORS[letter] for letter in row] for row in rows], np.uint8)
+
+
+def save(path, image: Image.Image):
+    image.save(path)
+    return path
+
+
+def test_rgb_file_is_color(tmp_path):
+    picture = paint("kw", "rg")
+    read = read_labels(save(tmp_path / "seg.png", Image.fromarray(picture)))
+    assert read.kind == "color"
+    assert read.name == "seg.png"
+    assert read.size == (2, 2)
+    np.testing.assert_array_equal(read.data, picture)
+
+
+def test_alpha_is_ignored(tmp_path):
+    picture = paint("kw", "rg")
+    rgba = np.dstack([picture, np.array([[0, 255], [7, 0]], np.uint8)])
+    for source in (save(tmp_path / "seg.png", Image.fromarray(rgba)), rgba):
+        read = read_labels(source)
+        np.testing.assert_array_equal(read.data, picture)
+
+
+def palette_image(indices, palette) -> Image.Image:
+    image = Image.fromarray(np.array(indices, np.uint8))
+    image = Image.frombytes("P", image.size, image.tobytes())
+    image.putpalette([v for color in palette for v in color])
+    return image
+
+
+def test_palette_files_match_by_color_not_by_number(tmp_path):
+    content = palette_image([[0, 1, 1, 1]], [(255, 0, 0), (0, 0, 255)])
+    style = palette_image([[0, 0, 0, 1]], [(0, 0, 255), (255, 0, 0)])
+    paths = [save(tmp_path / name, image) for name, image in (("c.png", content), ("s.png", style))]
+    pair = masks.exact_pair(*(read_labels(path) for path in paths), (1, 4), (1, 4))
+    assert pair.labels == ("blue", "red")
+    assert pair.content[:, 0].tolist() == [[0, 1, 1, 1], [1, 0, 0, 0]]
+    assert pair.style[:, 0].tolist() == [[1, 1, 1, 0], [0, 0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    "palette", [[(v, v, v) for v in range(256)], [(9, 9, 9)] * 256], ids=["ramp", "same color"]
+)
+def test_palette_that_says_nothing_is_read_as_numbers(palette):
+    read = read_labels(palette_image([[3, 0], [7, 3]], palette))
+    assert (read.kind, read.names) == ("index", ("0", "3", "7"))
+    assert read.data.tolist() == [[1, 0], [2, 1]]
+
+
+def test_grey_file_with_few_values_is_read_as_numbers(tmp_path):
+    grey = np.array([[0, 255, 17]], np.uint8)
+    read = read_labels(save(tmp_path / "seg.png", Image.fromarray(grey)))
+    assert (read.kind, read.names) == ("index", ("0", "17", "255"))
+    assert read.data.tolist() == [[0, 2, 1]]
+
+
+def test_grey_file_with_many_values_is_color():
+    blurred = np.repeat(np.r_[np.zeros(300), np.arange(0, 255, 3), np.full(300, 255)][None], 20, 0)
+    read = read_labels(Image.fromarray(blurred.astype(np.uint8)))
+    assert read.kind == "color"
+    _, names = masks.extract_masks(read, read.size)
+    assert names == tuple(masks.AUTHORS_COLORS)
+
+
+def test_black_and_white_and_sixteen_bit_files(tmp_path):
+    bits = Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
+    assert read_labels(save(tmp_path / "one.png", bits)).names == ("0", "255")
+    wide = Image.fromarray(np.array([[0, 1000, 40000]], np.uint16))
+    assert read_labels(save(tmp_path / "wide.png", wide)).names == ("0", "1000", "40000")
+
+
+def test_exif_rotation_is_applied(tmp_path):
+    image = Image.fromarray(paint("kw"))
+    exif = image.getexif()
+    exif[0x0112] = 6  # the top row is the right-hand side: rotate by 90 degrees clockwise
+    image.save(tmp_path / "seg.png", exif=exif)
+    assert read_labels(tmp_path / "seg.png").data.tolist() == paint("k", "w").tolist()
+
+
+def test_arrays_and_tensors():
+    color = torch.tensor(paint("kw", "rg")).double() / 255
+    assert read_labels(color).kind == "color"
+    index = read_labels(torch.tensor([[5, -1], [2, 5]]))
+    assert (index.kind, index.names, index.data.tolist()) == ("index", ("2", "5"), [[1, UNLABELED], [0, 1]])
+    assert read_labels(np.array([[0.0, 2.0]])).names == ("0", "2")
+    assert read_labels(np.array([[True, False]])).names == ("0", "1")
+    stack = read_labels(torch.rand(5, 4, 7, dtype=torch.bfloat16))
+    assert (stack.kind, stack.names, stack.size) == ("masks", ("0", "1", "2", "3", "4"), (4, 7))
+    assert stack.data.dtype == np.float32
+    assert read_labels(np.ones((2, 5, 3), bool)).size == (5, 3)  # bool is never a colour
+    assert read_labels(stack) is stack
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (np.zeros((2, 3, 4, 5)), r"seg must have shape .* got \(2, 3, 4, 5\)"),
+        (np.zeros((0, 3)), r"none of them zero, got \(0, 3\)"),
+        (np.array([[0.5]]), r"must hold whole numbers, got fractions; soft masks have shape \(K, H, W\)"),
+        (np.array([[np.nan]]), "must hold finite numbers"),
+        (np.full((4, 5, 6), 2.0), r"\(K, H, W\) must be in \[0, 1\], got values from 2.0 to 2.0"),
+        (np.full((4, 5, 3), 255.0), r"\(H, W, 3\) must be uint8 or in \[0, 1\]"),
+        (np.moveaxis(paint("kwrgbk"), -1, 0), r"\(K, H, W\) must be in \[0, 1\], got values from 0 to 255"),
+        (np.arange(300)[None], "300 different grey values: it looks like a photo"),
+        (np.array([["sky"]]), "must hold numbers"),
+        (42, "must be a path, a PIL image or an array, got int"),
+    ],
+)
+def test_sources_that_are_no_label_image(source, message):
+    with pytest.raises(PhotostyleError, match=message) as caught:
+        read_labels(source, "seg")
+    assert "\n" not in str(caught.value)
+
+
+def test_unreadable_files(tmp_path, monkeypatch):
+    with pytest.raises(
+        PhotostyleError, match=r"`--style-mask` no\.png must be an image file, but .* not exist"
+    ):
+        read_labels(tmp_path / "no.png", "`--style-mask` no.png")
+    (tmp_path / "text.png").write_text("not an image")
+    with pytest.raises(PhotostyleError, match=r"text\.png must be an image file, but its format"):
+        read_labels(str(tmp_path / "text.png"))
+    noise = np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)
+    whole = save(tmp_path / "whole.png", Image.fromarray(noise)).read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(PhotostyleError, match=r"cut\.png must be a readable image file, got: "):
+        read_labels(tmp_path / "cut.png")
+    with pytest.raises(PhotostyleError, match="must be a readable image file"):
+        read_labels(tmp_path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(PhotostyleError, match="must have fewer pixels"):
+        read_labels(tmp_path / "whole.png")
+    monkeypatch.setattr(
+        Image, "MAX_IMAGE_PIXELS", 2000
+    )  # large, but below Pillow's limit: no warning, no error
+    assert read_labels(tmp_path / "whole.png").size == (50, 50)
