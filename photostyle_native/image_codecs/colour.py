@@ -1,0 +1,101 @@
+"""Colour: ICC profiles, and any colour model that a file may have to RGB."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import imagecodecs
+import numpy as np
+
+from .samples import Decoded
+
+
+@cache
+def srgb_profile() -> bytes:
+    """An sRGB profile (IEC 61966-2-1), for pixels that carry none."""
+    return imagecodecs.cms_profile("srgb")
+
+
+def profile_space(profile: bytes) -> str | None:
+    """``"RGB"``, ``"GRAY"`` or ``"CMYK"``: whose samples the profile describes; None where unusable.
+
+    Usable means that Little CMS can convert from it to sRGB, which needs its tables, not only its header.
+    """
+    channels = {"RGB": 3, "GRAY": 1, "CMYK": 4}
+    space = profile[16:20].decode("latin-1").strip()
+    if space not in channels:
+        return None
+    try:
+        convert_samples(np.zeros((1, 1, channels[space]), np.uint8), profile, None)
+    except ValueError:
+        return None
+    return space
+
+
+def convert_samples(samples: np.ndarray, source: bytes | None, target: bytes | None) -> np.ndarray:
+    """Colours from one ICC profile to another, relative colorimetric with black point compensation.
+
+    Args:
+        samples: (H, W, C) uint8 or uint16; C = 1 grey, 3 RGB, 4 CMYK (greatest value = full ink).
+        source: profile of `samples`; None = sRGB.
+        target: an RGB profile; None = sRGB.
+
+    Returns:
+        (H, W, 3) of the same dtype.
+
+    Raises:
+        ValueError: a profile is damaged or not made for this direction.
+    """
+    space = {1: "gray", 3: "rgb", 4: "cmyk"}[samples.shape[2]]
+    flags: int = imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION
+    if samples.dtype == np.uint16:
+        # Little CMS resamples a 16-bit transform into a coarse table (Adobe RGB to sRGB: errors of up
+        # to 8 % of full scale). Computed exactly it takes twice the time.
+        flags |= imagecodecs.CMS.FLAGS.NOOPTIMIZE
+    try:
+        return imagecodecs.cms_transform(
+            np.ascontiguousarray(samples[..., 0] if space == "gray" else samples),
+            source or srgb_profile(),
+            target or srgb_profile(),
+            colorspace=space,
+            outcolorspace="rgb",
+            intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+            flags=flags,
+        )
+    except (RuntimeError, ValueError) as error:  # CmsError is a RuntimeError
+        raise ValueError(f"the ICC profile cannot be used ({error})") from error
+
+
+def to_rgb(decoded: Decoded, notes: list[str]) -> tuple[np.ndarray, bytes | None]:
+    """Grey, RGB or CMYK as (H, W, 3) of the same dtype, and its RGB profile (None = sRGB).
+
+    Adds a sentence to `notes` for each conversion and for a profile that had to be dropped.
+    """
+    samples, profile = decoded.samples, decoded.icc_profile
+    own_space = {1: "GRAY", 3: "RGB", 4: "CMYK"}[samples.shape[2]]
+    space = profile_space(profile) if profile else None
+    if profile and space != own_space and not (own_space == "GRAY" and space == "RGB"):
+        notes.append("its ICC profile is damaged or does not fit its colour model and was dropped")
+        profile = space = None
+    if own_space == "RGB":
+        return samples, profile
+    if own_space == "CMYK":
+        if profile:
+            notes.append("it was converted from CMYK to sRGB by its ICC profile")
+            return convert_samples(samples, profile, None), None
+        notes.append(
+            "it was converted from CMYK to sRGB without an ICC profile, so its colours are approximate"
+        )
+        return _rgb_from_inks(samples), None
+    if space == "GRAY":
+        notes.append("it was converted from grey to sRGB by its ICC profile")
+        # Only green, so that rounding inside Little CMS cannot tint the greys.
+        samples, profile = convert_samples(samples, profile, None)[..., 1:2], None
+    return np.repeat(samples, 3, axis=2), profile
+
+
+def _rgb_from_inks(inks: np.ndarray) -> np.ndarray:
+    """(H, W, 4) CMYK -> (H, W, 3), each ink taken for an ideal filter: (1 - ink) (1 - black)."""
+    top = int(np.iinfo(inks.dtype).max)
+    light = (top - inks[..., :3]).astype(np.uint32) * (top - inks[..., 3:]).astype(np.uint32)
+    return ((light + np.uint32(top // 2)) // np.uint32(top)).astype(inks.dtype)

@@ -1,0 +1,140 @@
+"""EXIF blocks: what to change in them when the pixels change, and how they enter and leave TIFF."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from typing import IO, Any
+
+import numpy as np
+from PIL import ExifTags, Image
+
+EXIF_PREFIX = b"Exif\0\0"  # what JPEG puts before the TIFF structure; PNG, WebP and TIFF leave it out
+_ORIENTATION = 0x0112
+
+# Tags of the first directory of a TIFF file that describe the photo. Everything else there describes how the
+# samples are stored, which is the business of whoever writes the next file.
+_DESCRIPTIVE_TAGS = (
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.XResolution,
+    ExifTags.Base.YResolution,
+    ExifTags.Base.ResolutionUnit,
+    ExifTags.Base.Software,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.HostComputer,
+    ExifTags.Base.Rating,
+    ExifTags.Base.Copyright,
+)
+_SUB_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+
+
+def upright_exif(block: bytes) -> tuple[bytes, int]:
+    """The block with its orientation set to 1 and its thumbnail unlinked, and the orientation that it had.
+
+    Patched in place, so that everything else, maker notes included, stays where its offsets say. The
+    thumbnail (the second directory) shows the photo as it was and would be stale.
+
+    Args:
+        block: an EXIF block, with or without the ``Exif\\0\\0`` prefix.
+
+    Returns:
+        The block with the prefix, and the EXIF orientation 1..8 (1 where none or an undefined one is given).
+
+    Raises:
+        ValueError: the block is damaged.
+    """
+    data = bytearray(block)
+    while data.startswith(EXIF_PREFIX):
+        del data[: len(EXIF_PREFIX)]
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(data[:4]))
+    if order is None:
+        raise ValueError("no TIFF header")
+    orientation = 1
+    try:
+        (start,) = struct.unpack_from(order + "I", data, 4)
+        (count,) = struct.unpack_from(order + "H", data, start)
+        end = start + 2 + 12 * count
+        for entry in range(start + 2, end, 12):
+            tag, kind, length = struct.unpack_from(order + "HHI", data, entry)
+            if tag == _ORIENTATION and kind in (3, 4) and length == 1:
+                form = order + ("H" if kind == 3 else "I")
+                (orientation,) = struct.unpack_from(form, data, entry + 8)
+                struct.pack_into(form, data, entry + 8, 1)
+    except struct.error as error:
+        raise ValueError("its directory is cut off") from error
+    if end + 4 <= len(data):  # some writers leave the link to the second directory out
+        struct.pack_into(order + "I", data, end, 0)
+    return EXIF_PREFIX + bytes(data), orientation if 1 <= orientation <= 8 else 1
+
+
+def upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """(H, W, ...) turned from EXIF orientation 1..8 (EXIF 2.32, tag 0x0112) to 1; contiguous, writeable."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return np.require(array, requirements=("C", "W"))
+
+
+def exif_from_tiff(file: IO[bytes]) -> bytes | None:
+    """The descriptive tags of a TIFF file as an EXIF block; None where there are none.
+
+    Kept: description, camera, resolution, software, time, artist, computer, rating, copyright, and the whole
+    Exif and GPS directories. Not kept: XMP, IPTC, private tags.
+    """
+    exif = Image.Exif()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file.seek(0)
+        exif.load_from_fp(file)
+        described = _descriptive(exif)
+        return described.tobytes() if len(described) else None
+
+
+def exif_of_image(image: Image.Image) -> bytes | None:
+    """The EXIF block of a Pillow image that has been loaded, orientation included; None where it has none."""
+    raw = image.info.get("exif")
+    if isinstance(raw, bytes) and raw:
+        return raw
+    exif = image.getexif()  # a TIFF's own tags, or tags that a program has set
+    described = _descriptive(exif)
+    if _ORIENTATION in exif:
+        described[_ORIENTATION] = exif[_ORIENTATION]
+    return described.tobytes() if len(described) else None
+
+
+def exif_directory(block: bytes, offset: int) -> bytes:
+    """The block's descriptive tags as a little-endian TIFF directory, to stand at `offset` of a file."""
+    exif = Image.Exif()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exif.load(block)
+        return _descriptive(exif).tobytes(offset)[len(EXIF_PREFIX) + 8 :]
+
+
+def _descriptive(source: Image.Exif) -> Image.Exif:
+    exif = Image.Exif()
+    exif.endian = "<"
+    for tag in _DESCRIPTIVE_TAGS:
+        if tag in source:
+            exif[tag] = _exact_text(source[tag])
+    for link in _SUB_DIRECTORIES:
+        if link in source:
+            directory = source.get_ifd(link)
+            if ExifTags.IFD.Interop in directory:
+                interop = {
+                    key: _exact_text(value) for key, value in source.get_ifd(ExifTags.IFD.Interop).items()
+                }
+                directory = {**directory, ExifTags.IFD.Interop: interop}
+            exif[link] = {key: _exact_text(value) for key, value in directory.items()}
+    return exif
+
+
+def _exact_text(value: Any) -> Any:
+    """Pillow reads text as Latin-1 but writes only ASCII; bytes it passes unchanged."""
+    return value.encode("latin-1") if isinstance(value, str) and not value.isascii() else value
