@@ -47,7 +47,7 @@ class Terms:
 
     def values(self) -> dict[str, float]:
         """The terms and their sum as Python floats."""
-        numbers = {name: float(getattr(self, name)) for name in ("content", "style", "photo", "tv")}
+        numbers = {name: float(getattr(self, name).detach()) for name in ("content", "style", "photo", "tv")}
         return {**numbers, "total": sum(numbers.values())}
 
 

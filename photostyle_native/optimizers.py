@@ -40,9 +40,7 @@ class LBFGS:
         """Move `x`, given the energy and the gradient (shaped like `x`) there."""
         if not energy <= self._tolerance * self.best or not bool(gradient.isfinite().all()):
             return self._restart()
-        if energy < self.best:
-            self.best = energy
-            self.best_x.copy_(self.x)
+        self.keep(energy)
         g = gradient.reshape(-1)
         if self._last_gradient is not None and self._last_x is not None:
             self._remember(self.x.reshape(-1) - self._last_x, g - self._last_gradient)
@@ -53,6 +51,12 @@ class LBFGS:
             length = 1 / (255 * g.abs().sum()) if self._first is None else self._first / g.abs().max()
             change = g * (-self._step_size * length.nan_to_num(0.0, 0.0))
         self.x.add_(change.view_as(self.x))
+
+    def keep(self, energy: float) -> None:
+        """Remember `x` as the best point if its energy is the lowest so far; `step` does so by itself."""
+        if energy < self.best:
+            self.best = energy
+            self.best_x.copy_(self.x)
 
     def _restart(self) -> None:
         self.x.copy_(self.best_x)

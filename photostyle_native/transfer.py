@@ -227,6 +227,7 @@ class _Run:
                 terms, gradient = self._evaluate(with_photo)
                 if terms["total"] < optimizer.best:
                     self.best_terms = terms
+                    optimizer.keep(terms["total"])
                 self.history.append({"stage": name, "iteration": iteration, **terms})
                 if self._callback:
                     seconds = time.perf_counter() - begin
