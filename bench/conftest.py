@@ -30,7 +30,9 @@ def photo(width: int) -> Tensor:
     height = image.shape[1] // 3 * 3
     crop = image[:, :height, : height // 3 * 4]
     size = (round(width * 0.75), width)
-    return torch.nn.functional.interpolate(crop[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1).contiguous()
+    return (
+        torch.nn.functional.interpolate(crop[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1).contiguous()
+    )
 
 
 def bands(count: int, height: int, width: int) -> Tensor:

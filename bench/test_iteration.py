@@ -40,11 +40,14 @@ def test_iteration(benchmark: Any, how: str, scene: dict[str, Any]) -> None:
             features = vgg(x, tuple(upstream))
             return torch.autograd.grad([features[k] for k in upstream], x, list(upstream.values()))[0]
     elif how == "ours":
+
         def step() -> torch.Tensor:
             return _gradient(ours(x).total, x)
     else:
+
         def step() -> torch.Tensor:
             return _gradient(plain(x), x)
+
         a, b = _gradient(ours(x).total, x), step()
         assert (a - b).norm() <= 1e-2 * b.norm()  # the box-filter Laplacian is what is inexact
     benchmark.pedantic(step, rounds=9, warmup_rounds=2)

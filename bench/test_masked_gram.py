@@ -1,5 +1,5 @@
-"""Masked Gram matrices of four disjoint masks, each VGG style layer at 700 px: against one unmasked F @ F.T (MKL), and
-against the plain way, a copy of the features per mask."""
+"""Masked Gram matrices of four disjoint masks, each VGG style layer at 700 px: against one unmasked F @ F.T
+(MKL), and against the plain way, a copy of the features per mask."""
 
 from __future__ import annotations
 

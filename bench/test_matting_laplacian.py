@@ -43,6 +43,7 @@ def test_product(benchmark: Any, how: str, image: torch.Tensor, matrix: scipy.sp
     columns = x.flatten(1).T.contiguous()
     out = torch.empty_like(x)
     if how == "ours":
+
         def product() -> Any:
             return ops.matting_laplacian(x, image, out=out)
     elif how.startswith("torch"):
@@ -56,8 +57,10 @@ def test_product(benchmark: Any, how: str, image: torch.Tensor, matrix: scipy.sp
         def product() -> Any:
             return torch.from_numpy(narrow @ dense).T.view_as(x)
     else:
+
         def product() -> Any:
             return reference.matting_laplacian(x, image)
+
     truth = torch.from_numpy(matrix @ columns.double().numpy()).T.view_as(x)
     assert (product().double() - truth).norm() <= 1e-4 * truth.norm()
     benchmark(product)

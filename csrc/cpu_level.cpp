@@ -16,8 +16,13 @@ void local_affine_upsample(const LocalAffineUpsampleParams&);
 
 extern const CpuKernels kernels;
 const CpuKernels kernels = {
-    PHOTOSTYLE_STRING(PHOTOSTYLE_ISA_NAME), matting_laplacian,   masked_gram,           masked_gram_backward,
-    local_affine_fit,                       local_affine_smooth, local_affine_upsample,
+    PHOTOSTYLE_STRING(PHOTOSTYLE_ISA_NAME),
+    matting_laplacian,
+    masked_gram,
+    masked_gram_backward,
+    local_affine_fit,
+    local_affine_smooth,
+    local_affine_upsample,
 };
 
 }  // namespace PHOTOSTYLE_ISA

@@ -32,11 +32,11 @@ struct MaskedGramParams {
 };
 
 struct MaskedGramBackwardParams {
-  const void* features = nullptr;   // [batch, channels, pixels], FeatureType
-  const void* masks = nullptr;      // [mask_batch, masks, pixels], float (double with double features)
-  const void* upstream = nullptr;   // [batch, masks, channels, channels], D, type of the masks
-  void* grad = nullptr;             // [batch, channels, pixels], FeatureType
-  std::byte* scratch = nullptr;     // masked_gram_backward_scratch() bytes, 64-byte aligned
+  const void* features = nullptr;  // [batch, channels, pixels], FeatureType
+  const void* masks = nullptr;     // [mask_batch, masks, pixels], float (double with double features)
+  const void* upstream = nullptr;  // [batch, masks, channels, channels], D, type of the masks
+  void* grad = nullptr;            // [batch, channels, pixels], FeatureType
+  std::byte* scratch = nullptr;    // masked_gram_backward_scratch() bytes, 64-byte aligned
   int64_t batch = 0;
   int64_t mask_batch = 0;
   int64_t masks_count = 0;

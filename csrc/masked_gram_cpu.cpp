@@ -1,12 +1,11 @@
 // CPU side of masked_gram.h. Compiled once per instruction set (cpu_kernels.h).
 //
-// Both directions are matrix products in the manner of Goto and van de Geijn (2008): operands are packed into panels that
-// the innermost loop reads in order, and that loop keeps a tile of sums in registers. Packing is where the masks
+// Both directions are matrix products in the manner of Goto and van de Geijn (2008): operands are packed into panels
+// that the innermost loop reads in order, and that loop keeps a tile of sums in registers. Packing is where the masks
 // come in: it takes only the pixels whose mask is not zero and scales them on the way, so the product that
 // follows is dense, and its size is the number of those pixels.
-#include "masked_gram.h"
-
 #include "cpu_kernels.h"
+#include "masked_gram.h"
 #include "simd.h"
 
 namespace photostyle {
@@ -97,7 +96,8 @@ void gram_task(const F* features, const T* mask, const MaskedGramParams& p, cons
                int64_t strip, T* g, T* packed) {
   constexpr int NR = kPanel<T>;
   const int64_t first = strip * GramTiling::kStripRows;
-  const int64_t last = first + GramTiling::kStripRows < tiling.padded ? first + GramTiling::kStripRows : tiling.padded;
+  const int64_t last =
+      first + GramTiling::kStripRows < tiling.padded ? first + GramTiling::kStripRows : tiling.padded;
   for (int64_t i = first; i < last; ++i)
     for (int64_t j = 0; j < last; ++j) g[i * tiling.padded + j] = T(0);
   int64_t at = p.pixels * split / tiling.splits;
@@ -239,8 +239,8 @@ void gram_backward_task(const F* features, const T* masks, const T* weights, con
                         const GramBackwardTiling& tiling, int64_t begin, int64_t first, F* grad, T* packed) {
   constexpr int L = kLanes<T>, NR = kWide * L;
   const int64_t end = begin + GramBackwardTiling::kRange < p.pixels ? begin + GramBackwardTiling::kRange : p.pixels;
-  const int64_t last = first + GramBackwardTiling::kStripRows < p.channels ? first + GramBackwardTiling::kStripRows
-                                                                           : p.channels;
+  const int64_t last =
+      first + GramBackwardTiling::kStripRows < p.channels ? first + GramBackwardTiling::kStripRows : p.channels;
   for (int64_t c = first; c < last; ++c)
     for (int64_t i = begin; i < end; ++i) narrow(T(0), grad[c * p.pixels + i]);
   Active<T> active;
@@ -298,17 +298,23 @@ void gram_backward(const MaskedGramBackwardParams& p) {
 
 void masked_gram(const MaskedGramParams& p) {
   switch (p.type) {
-    case FeatureType::kFloat: return gram<float, float>(p);
-    case FeatureType::kDouble: return gram<double, double>(p);
-    case FeatureType::kBFloat16: return gram<BFloat16, float>(p);
+    case FeatureType::kFloat:
+      return gram<float, float>(p);
+    case FeatureType::kDouble:
+      return gram<double, double>(p);
+    case FeatureType::kBFloat16:
+      return gram<BFloat16, float>(p);
   }
 }
 
 void masked_gram_backward(const MaskedGramBackwardParams& p) {
   switch (p.type) {
-    case FeatureType::kFloat: return gram_backward<float, float>(p);
-    case FeatureType::kDouble: return gram_backward<double, double>(p);
-    case FeatureType::kBFloat16: return gram_backward<BFloat16, float>(p);
+    case FeatureType::kFloat:
+      return gram_backward<float, float>(p);
+    case FeatureType::kDouble:
+      return gram_backward<double, double>(p);
+    case FeatureType::kBFloat16:
+      return gram_backward<BFloat16, float>(p);
   }
 }
 

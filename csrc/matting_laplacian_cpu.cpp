@@ -13,9 +13,8 @@
 // 1e-8, and colours are taken relative to one pixel of the tile, so the running sums cost about 1e-14 where 1e-7 is
 // the scale of the regularisation. Guide and x are read once and the output is written once; buffers stay in the
 // cache, and are padded with zeros to whole vectors.
-#include "matting_laplacian.h"
-
 #include "cpu_kernels.h"
+#include "matting_laplacian.h"
 #include "simd.h"
 #include "window_fit.h"
 
@@ -97,9 +96,8 @@ void update_moments(const Tile<T, C>& t, const double* enters, const double* lea
       in[c] = Enters ? load(enters + c * w + j) : D{};
       out[c] = Leaves ? load(leaves + c * w + j) : D{};
     }
-    const auto add = [&](int q, D change) __attribute__((always_inline)) {
-      store(t.V + q * w + j, load(t.V + q * w + j) + change);
-    };
+    const auto add = [&](int q, D change)
+                         __attribute__((always_inline)) { store(t.V + q * w + j, load(t.V + q * w + j) + change); };
     int q = 3;
 #pragma GCC unroll 3
     for (int a = 0; a < 3; ++a) {
@@ -135,9 +133,8 @@ void solve_row(const Tile<T, C>& t, int64_t wy, double* ring) {
     const D inv = inv_rows * load(inv_across + j);
     const D ridge = Guided ? t.eps / inv : D{} + t.eps;
     const D m0 = h[0] * inv, m1 = h[1] * inv, m2 = h[2] * inv;
-    const Factor3<D> f =
-        factorise3<D>(h[3] - h[0] * m0 + ridge, h[4] - h[0] * m1, h[5] - h[0] * m2, h[6] - h[1] * m1 + ridge,
-                      h[7] - h[1] * m2, h[8] - h[2] * m2 + ridge, ridge);
+    const Factor3<D> f = factorise3<D>(h[3] - h[0] * m0 + ridge, h[4] - h[0] * m1, h[5] - h[0] * m2,
+                                       h[6] - h[1] * m1 + ridge, h[7] - h[1] * m2, h[8] - h[2] * m2 + ridge, ridge);
 #pragma GCC unroll 3
     for (int c = 0; c < C; ++c) {
       const D* hx = h + 9 + 4 * c;
@@ -296,9 +293,12 @@ template <typename T>
 double run_group(const MattingLaplacianParams& p, const MattingTiling& tiling, int64_t task, double* scratch) {
   const int64_t group = task / (tiling.across * tiling.down) % tiling.groups;
   switch (p.channels - group * MattingTiling::kGroup) {
-    case 1: return run_task<T, 1>(p, tiling, task, scratch);
-    case 2: return run_task<T, 2>(p, tiling, task, scratch);
-    default: return run_task<T, 3>(p, tiling, task, scratch);
+    case 1:
+      return run_task<T, 1>(p, tiling, task, scratch);
+    case 2:
+      return run_task<T, 2>(p, tiling, task, scratch);
+    default:
+      return run_task<T, 3>(p, tiling, task, scratch);
   }
 }
 

@@ -8,8 +8,8 @@
 //     a = M^-1 c                                             (3-vector)
 //     b = (sum x - a . sum I) / n
 //
-// M is eliminated without fractions (Bareiss 1968), not inverted through its adjugate: on grey windows M is singular but
-// for the ridge, and the adjugate form takes the difference of large products at the very end, where no digits
+// M is eliminated without fractions (Bareiss 1968), not inverted through its adjugate: on grey windows M is singular
+// but for the ridge, and the adjugate form takes the difference of large products at the very end, where no digits
 // are left. Here every minor is a difference of two products of accurate numbers, and one division serves the window.
 // Since M >= ridge Id, each pivot is at least the ridge; clamping to it removes rounding error and nothing else.
 #pragma once
@@ -20,12 +20,13 @@
 
 namespace photostyle {
 
-// The eliminated system of the symmetric 3x3 matrix M. V is double, or a vector of doubles that holds as many windows.
+// The eliminated system of the symmetric 3x3 matrix M. V is double, or a vector of doubles that holds as many
+// windows.
 template <typename V>
 struct Factor3 {
-  V m11, m12, m13;     // first row of M
-  V c22, c23;          // second row after eliminating the first unknown: minors m11 m_ij - m_1i m_1j
-  V r1, r2, r3;        // reciprocals of m11, c22 and c22 c33 - c23^2
+  V m11, m12, m13;  // first row of M
+  V c22, c23;       // second row after eliminating the first unknown: minors m11 m_ij - m_1i m_1j
+  V r1, r2, r3;     // reciprocals of m11, c22 and c22 c33 - c23^2
 };
 
 template <typename V>

@@ -59,7 +59,12 @@ def evaluate(
     masks = single_region(at, style_at) if labels is None else exact_pair(*labels, at, style_at)
     vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
     objective = Objective(
-        images[0].to(target), images[1].to(target), masks.content.to(target), masks.style.to(target), vgg, term_weights
+        images[0].to(target),
+        images[1].to(target),
+        masks.content.to(target),
+        masks.style.to(target),
+        vgg,
+        term_weights,
     )
     with torch.no_grad():
         return objective(resize(result.tensor(), at).to(target)).values()

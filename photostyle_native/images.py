@@ -161,14 +161,11 @@ def as_photo(source: Any, name: str = "<array>") -> Photo:
         return _photo(Decoded(_stored(_rows_from_tensor(source, name), name)), name)
     if isinstance(source, np.ndarray):
         if not (source.ndim == 2 or (source.ndim == 3 and source.shape[2] in (3, 4))):
-            raise PhotostyleError(
-                f"{name}: the array must be (H, W), (H, W, 3) or (H, W, 4), got {source.shape}"
-            )
+            raise PhotostyleError(f"{name}: the array must be (H, W), (H, W, 3) or (H, W, 4), got {source.shape}")
         array = _stored(source if source.ndim == 3 else source[..., None], name)
         return _photo(Decoded(array[..., :3], array[..., 3] if array.shape[2] == 4 else None), name)
     raise PhotostyleError(
-        f"{name}: a photo must be a path, a PIL image, a NumPy array or a torch tensor, "
-        f"got {type(source).__name__}"
+        f"{name}: a photo must be a path, a PIL image, a NumPy array or a torch tensor, got {type(source).__name__}"
     )
 
 
@@ -268,9 +265,7 @@ def _rows(pixels: torch.Tensor | np.ndarray) -> np.ndarray:
     """`pixels` of `write_photo`, checked, as (H, W, 3) uint8, uint16 or float."""
     if isinstance(pixels, torch.Tensor):
         if not pixels.is_floating_point():
-            raise PhotostyleError(
-                f"`pixels` must be a float tensor or an array, got a tensor of {pixels.dtype}"
-            )
+            raise PhotostyleError(f"`pixels` must be a float tensor or an array, got a tensor of {pixels.dtype}")
         array = _rows_from_tensor(pixels, "`pixels`")
     else:
         array = np.asarray(pixels)
@@ -317,9 +312,7 @@ def check_writable(path: Path, bit_depth: int | None = None, size: tuple[int, in
 def _format(name: str, bit_depth: int | None) -> Format:
     extension = os.path.splitext(name)[1].lower()
     if extension not in FORMATS:
-        raise PhotostyleError(
-            f"{name}: the extension must be one of {', '.join(FORMATS)}, got {extension or 'none'}"
-        )
+        raise PhotostyleError(f"{name}: the extension must be one of {', '.join(FORMATS)}, got {extension or 'none'}")
     if bit_depth not in (None, 8, 16):
         raise PhotostyleError(f"`bit_depth` must be 8 or 16, got {bit_depth!r}")
     if bit_depth == 16 and not FORMATS[extension].sixteen_bit:

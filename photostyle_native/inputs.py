@@ -14,7 +14,7 @@ from .vgg import MIN_SIDE
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """``auto`` is the first CUDA device if there is one, else the CPU. Raises PhotostyleError for what is not there."""
+    """``auto`` is the first CUDA device if there is one, else the CPU. Raises PhotostyleError if it is not there."""
     if str(device) == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

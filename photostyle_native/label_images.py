@@ -144,8 +144,7 @@ def _from_array(array: np.ndarray, name: str) -> LabelImage:
     if array.ndim == 2:
         if array.dtype.kind == "f" and not (array == np.round(array)).all():
             raise PhotostyleError(
-                f"{name} of shape (H, W) must hold whole numbers, got fractions;"
-                " soft masks have shape (K, H, W)"
+                f"{name} of shape (H, W) must hold whole numbers, got fractions; soft masks have shape (K, H, W)"
             )
         return _indexed(array if array.dtype.kind == "b" else array.astype(np.int64), name)
     if array.shape[2] in (3, 4) and array.dtype.kind != "b":

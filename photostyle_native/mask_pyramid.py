@@ -10,9 +10,7 @@ import torch.nn.functional as F
 from .errors import PhotostyleError
 
 _CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)  # VGG-19; a pooling stands between two blocks
-_LAYERS = tuple(
-    f"conv{block}_{i}" for block, n in enumerate(_CONVOLUTIONS_PER_BLOCK, 1) for i in range(1, n + 1)
-)
+_LAYERS = tuple(f"conv{block}_{i}" for block, n in enumerate(_CONVOLUTIONS_PER_BLOCK, 1) for i in range(1, n + 1))
 
 
 def mask_pyramid(masks: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
@@ -28,9 +26,7 @@ def mask_pyramid(masks: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.
     """
     unknown = [layer for layer in layers if layer not in _LAYERS]
     if unknown:
-        raise PhotostyleError(
-            f"`layers` must be convolutions of VGG-19, conv1_1 to conv5_4, got {unknown[0]!r}"
-        )
+        raise PhotostyleError(f"`layers` must be convolutions of VGG-19, conv1_1 to conv5_4, got {unknown[0]!r}")
     if masks.dim() < 3 or masks.numel() == 0 or not masks.is_floating_point():
         raise PhotostyleError(
             "`masks` must be floating point with shape (..., K, H, W), none of them zero,"

@@ -64,8 +64,7 @@ def check_aspect(labels: LabelImage, photo_size: Size) -> None:
     one_pixel = max(height, width, photo_height, photo_width)
     if cross > max(_ASPECT_TOLERANCE * height * photo_width, one_pixel):
         raise PhotostyleError(
-            f"{labels.name} is {width}x{height}, its photo is {photo_width}x{photo_height}:"
-            " the aspect ratios differ"
+            f"{labels.name} is {width}x{height}, its photo is {photo_width}x{photo_height}: the aspect ratios differ"
         )
 
 
@@ -187,9 +186,7 @@ def prepare_pair(
     )
 
 
-def _partition(
-    image: LabelImage, palette: Palette, size: Size, min_fraction: float
-) -> tuple[np.ndarray, list[str]]:
+def _partition(image: LabelImage, palette: Palette, size: Size, min_fraction: float) -> tuple[np.ndarray, list[str]]:
     """An index map of this size without unlabelled pixels and slivers, and sentences about both."""
     check_aspect(image, size)
     index = _hard_labels(image, palette, size)

@@ -75,8 +75,9 @@ class Objective:
     Args:
         content: (3, H, W) RGB in [0, 1], float32; also the guide of the Matting Laplacian.
         style: (3, H', W') RGB in [0, 1], float32.
-        content_masks, style_masks: (K, H, W) and (K, H', W'), float32; mask k of one belongs to mask k of the
-            other. A mask that is empty in the content contributes nothing, one that is empty in the style has a zero target.
+        content_masks, style_masks: (K, H, W) and (K, H', W'), float32; mask k of one belongs to mask k of
+            the other. A mask that is empty in the content contributes nothing, one that is empty in the style has
+            a zero target.
         vgg: the network, on the photos' device.
         weights: weights of the four terms.
 
@@ -151,7 +152,7 @@ class Objective:
 
 
 def total_variation(x: Tensor) -> Tensor:
-    """Half the sum of squared forward differences of 255 x over the (H-1) x (W-1) interior, as the authors compute it."""
+    """Half the sum of squared forward differences of 255 x over the (H-1) x (W-1) interior (the authors' form)."""
     corner = x[..., :-1, :-1]
     across = x[..., :-1, 1:] - corner
     down = x[..., 1:, :-1] - corner

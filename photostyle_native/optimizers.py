@@ -19,12 +19,18 @@ class LBFGS:
         step_size: length of every step but the first, in units of the quasi-Newton step.
         first_step: largest change of any element of `x` in the first step, which has no curvature to go by, and after
             the history was dropped. None: the authors' g / sum|g| for an image in 0..255, a very short step.
-        tolerance: an energy above `tolerance` times the lowest so far, or one that is not finite, counts as divergence:
-            `x` returns to the best point, the history is dropped and steps shrink by half.
+        tolerance: an energy above `tolerance` times the lowest so far, or one that is not finite, counts as
+            divergence: `x` returns to the best point, the history is dropped and steps shrink by half.
     """
 
     def __init__(
-        self, x: Tensor, *, history: int = 100, step_size: float = 1.0, first_step: float | None = 0.02, tolerance: float = 2.0
+        self,
+        x: Tensor,
+        *,
+        history: int = 100,
+        step_size: float = 1.0,
+        first_step: float | None = 0.02,
+        tolerance: float = 2.0,
     ) -> None:
         self.x = x
         self.best_x, self.best = x.clone(), float("inf")
@@ -39,7 +45,8 @@ class LBFGS:
     def step(self, energy: float, gradient: Tensor) -> None:
         """Move `x`, given the energy and the gradient (shaped like `x`) there."""
         if not energy <= self._tolerance * self.best or not bool(gradient.isfinite().all()):
-            return self._restart()
+            self._restart()
+            return
         self.keep(energy)
         g = gradient.reshape(-1)
         if self._last_gradient is not None and self._last_x is not None:
@@ -66,7 +73,7 @@ class LBFGS:
         self.resets += 1
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
-        """Store a pair of differences and its inner products with all others; pairs without curvature are left out."""
+        """Store a pair of differences and its inner products with all others, unless it shows no curvature."""
         if self._basis.numel() == 0:
             self._basis = s.new_empty(2 * self._history, s.numel())
         if float(s @ y) <= 1e-10 * float(y @ y):

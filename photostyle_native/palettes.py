@@ -87,9 +87,7 @@ def _color_palette(images: tuple[LabelImage, ...]) -> Palette:
     tolerance = 0.0 if all(len(colors) <= CLEAN_COLORS for colors, _ in counts) else _COLOR_TOLERANCE
     own = _thin_out(np.concatenate([_label_colors(*count) for count in counts]), tolerance)
     authors_shares = [_authors_share(*count) for count in counts]
-    own_shares = [
-        float(shares[nearest_color(colors, own, tolerance) >= 0].sum()) for colors, shares in counts
-    ]
+    own_shares = [float(shares[nearest_color(colors, own, tolerance) >= 0].sum()) for colors, shares in counts]
     # 64 colours or fewer always pass: those too rare to be labels make up less than 64 * 0.5 % of the pixels.
     for image, best in zip(images, map(max, authors_shares, own_shares), strict=True):
         if best < _LABEL_SHARE:

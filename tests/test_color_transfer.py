@@ -97,12 +97,8 @@ def test_equal_photos_stay_as_they_are():
 
 def test_every_label_takes_its_own_statistics():
     content = textured(40, 60, 3)
-    style = torch.cat(
-        [textured(30, 25, 4, mean=(0.8, 0.3, 0.2)), textured(30, 25, 5, mean=(0.1, 0.3, 0.7))], dim=2
-    )
-    result = masked_mk_transfer(
-        content, style, halves(40, 60), halves(30, 50), feather=0, regularization=1e-9
-    )
+    style = torch.cat([textured(30, 25, 4, mean=(0.8, 0.3, 0.2)), textured(30, 25, 5, mean=(0.1, 0.3, 0.7))], dim=2)
+    result = masked_mk_transfer(content, style, halves(40, 60), halves(30, 50), feather=0, regularization=1e-9)
     for part, wanted in ((result[..., :30], style[..., :25]), (result[..., 30:], style[..., 25:])):
         for got, target in zip(statistics(part), statistics(wanted), strict=True):
             torch.testing.assert_close(got, target, rtol=0, atol=1e-6)

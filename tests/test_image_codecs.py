@@ -215,9 +215,7 @@ def test_every_orientation_in_every_format(tmp_path: Path, orientation: int) -> 
             for data in files:
                 np.testing.assert_array_equal(read(tmp_path, data).pixels, expected)
 
-        blocks = rgb(
-            np.kron(np.array(STORED[orientation], np.uint8), np.ones((16, 16), np.uint8)) * np.uint8(40)
-        )
+        blocks = rgb(np.kron(np.array(STORED[orientation], np.uint8), np.ones((16, 16), np.uint8)) * np.uint8(40))
         photo = read(tmp_path, pillow_bytes(blocks, "JPEG", quality=100, exif=exif))
         means = photo.pixels[..., 0].reshape(2, 16, 3, 16).mean((1, 3))
         np.testing.assert_allclose(means, UPRIGHT * 40, atol=1)

@@ -105,12 +105,7 @@ def test_png_with_wrong_checksum_is_an_error(tmp_path: Path) -> None:
 def test_too_many_pixels_are_refused_from_the_header(tmp_path: Path) -> None:
     """A header that promises 10^10 pixels with nothing behind it, and real images beyond a small limit."""
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0))
-    bomb = (
-        b"\x89PNG\r\n\x1a\n"
-        + header
-        + png_chunk(b"IDAT", zlib.compress(bytes(1000)))
-        + png_chunk(b"IEND", b"")
-    )
+    bomb = b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(bytes(1000))) + png_chunk(b"IEND", b"")
     with pytest.raises(PhotostyleError, match=r"photo: .* at most 400000000 pixels, got 100000 x 100000 = 1"):
         read(tmp_path, bomb)
     for kind, data in samples_of_each_format().items():

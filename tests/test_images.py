@@ -74,9 +74,7 @@ def test_photo_path_and_pillow_image(tmp_path: Path) -> None:
 
     grey = noise(3, np.uint16)[..., 0]
     np.testing.assert_array_equal(images.as_photo(Image.fromarray(grey)).pixels[..., 1], grey)
-    np.testing.assert_array_equal(
-        images.as_photo(Image.fromarray(grey.astype(np.int32))).pixels[..., 2], grey
-    )
+    np.testing.assert_array_equal(images.as_photo(Image.fromarray(grey.astype(np.int32))).pixels[..., 2], grey)
     assert images.as_photo(Image.fromarray(np.array([[0.5]], np.float32))).pixels.tolist() == [[[32768] * 3]]
     for mode in (
         "1",
@@ -212,9 +210,7 @@ def test_resize_averages_when_it_shrinks_and_stays_in_range() -> None:
     torch.autograd.gradcheck(lambda t: images.resize(0.4 + 0.1 * t, (4, 5)), x)
     with pytest.raises(PhotostyleError, match=r"`size` must be at least 1 x 1, got 0 x 5"):
         images.resize(checker, (0, 5))
-    with pytest.raises(
-        PhotostyleError, match=r"`image` must be a float \(..., C, H, W\) tensor, got torch.uint8"
-    ):
+    with pytest.raises(PhotostyleError, match=r"`image` must be a float \(..., C, H, W\) tensor, got torch.uint8"):
         images.resize(checker.byte(), (5, 5))
     photo = images.as_photo(noise())
     torch.testing.assert_close(photo.tensor((8, 11)), images.resize(photo.tensor(), (8, 11)))
@@ -260,9 +256,7 @@ def test_colours_convert_by_the_matrices() -> None:
     expected = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     for dtype, tolerance in ((np.uint8, 1.1), (np.uint16, 65)):
         top = np.iinfo(dtype).max
-        photo = images.Photo(
-            np.rint(stored * top).astype(dtype), icc_profile=adobe_like(), name="p", notes=("n",)
-        )
+        photo = images.Photo(np.rint(stored * top).astype(dtype), icc_profile=adobe_like(), name="p", notes=("n",))
         converted = photo.converted_to(None)
         np.testing.assert_allclose(converted.pixels, expected * top, atol=tolerance)
         assert converted.pixels.dtype == dtype
@@ -293,7 +287,5 @@ def test_equal_profiles_convert_to_the_same_object() -> None:
     assert plain.converted_to(None) is plain
     assert tagged.converted_to(adobe_like()) is tagged
     for bad in (b"nonsense", imagecodecs.cms_profile("gray", gamma=2.0)):
-        with pytest.raises(
-            PhotostyleError, match=r"^<array>: its colours cannot be converted: the ICC profile"
-        ):
+        with pytest.raises(PhotostyleError, match=r"^<array>: its colours cannot be converted: the ICC profile"):
             tagged.converted_to(bad)

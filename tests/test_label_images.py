@@ -54,9 +54,7 @@ def test_palette_files_match_by_color_not_by_number(tmp_path):
     assert pair.style[:, 0].tolist() == [[1, 1, 1, 0], [0, 0, 0, 1]]
 
 
-@pytest.mark.parametrize(
-    "palette", [[(v, v, v) for v in range(256)], [(9, 9, 9)] * 256], ids=["ramp", "same color"]
-)
+@pytest.mark.parametrize("palette", [[(v, v, v) for v in range(256)], [(9, 9, 9)] * 256], ids=["ramp", "same color"])
 def test_palette_that_says_nothing_is_read_as_numbers(palette):
     read = read_labels(palette_image([[3, 0], [7, 3]], palette))
     assert (read.kind, read.names) == ("index", ("0", "3", "7"))
@@ -129,9 +127,7 @@ def test_sources_that_are_no_label_image(source, message):
 
 
 def test_unreadable_files(tmp_path, monkeypatch):
-    with pytest.raises(
-        PhotostyleError, match=r"`--style-mask` no\.png must be an image file, but .* not exist"
-    ):
+    with pytest.raises(PhotostyleError, match=r"`--style-mask` no\.png must be an image file, but .* not exist"):
         read_labels(tmp_path / "no.png", "`--style-mask` no.png")
     (tmp_path / "text.png").write_text("not an image")
     with pytest.raises(PhotostyleError, match=r"text\.png must be an image file, but its format"):
@@ -146,7 +142,5 @@ def test_unreadable_files(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(PhotostyleError, match="must have fewer pixels"):
         read_labels(tmp_path / "whole.png")
-    monkeypatch.setattr(
-        Image, "MAX_IMAGE_PIXELS", 2000
-    )  # large, but below Pillow's limit: no warning, no error
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)  # large, but below Pillow's limit: no warning, no error
     assert read_labels(tmp_path / "whole.png").size == (50, 50)

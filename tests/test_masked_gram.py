@@ -11,7 +11,15 @@ from photostyle_native import PhotostyleError, ops
 from photostyle_native.reference import masked_gram as reference
 
 # channels, height, width, masks
-CASES = [(1, 1, 1, 1), (3, 5, 7, 2), (64, 33, 41, 4), (70, 9, 101, 3), (130, 50, 61, 3), (300, 7, 13, 2), (33, 90, 200, 2)]
+CASES = [
+    (1, 1, 1, 1),
+    (3, 5, 7, 2),
+    (64, 33, 41, 4),
+    (70, 9, 101, 3),
+    (130, 50, 61, 3),
+    (300, 7, 13, 2),
+    (33, 90, 200, 2),
+]
 # Sums run in float32 over thousands of terms; features in bfloat16 are exact inputs, their gradient is rounded once
 # per mask that covers a pixel.
 FORWARD = {torch.float32: 1e-6, torch.float64: 1e-13, torch.bfloat16: 1e-6}
@@ -53,7 +61,9 @@ def test_agrees_with_the_reference(case: tuple[int, ...], dtype: torch.dtype, de
 def test_by_hand(device: torch.device) -> None:
     features = torch.tensor([[[1.0, 2.0, 3.0]], [[0.0, 1.0, -1.0]]], device=device)
     masks = torch.tensor([[[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.5]]], device=device)
-    expected = torch.tensor([[[1.0, 0.0], [0.0, 0.0]], [[4 + 9 / 4, 2 - 3 / 4], [2 - 3 / 4, 1 + 1 / 4]]], device=device)
+    expected = torch.tensor(
+        [[[1.0, 0.0], [0.0, 0.0]], [[4 + 9 / 4, 2 - 3 / 4], [2 - 3 / 4, 1 + 1 / 4]]], device=device
+    )
     assert torch.equal(ops.masked_gram(features, masks), expected)
 
 
@@ -109,19 +119,25 @@ def test_gradcheck_and_opcheck(device: torch.device) -> None:
         soft = _soft_masks(3, 5, 6, _mask_dtype(dtype)).to(device)
         torch.library.opcheck(torch.ops.photostyle.masked_gram.default, (given, soft))
         upstream = torch.randn(2, 3, 4, 4, dtype=soft.dtype, device=device)
-        torch.library.opcheck(
-            torch.ops.photostyle.masked_gram_backward.default, (upstream, given.detach(), soft)
-        )
+        torch.library.opcheck(torch.ops.photostyle.masked_gram_backward.default, (upstream, given.detach(), soft))
 
 
 @pytest.mark.parametrize(
     ("features", "masks", "message"),
     [
-        (torch.rand(4, 48, 64), torch.rand(2, 47, 64), r"the height and width of `features`, \(48, 64\), got \(47, 64\)"),
+        (
+            torch.rand(4, 48, 64),
+            torch.rand(2, 47, 64),
+            r"the height and width of `features`, \(48, 64\), got \(47, 64\)",
+        ),
         (torch.rand(4, 8, 8), torch.rand(8, 8), r"`masks` must have shape \(\.\.\., K, H, W\), got \(8, 8\)"),
         (torch.rand(4, 8, 8), torch.rand(2, 8, 8).double(), "`masks` must be float32, got float64"),
         (torch.rand(4, 8, 8).double(), torch.rand(2, 8, 8), "`masks` must be float64, got float32"),
-        (torch.rand(4, 8, 8).half(), torch.rand(2, 8, 8), "`features` must be float32 or float64 or bfloat16, got float16"),
+        (
+            torch.rand(4, 8, 8).half(),
+            torch.rand(2, 8, 8),
+            "`features` must be float32 or float64 or bfloat16, got float16",
+        ),
         (torch.rand(5, 4, 8, 8), torch.rand(3, 2, 8, 8), "batch dimensions"),
         (None, torch.rand(2, 8, 8), "`features` must be a torch.Tensor, got NoneType"),
     ],

@@ -155,9 +155,7 @@ def test_given_exactly_every_pixel_of_such_a_palette_takes_the_nearest_color():
     stack, names = masks.extract_masks(read, (40, 40))
     assert set(names) == {"#804080", "#4682b4"}
     assert bool((stack.sum(0) == 1).all())
-    assert letters(stack[:, :1, :2], ("purple", "blue") if names[0] == "#804080" else ("blue", "purple")) == [
-        "pb"
-    ]
+    assert letters(stack[:, :1, :2], ("purple", "blue") if names[0] == "#804080" else ("blue", "purple")) == ["pb"]
     prepared = masks.prepare_pair(read, read, (40, 40), (40, 40))
     assert "of the pixels match no label" in prepared.notes[0]
 
@@ -175,9 +173,7 @@ def test_compressed_authors_palette():
     rng = np.random.default_rng(2)
     clean = paint("bbbbr", "bbwww", scale=16)
     noisy = np.clip(clean + rng.normal(0, 12, clean.shape), 0, 255).astype(np.uint8)
-    pair = masks.prepare_pair(
-        masks.read_labels(noisy), labels("bwr", "bwr", scale=20), clean.shape[:2], (40, 60)
-    )
+    pair = masks.prepare_pair(masks.read_labels(noisy), labels("bwr", "bwr", scale=20), clean.shape[:2], (40, 60))
     assert pair.labels == ("blue", "white", "red")
     truth = np.stack([(clean == COLORS[letter]).all(-1) for letter in "bwr"])
     assert (pair.content.numpy() != truth).mean() < 0.001
@@ -186,9 +182,7 @@ def test_compressed_authors_palette():
 def test_a_photo_is_not_a_label_image():
     photo = np.random.default_rng(3).integers(0, 256, (40, 50, 3), np.uint8)
     good = labels("kw", scale=20)
-    with pytest.raises(
-        PhotostyleError, match=r"holiday\.jpg must be a label image, .* it looks like a photo"
-    ):
+    with pytest.raises(PhotostyleError, match=r"holiday\.jpg must be a label image, .* it looks like a photo"):
         masks.exact_pair(good, masks.read_labels(photo, "holiday.jpg"), (20, 40), (40, 50))
     with pytest.raises(PhotostyleError, match="it looks like a photo"):
         masks.extract_masks(masks.read_labels(photo), (40, 50))
@@ -306,9 +300,7 @@ def test_an_orphan_follows_the_style_label_that_looks_like_it():
 
 def test_photo_of_another_size_than_its_masks():
     read = labels("kw", "kw")
-    with pytest.raises(
-        PhotostyleError, match=r"`style_image` must have the shape \(3, 2, 2\) .* got \(3, 4, 4\)"
-    ):
+    with pytest.raises(PhotostyleError, match=r"`style_image` must have the shape \(3, 2, 2\) .* got \(3, 4, 4\)"):
         masks.prepare_pair(read, read, (2, 2), (2, 2), style_image=torch.zeros(3, 4, 4))
 
 
@@ -322,9 +314,7 @@ def test_numbers_are_matched_and_ordered_as_numbers():
 
 def test_no_label_in_common():
     with pytest.raises(PhotostyleError) as caught:
-        masks.prepare_pair(
-            labels("bg", name="`content mask`"), labels("rr", name="`style mask`"), (1, 2), (1, 2)
-        )
+        masks.prepare_pair(labels("bg", name="`content mask`"), labels("rr", name="`style mask`"), (1, 2), (1, 2))
     assert str(caught.value) == (
         "`content mask` and `style mask` have no label in common: content has blue, green; style has red"
     )

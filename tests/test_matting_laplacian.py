@@ -200,8 +200,18 @@ def test_out_is_written_and_checked(device: torch.device) -> None:
 @pytest.mark.parametrize(
     ("x", "image", "options", "message"),
     [
-        (torch.rand(3, 5, 5), torch.rand(3, 5, 6), {}, r"`image` must have the height and width of `x`, \(5, 5\), got \(5, 6\)"),
-        (torch.rand(3, 5, 5), torch.rand(1, 5, 5), {}, r"`image` must have shape \(\.\.\., 3, H, W\), got \(1, 5, 5\)"),
+        (
+            torch.rand(3, 5, 5),
+            torch.rand(3, 5, 6),
+            {},
+            r"`image` must have the height and width of `x`, \(5, 5\), got \(5, 6\)",
+        ),
+        (
+            torch.rand(3, 5, 5),
+            torch.rand(1, 5, 5),
+            {},
+            r"`image` must have shape \(\.\.\., 3, H, W\), got \(1, 5, 5\)",
+        ),
         (torch.rand(5, 5), torch.rand(3, 5, 5), {}, "`x` must have shape"),
         (torch.rand(3, 5, 5).half(), torch.rand(3, 5, 5), {}, "`x` must be float32 or float64, got float16"),
         (torch.rand(3, 5, 5), torch.rand(3, 5, 5).double(), {}, "`image` must have x's dtype float32, got float64"),

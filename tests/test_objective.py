@@ -25,7 +25,9 @@ def _halves(height: int, width: int, overlap: int = 0) -> Tensor:
     return masks
 
 
-def _by_definition(x: Tensor, content: Tensor, style: Tensor, cm: Tensor, sm: Tensor, vgg: torch.nn.Module) -> dict[str, float]:
+def _by_definition(
+    x: Tensor, content: Tensor, style: Tensor, cm: Tensor, sm: Tensor, vgg: torch.nn.Module
+) -> dict[str, float]:
     fx, fc = vgg(x, (*STYLE_LAYERS, CONTENT_LAYER)), vgg(content, (CONTENT_LAYER,))
     fs = vgg(style, STYLE_LAYERS)
     pyramid_c, pyramid_s = mask_pyramid(cm, STYLE_LAYERS), mask_pyramid(sm, STYLE_LAYERS)
@@ -33,7 +35,10 @@ def _by_definition(x: Tensor, content: Tensor, style: Tensor, cm: Tensor, sm: Te
     for layer in STYLE_LAYERS:
         mc, ms = pyramid_c[layer].double(), pyramid_s[layer].double()
         channels = fx[layer].shape[0]
-        ours, theirs = masked_gram.masked_gram(fx[layer].double(), mc), masked_gram.masked_gram(fs[layer].double(), ms)
+        ours, theirs = (
+            masked_gram.masked_gram(fx[layer].double(), mc),
+            masked_gram.masked_gram(fs[layer].double(), ms),
+        )
         for k in range(len(mc)):
             if mc[k].mean() == 0:
                 continue

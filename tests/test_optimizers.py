@@ -69,7 +69,11 @@ def test_divergence_returns_to_the_best_point() -> None:
     optimizer = LBFGS(x)
     optimizer.step(1.0, torch.tensor([1.0, 0.5]))
     best = optimizer.best_x.clone()
-    for energy, gradient in ((50.0, torch.ones(2)), (float("nan"), torch.ones(2)), (0.5, torch.tensor([float("inf"), 0.0]))):
+    for energy, gradient in (
+        (50.0, torch.ones(2)),
+        (float("nan"), torch.ones(2)),
+        (0.5, torch.tensor([float("inf"), 0.0])),
+    ):
         x.fill_(9.0)
         optimizer.step(energy, gradient)
         assert torch.equal(x, best)

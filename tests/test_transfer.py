@@ -12,7 +12,7 @@ from conftest import smooth_picture
 from PIL import Image
 from torch import Tensor
 
-from photostyle_native import Iteration, PhotostyleError, VGG19, evaluate, load_vgg19, transfer
+from photostyle_native import VGG19, Iteration, PhotostyleError, evaluate, load_vgg19, transfer
 from photostyle_native.images import read_photo
 
 
@@ -67,7 +67,9 @@ def test_colours_follow_the_masks(vgg: VGG19) -> None:
     style[2, :, 48:] += 0.7
     arguments = {"size": 96, "iterations": 5, "weights": vgg, "device": "cpu"}
     masked = transfer(content, style, content_mask=_labels(64, 96), style_mask=_labels(64, 96), **arguments).image
-    swapped = transfer(content, style, content_mask=_labels(64, 96), style_mask=1 - _labels(64, 96), **arguments).image
+    swapped = transfer(
+        content, style, content_mask=_labels(64, 96), style_mask=1 - _labels(64, 96), **arguments
+    ).image
     for image, left, right in ((masked, 0, 2), (swapped, 2, 0)):
         assert image[left, :, :40].mean() > image[right, :, :40].mean() + 0.2
         assert image[right, :, 56:].mean() > image[left, :, 56:].mean() + 0.2

@@ -102,9 +102,7 @@ def test_lossy_formats_keep_the_metadata(tmp_path: Path, extension: str) -> None
 
 
 def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
-    photo = images.Photo(
-        noise(), noise()[..., 0].copy(), None, b"Exif\0\0" + b"MM\0*\0\0\0\x08\0\0" + bytes(70_000)
-    )
+    photo = images.Photo(noise(), noise()[..., 0].copy(), None, b"Exif\0\0" + b"MM\0*\0\0\0\x08\0\0" + bytes(70_000))
     notes = images.write_photo(tmp_path / "out.jpg", photo.pixels, like=photo)
     assert notes == (
         "the EXIF data (70016 bytes) is too long for JPEG and was dropped",
@@ -144,9 +142,7 @@ def test_bit_depth_by_default_and_on_request(tmp_path: Path) -> None:
         assert depth(extension, deep.tensor(), like=deep) == 8
     # 8 -> 16 bits maps 255 to 65535; 16 -> 8 rounds to nearest (128 = 0.498 of a step down, 129 = 0.502 up).
     images.write_photo(tmp_path / "a.png", noise(), bit_depth=16)
-    np.testing.assert_array_equal(
-        images.read_photo(tmp_path / "a.png").pixels, noise().astype(np.uint16) * 257
-    )
+    np.testing.assert_array_equal(images.read_photo(tmp_path / "a.png").pixels, noise().astype(np.uint16) * 257)
     images.write_photo(tmp_path / "c.tif", deep.pixels.astype(">u2"))
     np.testing.assert_array_equal(images.read_photo(tmp_path / "c.tif").pixels, deep.pixels)
     steps = np.array([[[0, 128, 129], [65535, 65407, 65406]]], np.uint16)
@@ -160,9 +156,7 @@ def test_float_pixels_are_clipped_but_not_a_number_is_an_error(tmp_path: Path) -
     images.write_photo(tmp_path / "out.png", pixels)
     assert images.read_photo(tmp_path / "out.png").pixels.tolist() == [[[0, 128, 255]]]
     pixels[0, 0, 1] = np.nan
-    with pytest.raises(
-        PhotostyleError, match=r"`pixels`: float samples must lie in \[0, 1\], got nan to nan"
-    ):
+    with pytest.raises(PhotostyleError, match=r"`pixels`: float samples must lie in \[0, 1\], got nan to nan"):
         images.write_photo(tmp_path / "nan.png", pixels)
     assert not (tmp_path / "nan.png").exists()
 
@@ -197,9 +191,7 @@ def test_alpha_follows_another_size_and_depth(tmp_path: Path) -> None:
         (np.zeros((4, 5, 3)), {"quality": 0}, r"`quality` must be a whole number from 1 to 100, got 0"),
     ],
 )
-def test_unusable_pixels_and_options(
-    tmp_path: Path, pixels: Any, options: dict[str, Any], message: str
-) -> None:
+def test_unusable_pixels_and_options(tmp_path: Path, pixels: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(PhotostyleError, match=message):
         images.write_photo(tmp_path / "out.png", pixels, **options)
     assert list(tmp_path.iterdir()) == []
@@ -244,9 +236,7 @@ def test_check_writable_and_write_agree_on_paths(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dir.png", "file"]
 
 
-def test_check_writable_leaves_an_existing_file_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_writable_leaves_an_existing_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "out.png"
     path.write_bytes(b"precious")
     images.check_writable(path)
@@ -290,9 +280,7 @@ def test_failure_leaves_what_was_there(
             check()
     with monkeypatch.context() as patch:
         patch.setattr(images, "encode", refuse)
-        with pytest.raises(
-            PhotostyleError, match=r"cannot be encoded as (PNG|JPEG|TIFF|WEBP) \(.*No space left"
-        ):
+        with pytest.raises(PhotostyleError, match=r"cannot be encoded as (PNG|JPEG|TIFF|WEBP) \(.*No space left"):
             images.write_photo(path, noise())
         check()
         patch.setattr(images, "encode", interrupt)

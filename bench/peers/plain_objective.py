@@ -40,7 +40,9 @@ def box_filter_energy(x: Tensor, image: Tensor, eps: float = 1e-7) -> Tensor:
 
 
 class PlainObjective:
-    def __init__(self, content: Tensor, style: Tensor, content_masks: Tensor, style_masks: Tensor, vgg: VGG19) -> None:
+    def __init__(
+        self, content: Tensor, style: Tensor, content_masks: Tensor, style_masks: Tensor, vgg: VGG19
+    ) -> None:
         self.vgg, self.guide = vgg, content
         self.masks = mask_pyramid(content_masks, STYLE_LAYERS)
         style_pyramid = mask_pyramid(style_masks, STYLE_LAYERS)

@@ -83,9 +83,7 @@ def to_rgb(decoded: Decoded, notes: list[str]) -> tuple[np.ndarray, bytes | None
         if profile:
             notes.append("it was converted from CMYK to sRGB by its ICC profile")
             return convert_samples(samples, profile, None), None
-        notes.append(
-            "it was converted from CMYK to sRGB without an ICC profile, so its colours are approximate"
-        )
+        notes.append("it was converted from CMYK to sRGB without an ICC profile, so its colours are approximate")
         return _rgb_from_inks(samples), None
     if space == "GRAY":
         notes.append("it was converted from grey to sRGB by its ICC profile")

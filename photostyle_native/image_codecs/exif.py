@@ -127,9 +127,7 @@ def _descriptive(source: Image.Exif) -> Image.Exif:
         if link in source:
             directory = source.get_ifd(link)
             if ExifTags.IFD.Interop in directory:
-                interop = {
-                    key: _exact_text(value) for key, value in source.get_ifd(ExifTags.IFD.Interop).items()
-                }
+                interop = {key: _exact_text(value) for key, value in source.get_ifd(ExifTags.IFD.Interop).items()}
                 directory = {**directory, ExifTags.IFD.Interop: interop}
             exif[link] = {key: _exact_text(value) for key, value in directory.items()}
     return exif

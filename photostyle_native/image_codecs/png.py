@@ -30,9 +30,7 @@ def decode_png(data: bytes, name: str, max_pixels: int) -> Decoded:
     for kind, payload, chunk, intact in _chunks(data, name):
         essential = kind[:1].isupper() or kind == b"tRNS"
         if essential and not intact:
-            raise PhotostyleError(
-                f"{name}: the file is damaged (checksum of its {kind.decode('ascii')} chunk)"
-            )
+            raise PhotostyleError(f"{name}: the file is damaged (checksum of its {kind.decode('ascii')} chunk)")
         if len(kept) == 1:
             if kind != b"IHDR":
                 raise PhotostyleError(f"{name}: the file is damaged (it does not start with an IHDR chunk)")

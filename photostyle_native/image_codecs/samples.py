@@ -30,8 +30,7 @@ def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
         raise PhotostyleError(f"{name}: the image has no pixels ({width} x {height})")
     if width * height > max_pixels:
         raise PhotostyleError(
-            f"{name}: the image must have at most {max_pixels} pixels, "
-            f"got {width} x {height} = {width * height}"
+            f"{name}: the image must have at most {max_pixels} pixels, got {width} x {height} = {width * height}"
         )
 
 
@@ -60,9 +59,7 @@ def to_stored(array: np.ndarray, name: str, bits: int | None = None) -> np.ndarr
         return array.astype(np.uint8) * np.uint8(255)
     if kind == "i":  # Pillow's mode "I": 32-bit integers that stand for 16-bit ones
         if array.min() < 0 or array.max() > 65535:
-            raise PhotostyleError(
-                f"{name}: integer samples must lie in 0..65535, got {array.min()}..{array.max()}"
-            )
+            raise PhotostyleError(f"{name}: integer samples must lie in 0..65535, got {array.min()}..{array.max()}")
         return array.astype(np.uint16)
     bits = bits or 8 * array.dtype.itemsize
     if bits > 16:

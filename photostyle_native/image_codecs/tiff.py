@@ -111,8 +111,7 @@ def _check_storage(page: TiffPage, file: IO[bytes], name: str) -> None:
     """Raise unless this is a flat picture, no raw file's preview, its strips or tiles all within the file."""
     if page.subfiletype & 1:
         raise PhotostyleError(
-            f"{name}: the first image is only a preview, as in a camera's raw file; "
-            "develop it to TIFF or PNG first"
+            f"{name}: the first image is only a preview, as in a camera's raw file; develop it to TIFF or PNG first"
         )
     if page.imagedepth > 1:
         raise PhotostyleError(f"{name}: the image must be flat, got a volume of {page.imagedepth} slices")
@@ -130,9 +129,7 @@ def _samples(page: TiffPage, name: str) -> Decoded:
     channels = _COLOUR_CHANNELS.get(colour)
     # The decoder of JPEG strips makes RGB of YCbCr; other YCbCr files would come out as they are.
     if channels is None or (colour == PHOTOMETRIC.YCBCR and page.compression != COMPRESSION.JPEG):
-        raise PhotostyleError(
-            f"{name}: the colour model must be grey, palette, RGB or CMYK, got {colour.name}"
-        )
+        raise PhotostyleError(f"{name}: the colour model must be grey, palette, RGB or CMYK, got {colour.name}")
     if page.samplesperpixel < channels or (channels == 4 and page.tags.valueof(_INK_SET, default=1) != 1):
         raise PhotostyleError(
             f"{name}: its {page.samplesperpixel} channels do not fit the colour model {colour.name}"

@@ -11,7 +11,7 @@ from torch import Tensor
 from .. import _core
 from ..errors import PhotostyleError
 
-LIBRARY = torch.library.Library("photostyle", "DEF")
+LIBRARY: torch.library.Library = torch.library.Library("photostyle", "DEF")
 
 
 class FallbackWarning(UserWarning):
@@ -34,7 +34,9 @@ def warn_fallback(op: str, device: torch.device) -> None:
     """Say once per device type that `op` runs in plain PyTorch."""
     if device.type not in _warned:
         _warned.add(device.type)
-        warnings.warn(f"photostyle::{op} has no native kernel for {device.type}: {backend(device)} runs", FallbackWarning, 3)
+        warnings.warn(
+            f"photostyle::{op} has no native kernel for {device.type}: {backend(device)} runs", FallbackWarning, 3
+        )
 
 
 def threads() -> int:
@@ -72,7 +74,9 @@ def require_dtype(name: str, value: Tensor, dtypes: tuple[torch.dtype, ...]) -> 
 
 def require_like(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
     """Check that `value` is on the device of `other` and has its dtype."""
-    require(value.device == other.device, f"`{name}` must be on {other_name}'s device {other.device}, got {value.device}")
+    require(
+        value.device == other.device, f"`{name}` must be on {other_name}'s device {other.device}, got {value.device}"
+    )
     require(
         value.dtype == other.dtype,
         f"`{name}` must have {other_name}'s dtype {str(other.dtype).removeprefix('torch.')}, "

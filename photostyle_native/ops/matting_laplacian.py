@@ -29,7 +29,9 @@ def _check(x: Tensor, image: Tensor, eps: float, radius: int) -> None:
     rt.require_like("image", image, "x", x)
     rt.require_same_size("image", image, "x", x)
     rt.require_batch("image", image, "x", x)
-    rt.require(isinstance(radius, int) and 1 <= radius <= 1000, f"`radius` must be an integer from 1 to 1000, got {radius!r}")
+    rt.require(
+        isinstance(radius, int) and 1 <= radius <= 1000, f"`radius` must be an integer from 1 to 1000, got {radius!r}"
+    )
     rt.require(1e-12 <= eps < float("inf"), f"`eps` must be finite and at least 1e-12, got {eps!r}")
 
 
