@@ -12,14 +12,14 @@ template <typename T>
 struct Exp2;
 template <>
 struct Exp2<float> {
-  typedef int32_t Bits __attribute__((vector_size(PHOTOSTYLE_VECTOR_BYTES)));
+  typedef uint32_t Bits __attribute__((vector_size(PHOTOSTYLE_VECTOR_BYTES)));
   static constexpr int mantissa = 23, degree = 6;
   static constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
   static constexpr float lowest = -126.0f;
 };
 template <>
 struct Exp2<double> {
-  typedef int64_t Bits __attribute__((vector_size(PHOTOSTYLE_VECTOR_BYTES)));
+  typedef uint64_t Bits __attribute__((vector_size(PHOTOSTYLE_VECTOR_BYTES)));
   static constexpr int mantissa = 52, degree = 12;
   static constexpr double round = 6755399441055744.0;  // 1.5 * 2^52
   static constexpr double lowest = -1022.0;
@@ -37,9 +37,9 @@ struct Exp2Series {
   }
 };
 
-// 2^x for x <= 0, and exactly 0 where that is not a normal number, or x is NaN. x is split into an integer, which goes to
-// the exponent bits, and a rest of at most 1/2, for which the Taylor series is cut where it is below 1.3e-7 (float) or
-// 2e-16 (double) of the value. 2^0 is exactly 1.
+// 2^x for x <= 0, and exactly 0 where that is not a normal number, or x is NaN. x is split into an integer, which goes
+// to the exponent bits, and a rest of at most 1/2, for which the Taylor series is cut where it is below 1.3e-7 (float)
+// or 2e-16 (double) of the value. 2^0 is exactly 1.
 template <typename T>
 PHOTOSTYLE_INLINE Vec<T> exp2(Vec<T> x) {
   using Bits = typename Exp2<T>::Bits;

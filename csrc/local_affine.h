@@ -64,12 +64,12 @@ struct LocalAffineUpsampleParams {
   int64_t height = 0;
   int64_t width = 0;
   int radius = 2;            // low-resolution pixels
-  double sigma_space = 1.0;  // low-resolution pixels
-  double sigma_color = 0.1;
+  double sigma_space = 0.7;  // low-resolution pixels
+  double sigma_color = 0.15;
   int threads = 1;
 };
 
-// How a call is cut into independent tasks: tiles of `columns` x `rows` pixels, the same for every thread count.
+// How a call is cut into independent tasks, the same for every thread count: tiles of columns x rows pixels.
 struct AffineTiling {
   int64_t columns, rows, across, down, tasks;
 
@@ -81,14 +81,28 @@ struct AffineTiling {
   }
 };
 
+// The pixels [x0, x1) x [y0, y1) of one task, and the images they belong to.
+struct AffineTile {
+  int64_t height, width, plane, batch, x0, x1, y0, y1;
+
+  AffineTile(const AffineTiling& tiling, int64_t task, int64_t image_height, int64_t image_width)
+      : height(image_height), width(image_width), plane(height * width) {
+    batch = task / (tiling.across * tiling.down);
+    x0 = task % tiling.across * tiling.columns;
+    y0 = task / tiling.across % tiling.down * tiling.rows;
+    x1 = x0 + tiling.columns < width ? x0 + tiling.columns : width;
+    y1 = y0 + tiling.rows < height ? y0 + tiling.rows : height;
+  }
+};
+
 constexpr int64_t kAffineLanes = 16;  // floats of the widest vector: tiles and scratch are multiples of it
 
 // Fit: sums down the columns and then along the rows of 21 moments; 64 columns of both fit the L1 cache.
 constexpr int64_t kFitColumns = 64, kFitRows = 64, kFitMoments = 21;
 
-inline int64_t fit_values_per_thread(int64_t radius) {
-  return kFitMoments * ((kFitColumns + 2 * radius + 7) / 8 * 8 + kFitColumns);
-}
+inline int64_t fit_row_length(int64_t radius) { return (kFitColumns + 2 * radius + 7) / 8 * 8; }
+
+inline int64_t fit_values_per_thread(int64_t radius) { return kFitMoments * (fit_row_length(radius) + kFitColumns); }
 
 inline size_t local_affine_fit_scratch(const LocalAffineFitParams& p) {
   return sizeof(double) * static_cast<size_t>(p.threads * fit_values_per_thread(p.radius));

@@ -2,10 +2,10 @@
 //
 // fit        In double precision, relative to a colour of the tile: moments are summed down the 2r+1 rows of a patch,
 //            then along the row, then the 3x3 system of window_fit.h is solved for the three output channels.
-// smooth     A vector of adjacent pixels keeps its 13 sums (12 coefficients, weights) in registers while it walks along a
-//            row of taps, which has been copied to the cache with its margins: outside the image the guide is
-//            infinitely far, which is weight zero. Rows are summed one by one and then added up, so rounding grows with
-//            2r+1 and not with its square.
+// smooth     A vector of adjacent pixels keeps its 13 sums (12 coefficients, weights) in registers while it walks
+//            along a row of taps, which has been copied to the cache with its margins: outside the image the guide is
+//            infinitely far, which is weight zero. Rows are summed one by one and then added up, so rounding grows
+//            with 2r+1 and not with its square.
 // upsample   The same walk, but adjacent pixels may look at different low-resolution pixels: the taps of a vector of
 //            pixels are laid out lane by lane, a low-resolution row at a time, and serve all photo rows that see them.
 #include "local_affine.h"
@@ -19,33 +19,23 @@ namespace photostyle {
 namespace PHOTOSTYLE_ISA {
 namespace {
 
-constexpr int kCoefs = 12, kSums = kCoefs + 1;  // the last sum is that of the weights
+constexpr int kCoefs = 12;
+constexpr int kPlanes = 3 + kCoefs;  // guide and coefficients
+constexpr int kSums = kCoefs + 1;    // coefficients and weights
+constexpr float kInfinity = __builtin_inff();
 
 PHOTOSTYLE_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 PHOTOSTYLE_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// The pixels of a task, and the batch item they belong to.
-struct Box {
-  int64_t x0, x1, y0, y1, batch;
-};
-
-Box box_of(const AffineTiling& tiling, int64_t task, int64_t height, int64_t width) {
-  const int64_t x0 = task % tiling.across * tiling.columns;
-  const int64_t y0 = task / tiling.across % tiling.down * tiling.rows;
-  return {x0, least(x0 + tiling.columns, width), y0, least(y0 + tiling.rows, height),
-          task / (tiling.across * tiling.down)};
-}
-
 // ---------------------------------------------------------------------------------------------- fit
 
 template <typename T>
-struct FitTile {
+struct FitTile : AffineTile {
+  using AffineTile::AffineTile;
   const T* content;  // [3, plane]
   const T* output;   // [3, plane]
   T* coefs;          // [12, plane]
-  int64_t height, width, plane;
-  Box box;
-  int64_t wide;  // row length of down
+  int64_t wide;      // row length of down
   int r;
   double ridge;
   double* down;   // [kFitMoments, wide]         column j is pixel column x0 - r + j, zero outside the image
@@ -56,12 +46,12 @@ struct FitTile {
 // Adds the moments of pixel row y: I (3), I I^T (6), and per output channel O, I O (3).
 template <typename T>
 void add_moments(const FitTile<T>& t, int64_t y) {
-  const int64_t left = most(t.box.x0 - t.r, 0), n = least(t.box.x1 + t.r, t.width) - left, w = t.wide;
+  const int64_t left = most(t.x0 - t.r, 0), n = least(t.x1 + t.r, t.width) - left, w = t.wide;
   const T* I0 = t.content + y * t.width + left;
   const T* I1 = I0 + t.plane;
   const T* I2 = I1 + t.plane;
   const T* O = t.output + y * t.width + left;
-  double* D = t.down + (left - (t.box.x0 - t.r));
+  double* D = t.down + (left - (t.x0 - t.r));
   const double o0 = t.origin[0], o1 = t.origin[1], o2 = t.origin[2];
 #pragma omp simd
   for (int64_t j = 0; j < n; ++j) {
@@ -102,16 +92,16 @@ void sum_patches(const FitTile<T>& t, int64_t n) {
 
 template <typename T>
 void fit_row(const FitTile<T>& t, int64_t y) {
-  const int64_t first = most(y - t.r, 0), last = least(y + t.r, t.height - 1), n = t.box.x1 - t.box.x0, w = kFitColumns;
+  const int64_t first = most(y - t.r, 0), last = least(y + t.r, t.height - 1), n = t.x1 - t.x0, w = kFitColumns;
   for (int64_t i = 0; i < kFitMoments * t.wide; ++i) t.down[i] = 0.0;
   for (int64_t i = first; i <= last; ++i) add_moments(t, i);
   sum_patches(t, n);
   const double rows = static_cast<double>(last - first + 1);
   const double* S = t.patch;
-  T* out = t.coefs + y * t.width + t.box.x0;
+  T* out = t.coefs + y * t.width + t.x0;
 #pragma omp simd
   for (int64_t j = 0; j < n; ++j) {
-    const int64_t from = most(t.box.x0 + j - t.r, 0), to = least(t.box.x0 + j + t.r, t.width - 1);
+    const int64_t from = most(t.x0 + j - t.r, 0), to = least(t.x0 + j + t.r, t.width - 1);
     const double inv = 1.0 / (rows * static_cast<double>(to - from + 1));
     const double s0 = S[j], s1 = S[w + j], s2 = S[2 * w + j];
     const Factor3 f = factorise3(S[3 * w + j] - s0 * s0 * inv + t.ridge, S[4 * w + j] - s0 * s1 * inv,
@@ -137,24 +127,20 @@ void fit(const LocalAffineFitParams& p) {
   const AffineTiling tiling(p.batch, p.height, p.width, kFitColumns, kFitRows);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(p.threads)
   for (int64_t task = 0; task < tiling.tasks; ++task) {
-    FitTile<T> t;
-    t.box = box_of(tiling, task, p.height, p.width);
-    t.height = p.height;
-    t.width = p.width;
-    t.plane = p.height * p.width;
-    t.content = static_cast<const T*>(p.content) + (p.content_batch == 1 ? 0 : t.box.batch) * 3 * t.plane;
-    t.output = static_cast<const T*>(p.output) + t.box.batch * 3 * t.plane;
-    t.coefs = static_cast<T*>(p.coefs) + t.box.batch * kCoefs * t.plane;
+    FitTile<T> t(tiling, task, p.height, p.width);
+    t.content = static_cast<const T*>(p.content) + (p.content_batch == 1 ? 0 : t.batch) * 3 * t.plane;
+    t.output = static_cast<const T*>(p.output) + t.batch * 3 * t.plane;
+    t.coefs = static_cast<T*>(p.coefs) + t.batch * kCoefs * t.plane;
     t.r = p.radius;
     t.ridge = p.ridge;
     t.down = reinterpret_cast<double*>(p.scratch) + thread_index() * fit_values_per_thread(p.radius);
-    t.wide = (kFitColumns + 2 * t.r + 7) / 8 * 8;
+    t.wide = fit_row_length(p.radius);
     t.patch = t.down + kFitMoments * t.wide;
     for (int c = 0; c < 3; ++c) {
-      t.origin[c] = t.content[c * t.plane + t.box.y0 * t.width + t.box.x0];
-      t.origin[3 + c] = t.output[c * t.plane + t.box.y0 * t.width + t.box.x0];
+      t.origin[c] = t.content[c * t.plane + t.y0 * t.width + t.x0];
+      t.origin[3 + c] = t.output[c * t.plane + t.y0 * t.width + t.x0];
     }
-    for (int64_t y = t.box.y0; y < t.box.y1; ++y) fit_row(t, y);
+    for (int64_t y = t.y0; y < t.y1; ++y) fit_row(t, y);
   }
 }
 
@@ -176,19 +162,18 @@ PHOTOSTYLE_INLINE void add_tap(Vec<T> weight, const T* coefs, int64_t stride, Ve
 // ---------------------------------------------------------------------------------------------- smooth
 
 template <typename T>
-struct SmoothTile {
+struct SmoothTile : AffineTile {
+  using AffineTile::AffineTile;
   const T* coefs;  // [12, plane]
   const T* guide;  // [3, plane]
   T* out;          // [12, plane] or null
   T* applied;      // [3, plane] or null
-  int64_t height, width, plane;
-  Box box;
-  int64_t wide;  // row length of row
+  int64_t wide;    // row length of row
   int r;
   T color, space;  // exp2_scale()
-  T* row;     // [3 + 12, wide]             column j is pixel column x0 - r + j
-  T* centre;  // [3, kSmoothColumns]        the guide at the tile's own pixels
-  T* sums;    // [kSums, kSmoothColumns]
+  T* row;          // [3 + 12, wide]             column j is pixel column x0 - r + j
+  T* centre;       // [3, kSmoothColumns]        the guide at the tile's own pixels
+  T* sums;         // [kSums, kSmoothColumns]
 };
 
 // to[j] = from[left + j], with `outside` where there is no such pixel.
@@ -197,7 +182,7 @@ void copy_row(const T* from, int64_t width, int64_t left, int64_t n, T outside, 
   const int64_t begin = most(0, -left), end = least(n, width - left);
   for (int64_t j = 0; j < begin; ++j) to[j] = outside;
   for (int64_t j = begin; j < end; ++j) to[j] = from[left + j];
-  for (int64_t j = most(end, 0); j < n; ++j) to[j] = outside;
+  for (int64_t j = end; j < n; ++j) to[j] = outside;
 }
 
 // Adds the taps of t.row, dy rows away, to the sums of a vector of pixels at column j of the tile.
@@ -217,16 +202,12 @@ PHOTOSTYLE_INLINE void smooth_vector(const SmoothTile<T>& t, int64_t dy, int64_t
 
 template <typename T>
 void finish_row(const SmoothTile<T>& t, int64_t y) {
-  const int64_t at = y * t.width + t.box.x0, n = t.box.x1 - t.box.x0, w = kSmoothColumns;
+  const int64_t at = y * t.width + t.x0, n = t.x1 - t.x0, w = kSmoothColumns;
   for (int c = 0; c < kCoefs; ++c) {
     T* S = t.sums + c * w;
-    const T* weights = t.sums + kCoefs * w;
 #pragma omp simd
-    for (int64_t j = 0; j < n; ++j) S[j] /= weights[j];
-    if (t.out) {
-      T* O = t.out + c * t.plane + at;
-      for (int64_t j = 0; j < n; ++j) O[j] = S[j];
-    }
+    for (int64_t j = 0; j < n; ++j) S[j] /= t.sums[kCoefs * w + j];
+    if (t.out) std::memcpy(t.out + c * t.plane + at, S, n * sizeof(T));
   }
   if (!t.applied) return;
   const T* I = t.centre;
@@ -242,16 +223,16 @@ void finish_row(const SmoothTile<T>& t, int64_t y) {
 template <typename T>
 void smooth_row(const SmoothTile<T>& t, int64_t y) {
   constexpr int L = kLanes<T>;
-  const int64_t n = (t.box.x1 - t.box.x0 + L - 1) / L * L;
+  const int64_t n = (t.x1 - t.x0 + L - 1) / L * L;
   for (int64_t i = 0; i < kSums * kSmoothColumns; ++i) t.sums[i] = T(0);
   for (int c = 0; c < 3; ++c)
-    copy_row(t.guide + c * t.plane + y * t.width, t.width, t.box.x0, n, T(0), t.centre + c * kSmoothColumns);
+    copy_row(t.guide + c * t.plane + y * t.width, t.width, t.x0, n, T(0), t.centre + c * kSmoothColumns);
   for (int64_t i = most(y - t.r, 0); i <= least(y + t.r, t.height - 1); ++i) {
-    const int64_t left = t.box.x0 - t.r, wide = n + 2 * t.r;
-    const T far = static_cast<T>(__builtin_inf());
-    for (int c = 0; c < 3; ++c) copy_row(t.guide + c * t.plane + i * t.width, t.width, left, wide, far, t.row + c * t.wide);
-    for (int c = 0; c < kCoefs; ++c)
-      copy_row(t.coefs + c * t.plane + i * t.width, t.width, left, wide, T(0), t.row + (3 + c) * t.wide);
+    const int64_t left = t.x0 - t.r, wide = n + 2 * t.r;
+    for (int q = 0; q < kPlanes; ++q) {
+      const T* from = q < 3 ? t.guide + q * t.plane : t.coefs + (q - 3) * t.plane;
+      copy_row(from + i * t.width, t.width, left, wide, q < 3 ? T(kInfinity) : T(0), t.row + q * t.wide);
+    }
     for (int64_t j = 0; j < n; j += L) smooth_vector(t, i - y, j);
   }
   finish_row(t, y);
@@ -262,33 +243,29 @@ void smooth(const LocalAffineSmoothParams& p) {
   const AffineTiling tiling(p.batch, p.height, p.width, kSmoothColumns, kSmoothRows);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(p.threads)
   for (int64_t task = 0; task < tiling.tasks; ++task) {
-    SmoothTile<T> t;
-    t.box = box_of(tiling, task, p.height, p.width);
-    t.height = p.height;
-    t.width = p.width;
-    t.plane = p.height * p.width;
-    t.coefs = static_cast<const T*>(p.coefs) + t.box.batch * kCoefs * t.plane;
-    t.guide = static_cast<const T*>(p.guide) + (p.guide_batch == 1 ? 0 : t.box.batch) * 3 * t.plane;
-    t.out = p.out ? static_cast<T*>(p.out) + t.box.batch * kCoefs * t.plane : nullptr;
-    t.applied = p.applied ? static_cast<T*>(p.applied) + t.box.batch * 3 * t.plane : nullptr;
+    SmoothTile<T> t(tiling, task, p.height, p.width);
+    t.coefs = static_cast<const T*>(p.coefs) + t.batch * kCoefs * t.plane;
+    t.guide = static_cast<const T*>(p.guide) + (p.guide_batch == 1 ? 0 : t.batch) * 3 * t.plane;
+    t.out = p.out ? static_cast<T*>(p.out) + t.batch * kCoefs * t.plane : nullptr;
+    t.applied = p.applied ? static_cast<T*>(p.applied) + t.batch * 3 * t.plane : nullptr;
     t.r = p.radius;
     t.color = static_cast<T>(exp2_scale(p.sigma_color));
     t.space = static_cast<T>(exp2_scale(p.sigma_space));
     t.wide = smooth_row_length(p.radius);
     t.row = reinterpret_cast<T*>(p.scratch) + thread_index() * smooth_values_per_thread(p.radius);
-    t.centre = t.row + (3 + kCoefs) * t.wide;
+    t.centre = t.row + kPlanes * t.wide;
     t.sums = t.centre + 3 * kSmoothColumns;
-    for (int64_t y = t.box.y0; y < t.box.y1; ++y) smooth_row(t, y);
+    for (int64_t y = t.y0; y < t.y1; ++y) smooth_row(t, y);
   }
 }
 
 // ---------------------------------------------------------------------------------------------- upsample
 
-constexpr int kLane = kLanes<float>, kPlanes = 3 + kCoefs;
+constexpr int kLane = kLanes<float>;
 
 // One vector of photo pixels in each of many rows.
 struct UpsampleStrip {
-  int64_t x, live;  // first column; lanes that are pixels (the others repeat the last pixel)
+  int64_t x, live;  // first column; lanes that are pixels
   int64_t span;     // 2 radius + 1
   float color, space;
   int64_t first[kLane];  // leftmost tap of each lane, may lie outside the guide
@@ -314,8 +291,7 @@ void start_strip(const LocalAffineUpsampleParams& p, UpsampleStrip& s) {
     for (int64_t d = 0; d < s.span; ++d) {
       const int64_t at = s.first[lane] + d;
       const bool inside = at >= 0 && at < p.low_width;
-      s.across[d * kLane + lane] =
-          inside ? distance2(x, p.low_width, p.width, at) * s.space : -static_cast<float>(__builtin_inf());
+      s.across[d * kLane + lane] = inside ? distance2(x, p.low_width, p.width, at) * s.space : -kInfinity;
     }
   }
 }
@@ -337,24 +313,23 @@ void lay_out_row(const LocalAffineUpsampleParams& p, const UpsampleStrip& s, int
 
 PHOTOSTYLE_INLINE Vec<float> load_lanes(const float* from, int64_t live) {
   if (live == kLane) return load(from);
-  float lanes[kLane];
-  for (int lane = 0; lane < kLane; ++lane) lanes[lane] = from[least(lane, live - 1)];
-  return load(lanes);
+  Vec<float> v = {};
+  std::memcpy(&v, from, live * sizeof(float));
+  return v;
 }
 
 PHOTOSTYLE_INLINE void store_lanes(float* to, Vec<float> v, int64_t live) {
   if (live == kLane) return store(to, v);
-  float lanes[kLane];
-  store(lanes, v);
-  for (int lane = 0; lane < live; ++lane) to[lane] = lanes[lane];
+  std::memcpy(to, &v, live * sizeof(float));
 }
 
 // Photo row y of the strip; the rows of taps that it sees are laid out.
-void upsample_vector(const LocalAffineUpsampleParams& p, const UpsampleStrip& s, int64_t y, int64_t begin, int64_t end) {
+void upsample_vector(const LocalAffineUpsampleParams& p, const UpsampleStrip& s, int64_t y, int64_t begin,
+                     int64_t end) {
   const int64_t plane = p.height * p.width, at = y * p.width + s.x;
   Vec<float> mine[3];
   for (int c = 0; c < 3; ++c) mine[c] = load_lanes(p.photo + c * plane + at, s.live);
-  Vec<float> best = Vec<float>{} - static_cast<float>(__builtin_inf());
+  Vec<float> best = Vec<float>{} - kInfinity;
   float* exponent = s.exponents;
   for (int64_t i = begin; i < end; ++i) {
     const float down = distance2(y, p.low_height, p.height, i) * s.space;
@@ -400,7 +375,7 @@ void local_affine_upsample(const LocalAffineUpsampleParams& p) {
   const AffineTiling tiling(1, p.height, p.width, kUpsampleColumns, kUpsampleRows);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(p.threads)
   for (int64_t task = 0; task < tiling.tasks; ++task) {
-    const Box box = box_of(tiling, task, p.height, p.width);
+    const AffineTile tile(tiling, task, p.height, p.width);
     UpsampleStrip s;
     s.span = 2 * p.radius + 1;
     s.color = static_cast<float>(exp2_scale(p.sigma_color));
@@ -408,9 +383,9 @@ void local_affine_upsample(const LocalAffineUpsampleParams& p) {
     s.across = reinterpret_cast<float*>(p.scratch) + thread_index() * upsample_values_per_thread(p.radius);
     s.exponents = s.across + s.span * kLane;
     s.taps = s.exponents + s.span * s.span * kLane;
-    for (s.x = box.x0; s.x < box.x1; s.x += kLane) {
-      s.live = least(kLane, box.x1 - s.x);
-      upsample_strip(p, s, box.y0, box.y1);
+    for (s.x = tile.x0; s.x < tile.x1; s.x += kLane) {
+      s.live = least(kLane, tile.x1 - s.x);
+      upsample_strip(p, s, tile.y0, tile.y1);
     }
   }
 }

@@ -1,11 +1,30 @@
 """The package's operators: native kernels behind `torch.library` ops with autograd.
 
-Each module holds one family: argument checks, the registered op (namespace ``photostyle``), its gradient, and the choice
-of the kernel by device.
+Each module holds one family: argument checks, the registered op (namespace ``photostyle``), its gradient,
+and the choice of the kernel by device.
 """
 
 from ._runtime import FallbackWarning, backend
+from .local_affine import (
+    apply_local_affine,
+    fit_local_affine,
+    smooth_affine_coefficients,
+    smooth_local_affine,
+    upsample_local_affine,
+)
 from .masked_gram import masked_gram
 from .matting_laplacian import guided_filter, matting_energy, matting_laplacian
 
-__all__ = ["FallbackWarning", "backend", "guided_filter", "masked_gram", "matting_energy", "matting_laplacian"]
+__all__ = [
+    "FallbackWarning",
+    "apply_local_affine",
+    "backend",
+    "fit_local_affine",
+    "guided_filter",
+    "masked_gram",
+    "matting_energy",
+    "matting_laplacian",
+    "smooth_affine_coefficients",
+    "smooth_local_affine",
+    "upsample_local_affine",
+]

@@ -1,13 +1,16 @@
 """Locally affine colour maps: fit, edge-aware smoothing, and lifting to another resolution.
 
 The last step of Luan et al. 2017 as in the authors' released code (fit, smooth, apply), and joint bilateral
-upsampling (Kopf, Cohen, Lischinski, Uyttendaele: *Joint Bilateral Upsampling*, SIGGRAPH 2007) of the fitted maps.
-``csrc/local_affine.h`` states what the kernels compute.
+upsampling of the fitted maps (Kopf, Cohen, Lischinski, Uyttendaele: *Joint Bilateral Upsampling*, SIGGRAPH
+2007). ``csrc/local_affine.h`` states what the kernels compute.
 
-A map is 12 planes: for the red, green and blue output in turn A_r, A_g, A_b, b, so that output = A content + b.
+A map is 12 planes, for the red, green and blue output in turn A_r, A_g, A_b, b: output = A content + b.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,9 +23,6 @@ _DTYPES = (torch.float32, torch.float64)
 _MAX_RADIUS = 1000
 _MAX_UPSAMPLE_RADIUS = 32
 _MIN_SIGMA = 1e-6
-
-
-# ------------------------------------------------------------------------------------------------ checks
 
 
 def _check_pair(name: str, value: Tensor, channels: int, other_name: str, content: Tensor) -> None:
@@ -38,11 +38,25 @@ def _check_pair(name: str, value: Tensor, channels: int, other_name: str, conten
 
 def _check_radius(name: str, value: int, low: int, high: int) -> None:
     integer = isinstance(value, int) and not isinstance(value, bool)
-    rt.require(integer and low <= value <= high, f"`{name}` must be an integer from {low} to {high}, got {value!r}")
+    rt.require(
+        integer and low <= value <= high, f"`{name}` must be an integer from {low} to {high}, got {value!r}"
+    )
 
 
 def _check_sigma(name: str, value: float) -> None:
-    rt.require(_MIN_SIGMA <= value < float("inf"), f"`{name}` must be finite and at least {_MIN_SIGMA}, got {value!r}")
+    rt.require(
+        _MIN_SIGMA <= value < float("inf"),
+        f"`{name}` must be finite and at least {_MIN_SIGMA}, got {value!r}",
+    )
+
+
+def _check_smoothing(radius: int, sigma_space: float | None, sigma_color: float) -> float:
+    """Check the arguments of the smoothing; returns `sigma_space`, whose default depends on the radius."""
+    _check_radius("radius", radius, 1, _MAX_RADIUS)
+    sigma_space = radius / 3 if sigma_space is None else sigma_space
+    _check_sigma("sigma_space", sigma_space)
+    _check_sigma("sigma_color", sigma_color)
+    return sigma_space
 
 
 def _check_ridge(ridge: float) -> None:
@@ -54,21 +68,24 @@ def _no_gradient(op: str, *tensors: Tensor) -> None:
         raise NotImplementedError(f"`{op}` has no gradient: pass detached tensors")
 
 
-# ------------------------------------------------------------------------------------------------ kernels
-
-
 def _sizes(value: Tensor, content: Tensor) -> tuple[int, int, int, int]:
     """Batch, content batch, height, width."""
     height, width = value.shape[-2:]
-    return value.numel() // (value.shape[-3] * height * width), content.numel() // (3 * height * width), height, width
+    pixels = height * width
+    return value.numel() // (value.shape[-3] * pixels), content.numel() // (3 * pixels), height, width
+
+
+def _clip_radius(radius: int, image: Tensor) -> int:
+    """Windows are cut at the border: a larger radius than this changes nothing."""
+    return min(radius, max(image.shape[-2:]))
 
 
 def _fit_cpu(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
-    coefs = _fit_like(output, content, radius, ridge)
+    coefs = _map_like(output)
     if output.numel() == 0:
         return coefs
     output, content = output.contiguous(), content.contiguous()
-    threads = rt.threads()
+    threads, radius = rt.threads(), _clip_radius(radius, output)
     scratch = rt.scratch(_core.local_affine_fit_scratch(radius, threads))
     _core.local_affine_fit(
         content.data_ptr(),
@@ -97,7 +114,7 @@ def _launch_smooth(
     if coefs.numel() == 0:
         return
     coefs, content = coefs.contiguous(), content.contiguous()
-    threads, double = rt.threads(), coefs.dtype == torch.float64
+    threads, radius, double = rt.threads(), _clip_radius(radius, coefs), coefs.dtype == torch.float64
     scratch = rt.scratch(_core.local_affine_smooth_scratch(radius, double, threads))
     _core.local_affine_smooth(
         coefs.data_ptr(),
@@ -114,8 +131,10 @@ def _launch_smooth(
     )
 
 
-def _coefficients_cpu(coefs: Tensor, content: Tensor, radius: int, sigma_space: float, sigma_color: float) -> Tensor:
-    out = _coefficients_like(coefs, content, radius, sigma_space, sigma_color)
+def _coefficients_cpu(
+    coefs: Tensor, content: Tensor, radius: int, sigma_space: float, sigma_color: float
+) -> Tensor:
+    out = _like_first(coefs)
     _launch_smooth(coefs, content, radius, sigma_space, sigma_color, out, None)
     return out
 
@@ -130,7 +149,7 @@ def _smooth_cpu(
     sigma_color: float,
 ) -> Tensor:
     coefs = _fit_cpu(output, content, patch_radius, ridge)
-    applied = torch.empty_like(output, memory_format=torch.contiguous_format)
+    applied = _like_first(output)
     _launch_smooth(coefs, content, radius, sigma_space, sigma_color, None, applied)
     return applied
 
@@ -138,7 +157,7 @@ def _smooth_cpu(
 def _upsample_cpu(
     coefs: Tensor, guide: Tensor, photo: Tensor, radius: int, sigma_space: float, sigma_color: float
 ) -> Tensor:
-    out = torch.empty_like(photo, memory_format=torch.contiguous_format)
+    out = _like_first(photo)
     if photo.numel() == 0:
         return out
     coefs, guide, photo = coefs.contiguous(), guide.contiguous(), photo.contiguous()
@@ -160,100 +179,44 @@ def _upsample_cpu(
     return out
 
 
-# ------------------------------------------------------------------------------------------------ registration
+def _fallback(name: str) -> Callable[..., Tensor]:
+    """The reference of the same name and arguments, announced."""
+    function: Callable[..., Tensor] = getattr(reference, name)
+
+    def run(first: Tensor, *rest: Any) -> Tensor:
+        rt.warn_fallback(name, first.device)
+        return function(first, *rest)
+
+    return run
 
 
-def _fit_fallback(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
-    rt.warn_fallback("fit_local_affine", output.device)
-    return reference.fit_local_affine(output, content, radius, ridge)
+def _map_like(image: Tensor, *_: Any) -> Tensor:
+    return image.new_empty((*image.shape[:-3], 12, *image.shape[-2:]))
 
 
-def _coefficients_fallback(
-    coefs: Tensor, content: Tensor, radius: int, sigma_space: float, sigma_color: float
-) -> Tensor:
-    rt.warn_fallback("smooth_affine_coefficients", coefs.device)
-    return reference.smooth_affine_coefficients(coefs, content, radius, sigma_space, sigma_color)
+def _like_first(first: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(first, memory_format=torch.contiguous_format)
 
 
-def _smooth_fallback(
-    output: Tensor,
-    content: Tensor,
-    patch_radius: int,
-    ridge: float,
-    radius: int,
-    sigma_space: float,
-    sigma_color: float,
-) -> Tensor:
-    rt.warn_fallback("smooth_local_affine", output.device)
-    return reference.smooth_local_affine(output, content, patch_radius, ridge, radius, sigma_space, sigma_color)
-
-
-def _upsample_fallback(
-    coefs: Tensor, guide: Tensor, photo: Tensor, radius: int, sigma_space: float, sigma_color: float
-) -> Tensor:
-    rt.warn_fallback("upsample_local_affine", photo.device)
-    return reference.upsample_local_affine(coefs, guide, photo, radius, sigma_space, sigma_color)
-
-
-def _fit_like(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
-    return output.new_empty((*output.shape[:-3], 12, *output.shape[-2:]))
-
-
-def _coefficients_like(coefs: Tensor, content: Tensor, radius: int, sigma_space: float, sigma_color: float) -> Tensor:
-    return torch.empty_like(coefs, memory_format=torch.contiguous_format)
-
-
-def _smooth_like(
-    output: Tensor,
-    content: Tensor,
-    patch_radius: int,
-    ridge: float,
-    radius: int,
-    sigma_space: float,
-    sigma_color: float,
-) -> Tensor:
-    return torch.empty_like(output, memory_format=torch.contiguous_format)
-
-
-def _upsample_like(
-    coefs: Tensor, guide: Tensor, photo: Tensor, radius: int, sigma_space: float, sigma_color: float
-) -> Tensor:
+def _like_photo(coefs: Tensor, guide: Tensor, photo: Tensor, *_: Any) -> Tensor:
     return torch.empty_like(photo, memory_format=torch.contiguous_format)
 
 
-_SIGMAS = "int radius, float sigma_space, float sigma_color"
+_PAIR, _SIGMAS = "Tensor output, Tensor content", "int radius, float sigma_space, float sigma_color"
+_FIT, _SMOOTH = f"{_PAIR}, int radius, float ridge", f"{_PAIR}, int patch_radius, float ridge, {_SIGMAS}"
+_COEFFICIENTS = f"Tensor coefs, Tensor content, {_SIGMAS}"
+_UPSAMPLE = f"Tensor coefs, Tensor guide, Tensor photo, {_SIGMAS}"
 
-for _name, _arguments, _cpu, _fallback, _fake in (
-    ("fit_local_affine", "Tensor output, Tensor content, int radius, float ridge", _fit_cpu, _fit_fallback, _fit_like),
-    (
-        "smooth_affine_coefficients",
-        f"Tensor coefs, Tensor content, {_SIGMAS}",
-        _coefficients_cpu,
-        _coefficients_fallback,
-        _coefficients_like,
-    ),
-    (
-        "smooth_local_affine",
-        f"Tensor output, Tensor content, int patch_radius, float ridge, {_SIGMAS}",
-        _smooth_cpu,
-        _smooth_fallback,
-        _smooth_like,
-    ),
-    (
-        "upsample_local_affine",
-        f"Tensor coefs, Tensor guide, Tensor photo, {_SIGMAS}",
-        _upsample_cpu,
-        _upsample_fallback,
-        _upsample_like,
-    ),
+for _name, _arguments, _cpu, _fake in (
+    ("fit_local_affine", _FIT, _fit_cpu, _map_like),
+    ("smooth_affine_coefficients", _COEFFICIENTS, _coefficients_cpu, _like_first),
+    ("smooth_local_affine", _SMOOTH, _smooth_cpu, _like_first),
+    ("upsample_local_affine", _UPSAMPLE, _upsample_cpu, _like_photo),
 ):
     rt.LIBRARY.define(f"{_name}({_arguments}) -> Tensor")
     rt.LIBRARY.impl(_name, _cpu, "CPU")
-    rt.LIBRARY.impl(_name, _fallback, "CUDA")
+    rt.LIBRARY.impl(_name, _fallback(_name), "CUDA")
     torch.library.register_fake(f"photostyle::{_name}", _fake, lib=rt.LIBRARY)
-
-
-# ------------------------------------------------------------------------------------------------ public
 
 
 def fit_local_affine(output: Tensor, content: Tensor, *, radius: int = 1, ridge: float = 1e-3) -> Tensor:
@@ -263,12 +226,12 @@ def fit_local_affine(output: Tensor, content: Tensor, *, radius: int = 1, ridge:
         output: shape (..., 3, H, W), float32 or float64.
         content: shape (3, H, W), or with the batch dimensions of `output`; same dtype and device.
         radius: patches have (2 radius + 1)^2 pixels and are cut at the border; 1 to 1000.
-        ridge: weight of |A|_F^2 against the sum (not the mean) of squared residuals over the patch, in squared units
-            of `content`; at least 1e-12. The offset b is free.
+        ridge: weight of |A|_F^2 against the sum (not the mean) of squared residuals over the patch, in
+            squared units of `content`; at least 1e-12. The offset b is free.
 
     Returns:
-        Shape (..., 12, H, W): for the red, green and blue output in turn A_r, A_g, A_b, b. Computed in float64
-        inside. The same bits for any number of threads.
+        Shape (..., 12, H, W): for the red, green and blue output in turn A_r, A_g, A_b, b. Computed in
+        float64 inside. The same bits for any number of threads.
 
     Raises:
         PhotostyleError: an argument does not fit the above.
@@ -301,17 +264,23 @@ def apply_local_affine(coefs: Tensor, image: Tensor) -> Tensor:
 
 
 def smooth_affine_coefficients(
-    coefs: Tensor, content: Tensor, *, radius: int = 15, sigma_space: float | None = None, sigma_color: float = 0.01
+    coefs: Tensor,
+    content: Tensor,
+    *,
+    radius: int = 15,
+    sigma_space: float | None = None,
+    sigma_color: float = 0.01,
 ) -> Tensor:
     """Joint bilateral filter of a map's coefficients, guided by the content.
 
     Args:
         coefs: shape (..., 12, H, W), float32 or float64.
         content: shape (3, H, W), or with the batch dimensions of `coefs`; same dtype and device.
-        radius: windows have (2 radius + 1)^2 pixels and are cut at the border; 1 to 1000. The cost grows with its
-            square.
+        radius: windows have (2 radius + 1)^2 pixels and are cut at the border; 1 to 1000. The cost grows with
+            its square.
         sigma_space: standard deviation of the spatial weight in pixels, at least 1e-6; None: radius / 3.
-        sigma_color: standard deviation of the colour weight, in units of `content` (distance in RGB); at least 1e-6.
+        sigma_color: standard deviation of the colour weight (distance in RGB), in units of `content`; at
+            least 1e-6.
 
     Returns:
         Shaped like `coefs`. The same bits for any number of threads.
@@ -322,11 +291,8 @@ def smooth_affine_coefficients(
 
     Source: Luan et al. 2017, the authors' released code.
     """
-    sigma_space = radius / 3 if sigma_space is None else sigma_space
     _check_pair("coefs", coefs, 12, "content", content)
-    _check_radius("radius", radius, 1, _MAX_RADIUS)
-    _check_sigma("sigma_space", sigma_space)
-    _check_sigma("sigma_color", sigma_color)
+    sigma_space = _check_smoothing(radius, sigma_space, sigma_color)
     _no_gradient("smooth_affine_coefficients", coefs, content)
     return torch.ops.photostyle.smooth_affine_coefficients(coefs, content, radius, sigma_space, sigma_color)
 
@@ -358,13 +324,10 @@ def smooth_local_affine(
 
     Source: Luan et al. 2017, the last step of the authors' released code, whose constants are the defaults.
     """
-    sigma_space = radius / 3 if sigma_space is None else sigma_space
     _check_pair("output", output, 3, "content", content)
     _check_radius("patch_radius", patch_radius, 1, _MAX_RADIUS)
     _check_ridge(ridge)
-    _check_radius("radius", radius, 1, _MAX_RADIUS)
-    _check_sigma("sigma_space", sigma_space)
-    _check_sigma("sigma_color", sigma_color)
+    sigma_space = _check_smoothing(radius, sigma_space, sigma_color)
     _no_gradient("smooth_local_affine", output, content)
     return torch.ops.photostyle.smooth_local_affine(
         output, content, patch_radius, ridge, radius, sigma_space, sigma_color
@@ -377,8 +340,8 @@ def upsample_local_affine(
     photo: Tensor,
     *,
     radius: int = 2,
-    sigma_space: float = 1.0,
-    sigma_color: float = 0.1,
+    sigma_space: float = 0.7,
+    sigma_color: float = 0.15,
 ) -> Tensor:
     """Lift a map to the size of a photo and apply it there.
 
@@ -386,14 +349,16 @@ def upsample_local_affine(
         coefs: the map, shape (12, h, w), float32.
         guide: the photo at the size of the map, shape (3, h, w), float32.
         photo: the photo, shape (3, H, W), float32; any size, even smaller than the guide.
-        radius: every pixel mixes the (2 radius + 1)^2 maps around it, cut at the border; 0 (the nearest map) to 32.
+        radius: every pixel mixes the (2 radius + 1)^2 maps around it, cut at the border; 0 (only the nearest
+            map) to 32.
         sigma_space: standard deviation of the spatial weight in low-resolution pixels; at least 1e-6.
-        sigma_color: standard deviation of the colour weight between `photo` and `guide`, in their units (distance
-            in RGB); at least 1e-6. Weights are relative to the largest, so colours far from all of the guide's
-            are fine.
+        sigma_color: standard deviation of the colour weight between `photo` and `guide`, in their units
+            (distance in RGB); at least 1e-6. Weights are relative to the largest, so a colour may be far from
+            all of the guide's.
 
     Returns:
-        Shape (3, H, W), float32, not clamped. Needs no memory beyond that. The same bits for any number of threads.
+        Shape (3, H, W), float32, not clamped. Needs no memory beyond that. The same bits for any number of
+        threads.
 
     Raises:
         PhotostyleError: an argument does not fit the above.
@@ -404,7 +369,10 @@ def upsample_local_affine(
     for name, value, channels in (("coefs", coefs, 12), ("guide", guide, 3), ("photo", photo, 3)):
         rt.require_tensor(name, value)
         shape = tuple(value.shape)
-        rt.require(value.dim() == 3 and shape[0] == channels, f"`{name}` must have shape ({channels}, H, W), got {shape}")
+        rt.require(
+            value.dim() == 3 and shape[0] == channels,
+            f"`{name}` must have shape ({channels}, H, W), got {shape}",
+        )
         rt.require_dtype(name, value, (torch.float32,))
         rt.require_like(name, value, "coefs", coefs)
     rt.require_same_size("guide", guide, "coefs", coefs)

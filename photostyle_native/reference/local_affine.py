@@ -70,7 +70,9 @@ def smooth_local_affine(
 ) -> Tensor:
     """Fit, smooth, apply to the content."""
     coefs = fit_local_affine(output, content, patch_radius, ridge)
-    return apply_local_affine(smooth_affine_coefficients(coefs, content, radius, sigma_space, sigma_color), content)
+    return apply_local_affine(
+        smooth_affine_coefficients(coefs, content, radius, sigma_space, sigma_color), content
+    )
 
 
 def _axis(low: int, full: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -81,9 +83,14 @@ def _axis(low: int, full: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def upsample_local_affine(
-    coefs: Tensor, guide: Tensor, photo: Tensor, radius: int = 2, sigma_space: float = 1.0, sigma_color: float = 0.1
+    coefs: Tensor,
+    guide: Tensor,
+    photo: Tensor,
+    radius: int = 2,
+    sigma_space: float = 0.7,
+    sigma_color: float = 0.15,
 ) -> Tensor:
-    """Joint bilateral upsampling (Kopf et al. 2007) of the coefficients (12, h, w), applied to the photo (3, H, W)."""
+    """Joint bilateral upsampling (Kopf et al. 2007) of a map (12, h, w), applied to a photo (3, H, W)."""
     (low_height, low_width), (height, width) = guide.shape[-2:], photo.shape[-2:]
     y, row = _axis(low_height, height, photo.device)
     x, column = _axis(low_width, width, photo.device)
