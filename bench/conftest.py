@@ -25,7 +25,7 @@ def _seed() -> None:
 
 def photo(width: int) -> Tensor:
     """The demo's content photo in 4:3 (cropped), (3, 3/4 width, width)."""
-    path = files("photostyle_native") / "data" / "content.jpg"
+    path = files("photostyle_native") / "data" / "china.jpg"
     image = read_photo(str(path)).tensor()
     height = image.shape[1] // 3 * 3
     crop = image[:, :height, : height // 3 * 4]
