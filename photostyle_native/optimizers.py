@@ -18,7 +18,8 @@ class LBFGS:
         history: pairs of differences kept.
         step_size: length of every step but the first, in units of the quasi-Newton step.
         first_step: largest change of any element of `x` in the first step, which has no curvature to go by, and after
-            the history was dropped. None: the authors' g / sum|g| for an image in 0..255, a very short step.
+            the history was dropped. (The authors take g / sum|g| for an image in 0..255 around zero. For one in [0, 1]
+            that is below float32's resolution, and what follows builds on rounding errors.)
         tolerance: an energy above `tolerance` times the lowest so far, or one that is not finite, counts as
             divergence: `x` returns to the best point, the history is dropped and steps shrink by half.
     """
@@ -29,7 +30,7 @@ class LBFGS:
         *,
         history: int = 100,
         step_size: float = 1.0,
-        first_step: float | None = 0.02,
+        first_step: float = 0.02,
         tolerance: float = 2.0,
     ) -> None:
         self.x = x
@@ -55,8 +56,7 @@ class LBFGS:
         if self._age:
             change = self._direction(g).mul_(self._step_size)
         else:
-            length = 1 / (255 * g.abs().sum()) if self._first is None else self._first / g.abs().max()
-            change = g * (-self._step_size * length.nan_to_num(0.0, 0.0))
+            change = g * (-self._first * self._step_size / g.abs().max().clamp(min=1e-30))
         self.x.add_(change.view_as(self.x))
 
     def keep(self, energy: float) -> None:

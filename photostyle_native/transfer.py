@@ -35,12 +35,11 @@ class Preset:
 
     start: str  # "colour": masked Monge-Kantorovitch transfer; "noise"
     stages: tuple[tuple[str, int, bool], ...]
-    first_step: float | None  # see LBFGS
 
 
 PRESETS = {
-    "default": Preset("colour", (("optimise", 60, True),), 0.02),
-    "paper": Preset("noise", (("stylise", 1000, False), ("photorealise", 1000, True)), None),
+    "default": Preset("colour", (("optimise", 60, True),)),
+    "paper": Preset("noise", (("stylise", 1000, False), ("photorealise", 1000, True))),
 }
 # Longest side of the working size by device: what keeps the default preset under a minute on two cores.
 DEFAULT_SIZES = {"cpu": 400, "cuda": 700}
@@ -185,7 +184,7 @@ def transfer(
     run = _Run(objective, start.to(target), callback)
     for stage, default, with_photo in PRESETS[preset].stages:
         with clock.phase(stage):
-            run.stage(stage, default if iterations is None else iterations, with_photo, PRESETS[preset].first_step)
+            run.stage(stage, default if iterations is None else iterations, with_photo)
         if run.interrupted:
             break
     with clock.phase("finish"):
@@ -219,9 +218,9 @@ class _Run:
         self.resets = 0
         self._objective, self._callback = objective, callback
 
-    def stage(self, name: str, iterations: int, with_photo: bool, first_step: float | None) -> None:
+    def stage(self, name: str, iterations: int, with_photo: bool) -> None:
         """Run one stage of L-BFGS; `x` ends at its best point. Ctrl-C ends the stage, and keeps that point."""
-        optimizer = LBFGS(self.x, first_step=first_step)
+        optimizer = LBFGS(self.x)
         begin = time.perf_counter()
         try:
             for iteration in range(iterations + 1):

@@ -85,11 +85,10 @@ def test_divergence_returns_to_the_best_point() -> None:
 
 
 def test_a_zero_gradient_moves_nothing() -> None:
-    for first_step in (0.02, None):
-        x = torch.rand(5)
-        before = x.clone()
-        LBFGS(x, first_step=first_step).step(0.0, torch.zeros(5))
-        assert torch.equal(x, before)
+    x = torch.rand(5)
+    before = x.clone()
+    LBFGS(x).step(0.0, torch.zeros(5))
+    assert torch.equal(x, before)
 
 
 def test_pairs_without_curvature_are_left_out() -> None:
@@ -100,9 +99,3 @@ def test_pairs_without_curvature_are_left_out() -> None:
     before = x.clone()
     optimizer.step(0.9, torch.tensor([2.0, 0.0], dtype=torch.float64))
     torch.testing.assert_close(x, before - torch.tensor([0.02, 0.0], dtype=torch.float64))
-
-
-def test_the_authors_first_step() -> None:
-    x = torch.zeros(2)
-    LBFGS(x, first_step=None).step(1.0, torch.tensor([3.0, -1.0]))
-    torch.testing.assert_close(x, torch.tensor([-3.0, 1.0]) / 4 / 255)
