@@ -94,7 +94,7 @@ def test_same_seed_same_picture_and_paper_stages(pair: tuple[Tensor, Tensor], vg
     assert [e["stage"] for e in first.history] == ["stylise"] * 4 + ["photorealise"] * 4
     assert all(e["photo"] == 0 for e in first.history[:4])
     assert all(e["photo"] > 0 for e in first.history[4:])
-    assert first.history[3]["total"] < 0.8 * first.history[0]["total"]  # it leaves the noise
+    assert first.history[3]["total"] < 0.95 * first.history[0]["total"]  # it leaves the noise
     other = transfer(*pair, **{**arguments, "seed": 1})
     assert not torch.equal(first.working, other.working)
 
