@@ -3,14 +3,23 @@
 `transfer` is the whole method; `ops` holds the operators that other projects can use on their own.
 """
 
-from . import ops
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 from .errors import PhotostyleError
-from .evaluation import evaluate
-from .images import Photo, read_photo, write_photo
-from .objective import Objective, Terms, Weights
-from .optimizers import LBFGS
-from .transfer import PRESETS, Iteration, TransferResult, transfer
-from .vgg import VGG19, load_vgg19
+
+if TYPE_CHECKING:
+    from . import ops
+    from .evaluation import evaluate
+    from .images import Photo, read_photo, write_photo
+    from .objective import Objective, Terms, Weights
+    from .optimizers import LBFGS
+    from .transfer import PRESETS, Iteration, TransferResult, transfer
+    from .vgg import VGG19, load_vgg19
 
 __version__ = "0.1.0"
 
@@ -33,3 +42,39 @@ __all__ = [
     "transfer",
     "write_photo",
 ]
+
+# Public names by module. They are imported at first use, so that `photostyle --help` need not wait for torch and
+# `photostyle doctor` can say that torch or the extension is what is missing.
+_MODULES = {
+    "evaluation": ("evaluate",),
+    "images": ("Photo", "read_photo", "write_photo"),
+    "objective": ("Objective", "Terms", "Weights"),
+    "optimizers": ("LBFGS",),
+    "transfer": ("PRESETS", "Iteration", "TransferResult", "transfer"),
+    "vgg": ("VGG19", "load_vgg19"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ops":
+        return importlib.import_module(f"{__name__}.ops")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: object) -> None:
+        # Importing the submodule `transfer` would put it in the place of the function of that name.
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

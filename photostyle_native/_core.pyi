@@ -23,6 +23,18 @@ def masked_gram_backward(
     features: int, masks: int, upstream: int, grad: int, scratch: int, batch: int, mask_batch: int, mask_count: int,
     channels: int, pixels: int, type: int, threads: int, /,
 ) -> None: ...  # fmt: skip
-def local_affine_fit(*args: float) -> None: ...
-def local_affine_smooth(*args: float) -> None: ...
-def local_affine_upsample(*args: float) -> None: ...
+def local_affine_fit_scratch(radius: int, threads: int, /) -> int: ...
+def local_affine_fit(
+    content: int, output: int, coefs: int, scratch: int, batch: int, content_batch: int, height: int, width: int,
+    radius: int, ridge: float, is_double: bool, threads: int, /,
+) -> None: ...  # fmt: skip
+def local_affine_smooth_scratch(radius: int, is_double: bool, threads: int, /) -> int: ...
+def local_affine_smooth(
+    coefs: int, guide: int, out: int, applied: int, scratch: int, batch: int, guide_batch: int, height: int,
+    width: int, radius: int, sigma_space: float, sigma_color: float, is_double: bool, threads: int, /,
+) -> None: ...  # fmt: skip
+def local_affine_upsample_scratch(radius: int, threads: int, /) -> int: ...
+def local_affine_upsample(
+    coefs: int, guide: int, photo: int, out: int, scratch: int, low_height: int, low_width: int, height: int,
+    width: int, radius: int, sigma_space: float, sigma_color: float, threads: int, /,
+) -> None: ...  # fmt: skip

@@ -18,8 +18,8 @@ class LBFGS:
         history: pairs of differences kept.
         step_size: length of every step but the first, in units of the quasi-Newton step.
         first_step: largest change of any element of `x` in the first step, which has no curvature to go by, and after
-            the history was dropped. (The authors take g / sum|g| for an image in 0..255 around zero. For one in [0, 1]
-            that is below float32's resolution, and what follows builds on rounding errors.)
+            the history was dropped. (The authors take g / sum|g| for an image in 0..255 around zero. For one in
+            [0, 1] that is below float32's resolution, and what follows builds on rounding errors.)
         tolerance: an energy above `tolerance` times the lowest so far, or one that is not finite, counts as
             divergence: `x` returns to the best point, the history is dropped and steps shrink by half.
     """

@@ -195,7 +195,7 @@ def transfer(
         content=photo,
         preset=preset,
         labels=masks.labels,
-        notes=(*photo.notes, *style_photo.notes, *masks.notes),
+        notes=(*_named_notes(photo), *_named_notes(style_photo), *masks.notes),
         history=run.history,
         energies=run.best_terms,
         timings=clock.timings,
@@ -244,6 +244,11 @@ class _Run:
         terms = self._objective(x, photo=with_photo)
         (gradient,) = torch.autograd.grad(terms.total, x)
         return terms.values(), gradient
+
+
+def _named_notes(photo: Photo) -> list[str]:
+    """What was lossy in reading a photo, with the photo's name."""
+    return [f"{Path(photo.name).name}: {note}" for note in photo.notes]
 
 
 def _start(preset: Preset, content: Tensor, style: Tensor, masks: MaskPair, seed: int) -> Tensor:

@@ -40,9 +40,7 @@ def test_fit_agrees_with_the_reference(
 @pytest.mark.parametrize("kind", ["grey", "flat", "far from zero"])
 def test_fit_holds_where_colours_do_not_span_three_dimensions(kind: str, device: torch.device) -> None:
     picture = smooth_picture(40, 90, torch.float64).to(device)
-    content = {"grey": picture[:1].expand(3, -1, -1), "flat": torch.full_like(picture, 0.37)}.get(
-        kind, picture + 50
-    )
+    content = {"grey": picture[:1].expand(3, -1, -1), "flat": torch.full_like(picture, 0.37)}.get(kind, picture + 50)
     content, output = content.float(), (content.square() + 0.1 * torch.rand_like(content)).float()
     truth = reference.fit_local_affine(output.double(), content.double())
     assert relative_error(ops.fit_local_affine(output, content), truth) <= 4e-7
@@ -57,9 +55,7 @@ def test_smoothing_agrees_with_the_reference(
     coefs = torch.randn(2, 12, *size, dtype=dtype, device=device)
     content = torch.rand(2, 3, *size, dtype=dtype, device=device)
     smoothed = ops.smooth_affine_coefficients(coefs, content, radius=radius, sigma_color=sigma_color)
-    truth = reference.smooth_affine_coefficients(
-        coefs.double(), content.double(), radius, radius / 3, sigma_color
-    )
+    truth = reference.smooth_affine_coefficients(coefs.double(), content.double(), radius, radius / 3, sigma_color)
     assert relative_error(smoothed, truth) <= TOLERANCE[dtype]
 
 
@@ -235,9 +231,7 @@ def test_one_content_serves_a_batch_and_strides_do_not_matter(device: torch.devi
     assert torch.equal(result, ops.smooth_local_affine(output, content.expand(2, 3, 17, 23)))
     torch.testing.assert_close(result, ops.apply_local_affine(smoothed, content), rtol=1e-5, atol=1e-6)
     lifted = ops.upsample_local_affine(coefs[1], content, output[0])
-    assert torch.equal(
-        lifted, ops.upsample_local_affine(coefs[1], content.contiguous(), output[0].contiguous())
-    )
+    assert torch.equal(lifted, ops.upsample_local_affine(coefs[1], content.contiguous(), output[0].contiguous()))
 
 
 def test_empty_images(device: torch.device) -> None:
@@ -390,8 +384,6 @@ IMAGE, MAP = torch.rand(3, 5, 5), torch.rand(12, 5, 5)
         ("upsample_local_affine", (MAP, IMAGE, IMAGE), {"sigma_space": 0.0}, "`sigma_space` must be finite"),
     ],
 )
-def test_arguments_are_checked(
-    op: str, arguments: tuple[Any, ...], options: dict[str, Any], message: str
-) -> None:
+def test_arguments_are_checked(op: str, arguments: tuple[Any, ...], options: dict[str, Any], message: str) -> None:
     with pytest.raises(PhotostyleError, match=message):
         getattr(ops, op)(*arguments, **options)

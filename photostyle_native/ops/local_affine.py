@@ -38,9 +38,7 @@ def _check_pair(name: str, value: Tensor, channels: int, other_name: str, conten
 
 def _check_radius(name: str, value: int, low: int, high: int) -> None:
     integer = isinstance(value, int) and not isinstance(value, bool)
-    rt.require(
-        integer and low <= value <= high, f"`{name}` must be an integer from {low} to {high}, got {value!r}"
-    )
+    rt.require(integer and low <= value <= high, f"`{name}` must be an integer from {low} to {high}, got {value!r}")
 
 
 def _check_sigma(name: str, value: float) -> None:
@@ -131,9 +129,7 @@ def _launch_smooth(
     )
 
 
-def _coefficients_cpu(
-    coefs: Tensor, content: Tensor, radius: int, sigma_space: float, sigma_color: float
-) -> Tensor:
+def _coefficients_cpu(coefs: Tensor, content: Tensor, radius: int, sigma_space: float, sigma_color: float) -> Tensor:
     out = _like_first(coefs)
     _launch_smooth(coefs, content, radius, sigma_space, sigma_color, out, None)
     return out

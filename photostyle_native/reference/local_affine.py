@@ -70,9 +70,7 @@ def smooth_local_affine(
 ) -> Tensor:
     """Fit, smooth, apply to the content."""
     coefs = fit_local_affine(output, content, patch_radius, ridge)
-    return apply_local_affine(
-        smooth_affine_coefficients(coefs, content, radius, sigma_space, sigma_color), content
-    )
+    return apply_local_affine(smooth_affine_coefficients(coefs, content, radius, sigma_space, sigma_color), content)
 
 
 def _axis(low: int, full: int, device: torch.device) -> tuple[Tensor, Tensor]:

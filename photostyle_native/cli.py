@@ -1,0 +1,253 @@
+"""`photostyle`: the command line, its options, and how it fails.
+
+Input that cannot be used ends in one line on stderr and exit code 2, too little memory or a broken installation
+in one line and exit code 1, Ctrl-C in exit code 130. Any other exception is a bug and shows its traceback.
+
+torch takes over a second to import, so this file imports nothing that needs it: help and wrong options are instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from . import __version__
+from .errors import PhotostyleError
+
+_PARAMETERS = ("size", "device", "weights", "iterations", "preset", "seed", "bit_depth", "content_mask", "style_mask")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; `argv` without the program's name, default `sys.argv`. Returns the exit code.
+
+    Raises SystemExit(0) after ``--help`` and ``--version``.
+    """
+    try:
+        options = build_parser().parse_args(argv)
+        return int(options.run(options))
+    except PhotostyleError as error:
+        return _fail(_with_option_names(str(error)), 2)
+    except KeyboardInterrupt:
+        print("photostyle: interrupted", file=sys.stderr)
+        return 130
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        return _fail("out of memory: a smaller --size needs less", 1)
+    except ImportError as error:
+        if not _extension_missing(error):
+            raise
+        return _fail(f"the native extension cannot be loaded ({error}): photostyle doctor says more", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    # File names may hold line breaks or terminal escapes; the message stays one harmless line.
+    printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
+    print(f"photostyle: error: {printable}", file=sys.stderr)
+    return code
+
+
+def _with_option_names(message: str) -> str:
+    """The package's messages name Python parameters, in backticks: here they are options."""
+    return re.sub(rf"`({'|'.join(_PARAMETERS)})`", lambda match: "--" + match[1].replace("_", "-"), message)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """MemoryError, torch.OutOfMemoryError (CUDA), or the RuntimeError of torch's CPU allocator."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return bool(re.search(r"can't allocate memory|not enough memory|CUDA out of memory", str(error)))
+
+
+def _extension_missing(error: ImportError) -> bool:
+    text = f"{error.name} {error}"
+    return "photostyle_native" in text and "_core" in text
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are those of the rest of the program: one line, no usage."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "allow_abbrev": False})
+
+    def error(self, message: str) -> NoReturn:
+        raise PhotostyleError(message)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole grammar of the command line. Parsed options carry the command to call as `run`."""
+    parser = _Parser(
+        prog="photostyle",
+        description="Give the light and colours of one photo to another, keeping every edge where it was.",
+    )
+    parser.add_argument("--version", action="version", version=f"photostyle {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_transfer(commands)
+    _add_evaluate(commands)
+    _add_demo(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def _add_transfer(commands: Any) -> None:
+    about = "make a photo that has CONTENT's scene and STYLE's light and colours"
+    parser = commands.add_parser("transfer", help=about, description=about)
+    parser.add_argument("content", metavar="CONTENT", type=_file_name, help="photo to change")
+    parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
+    _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
+    _add_masks(parser)
+    _add_size(parser)
+    parser.add_argument(
+        "--preset",
+        choices=("default", "paper"),
+        default="default",
+        help="default: 60 iterations from a colour transfer; paper: the authors' 1000 + 1000 from noise",
+    )
+    _add_iterations(parser)
+    _add_network(parser)
+    parser.add_argument("--seed", metavar="N", type=_seed, default=0, help="of the paper preset's noise (default: 0)")
+    parser.add_argument("--report", metavar="R.json", type=_file_name, help="write energies and timings as JSON")
+    parser.add_argument(
+        "--save-every", metavar="N", type=_positive, help="also write OUT-0010.ext ... every N iterations"
+    )
+    parser.add_argument(
+        "--bit-depth", type=int, choices=(8, 16), help="of OUT (default: CONTENT's, if the format can)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
+    parser.set_defaults(run=_transfer)
+
+
+def _add_evaluate(commands: Any) -> None:
+    about = "score an output image: the four terms of the energy that `transfer` minimises"
+    parser = commands.add_parser("evaluate", help=about, description=about)
+    parser.add_argument("content", metavar="CONTENT", type=_file_name, help="the photo that was changed")
+    parser.add_argument("style", metavar="STYLE", type=_file_name, help="the photo with the light and colours")
+    parser.add_argument("output", metavar="OUTPUT", type=_file_name, help="the result, whoever made it")
+    _add_masks(parser)
+    parser.add_argument(
+        "--size",
+        metavar="N|native",
+        type=_size_or_native,
+        help="longest side to compare at (default: native, OUTPUT's own size)",
+    )
+    _add_network(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_evaluate)
+
+
+def _add_demo(commands: Any) -> None:
+    about = "run a transfer on two photos that come with the program: a fine day becomes dusk"
+    parser = commands.add_parser("demo", help=about, description=about)
+    _add_output(parser, "DIR", "folder to write to (default: photostyle-demo)", default="photostyle-demo")
+    _add_size(parser)
+    _add_iterations(parser)
+    _add_device(parser)
+    parser.set_defaults(run=_demo)
+
+
+def _add_doctor(commands: Any) -> None:
+    about = "say what is installed, which kernels run on what, and why a fallback would"
+    parser = commands.add_parser("doctor", help=about, description=about)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_doctor)
+
+
+def _add_output(parser: argparse.ArgumentParser, metavar: str, about: str, **kwargs: Any) -> None:
+    parser.add_argument("-o", "--output", metavar=metavar, type=_file_name, help=about, **kwargs)
+
+
+def _add_masks(parser: argparse.ArgumentParser) -> None:
+    for photo in ("content", "style"):
+        parser.add_argument(
+            f"--{photo}-mask",
+            metavar="M",
+            type=_file_name,
+            help=f"label image of {photo.upper()}; equal labels belong together",
+        )
+
+
+def _add_size(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--size",
+        metavar="N",
+        type=_positive,
+        help="longest side to solve at (default: 400 on the CPU, 700 on a GPU); OUT has CONTENT's size always",
+    )
+
+
+def _add_iterations(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--iterations", metavar="N", type=_whole, help="of each stage, instead of the preset's")
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights",
+        metavar="W",
+        type=_file_name,
+        default="bundled",
+        help="of VGG-19: bundled (default), torchvision, or a .pth, .pt or .safetensors file",
+    )
+    _add_device(parser)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+
+
+def _file_name(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def _number(text: str, least: int, most: int | None, what: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = None
+    if number is None or number < least or (most is not None and number > most):
+        raise argparse.ArgumentTypeError(f"must be {what}, got {text!r}")
+    return number
+
+
+def _positive(text: str) -> int:
+    return _number(text, 1, None, "a whole number of at least 1")
+
+
+def _whole(text: str) -> int:
+    return _number(text, 0, None, "a whole number that is not negative")
+
+
+def _seed(text: str) -> int:
+    return _number(text, 0, 2**63 - 1, "a whole number from 0 to 2^63 - 1")
+
+
+def _size_or_native(text: str) -> int | None:
+    return None if text == "native" else _number(text, 1, None, "native or a whole number of at least 1")
+
+
+def _transfer(options: argparse.Namespace) -> int:
+    from .cli_transfer import run
+
+    return run(options)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from .cli_evaluate import run
+
+    return run(options)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from .demo import run
+
+    return run(options)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from .doctor import run
+
+    return run(options)

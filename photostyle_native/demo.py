@@ -1,0 +1,76 @@
+"""`photostyle demo`: a transfer on two photos that come with the package, and a sheet to look at.
+
+`data/README.md` says where the photos come from.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .cli_transfer import solve, summary
+from .errors import PhotostyleError
+from .images import as_photo, check_writable, read_photo, write_photo
+from .inputs import resolve_device
+from .sheet import Tile, make_sheet, photo_pixels
+from .transfer import TransferResult
+
+_DATA = Path(__file__).parent / "data"
+CONTENT, CONTENT_MASK = _DATA / "china.jpg", _DATA / "china_mask.png"
+STYLE, STYLE_MASK = _DATA / "rocket.jpg", _DATA / "rocket_mask.png"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command. Returns 0, or 130 if Ctrl-C ended the optimisation early.
+
+    Raises:
+        PhotostyleError: the folder cannot be written to, or an option cannot be used.
+    """
+    resolve_device(options.device)
+    folder = Path(options.output)
+    result_path, sheet_path = str(folder / "result.jpg"), str(folder / "sheet.jpg")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PhotostyleError(f"{folder}: the folder cannot be made ({error.strerror or error})") from error
+    check_writable(result_path)
+    check_writable(sheet_path)
+    result = solve(CONTENT, STYLE, _transfer_options(options))
+    result.save(result_path)
+    write_photo(sheet_path, demo_sheet(result), quality=92)
+    print(summary(result, result_path, result.notes))
+    print(f"{sheet_path}: content, style and result side by side")
+    return 130 if result.interrupted else 0
+
+
+def _transfer_options(options: argparse.Namespace) -> argparse.Namespace:
+    return argparse.Namespace(
+        **{
+            **vars(options),
+            "content_mask": CONTENT_MASK,
+            "style_mask": STYLE_MASK,
+            "preset": "default",
+            "weights": "bundled",
+            "seed": 0,
+        }
+    )
+
+
+def demo_sheet(result: TransferResult) -> np.ndarray:
+    """Content | style | result, with the masks inset: (H, W, 3) uint8."""
+    content, style = (photo_pixels(read_photo(path)) for path in (CONTENT, STYLE))
+    output = photo_pixels(as_photo(result.image), like=result.content)
+    tiles = [
+        Tile(content, "content", _mask_pixels(CONTENT_MASK)),
+        Tile(style, "style", _mask_pixels(STYLE_MASK)),
+        Tile(output, "result"),
+    ]
+    return make_sheet([tiles])
+
+
+def _mask_pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
