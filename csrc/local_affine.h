@@ -50,9 +50,9 @@ struct LocalAffineSmoothParams {
   int threads = 1;
 };
 
-// Pixel P of the photo lies at q = (P + 1/2) low / full - 1/2 among the low-resolution pixels; the window is centred at
-// the nearest of them, floor(q + 1/2). Weights are relative to the largest one of the window, so the colour of a photo
-// may be far from all of them.
+// Pixel P of the photo lies at q = (P + 1/2) low / full - 1/2 among the low-resolution pixels; the window is centred
+// at the nearest of them, floor(q + 1/2). Weights are relative to the largest one of the window, so the colour of a
+// photo may be far from all of them.
 struct LocalAffineUpsampleParams {
   const float* coefs = nullptr;  // [12, low_height, low_width]
   const float* guide = nullptr;  // [3, low_height, low_width]: the photo at the coefficients' size

@@ -7,11 +7,11 @@
 //            infinitely far, which is weight zero. Rows are summed one by one and then added up, so rounding grows
 //            with 2r+1 and not with its square.
 // upsample   The same walk, but adjacent pixels may look at different low-resolution pixels: the taps of a vector of
-//            pixels are laid out lane by lane, a low-resolution row at a time, and serve all photo rows that see them.
-#include "local_affine.h"
-
+//            pixels are laid out lane by lane, a low-resolution row at a time, and serve all photo rows that see
+//            them.
 #include "cpu_kernels.h"
 #include "exp2.h"
+#include "local_affine.h"
 #include "simd.h"
 #include "window_fit.h"
 

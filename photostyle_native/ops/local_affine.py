@@ -157,6 +157,7 @@ def _upsample_cpu(
     if photo.numel() == 0:
         return out
     coefs, guide, photo = coefs.contiguous(), guide.contiguous(), photo.contiguous()
+    (low_height, low_width), (height, width) = guide.shape[-2:], photo.shape[-2:]
     threads = rt.threads()
     scratch = rt.scratch(_core.local_affine_upsample_scratch(radius, threads))
     _core.local_affine_upsample(
@@ -165,8 +166,10 @@ def _upsample_cpu(
         photo.data_ptr(),
         out.data_ptr(),
         scratch.data_ptr(),
-        *guide.shape[-2:],
-        *photo.shape[-2:],
+        low_height,
+        low_width,
+        height,
+        width,
         radius,
         sigma_space,
         sigma_color,
