@@ -518,9 +518,10 @@ def test_interrupt_keeps_the_best_so_far(photos: Path, tmp_path: Path) -> None:
     assert json.loads(report_path.read_text())["interrupted"] is True
 
 
-def test_wrong_options_do_not_wait_for_torch() -> None:
+def test_wrong_options_do_not_wait_for_torch(tmp_path: Path) -> None:
     code = "import sys; from photostyle_native.cli import main; main(['transfer']); sys.exit('torch' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(Path(photostyle_native.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr.startswith("photostyle: error: ")
