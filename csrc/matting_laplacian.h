@@ -37,7 +37,7 @@ struct MattingLaplacianParams {
 
 // How one call is cut into independent tasks; the same for every thread count.
 struct MattingTiling {
-  static constexpr int64_t kColumns = 128;  // outputs of a tile in x: moments of a tile stay in the L2 cache
+  static constexpr int64_t kColumns = 128;  // outputs of a tile in x: its buffers stay in the L2 cache
   static constexpr int64_t kRows = 64;      // and in y: 2 radius rows are recomputed per tile
   static constexpr int kGroup = 3;          // channels that share one factorisation
   int64_t columns, rows, across, down, groups, tasks;
@@ -63,8 +63,7 @@ struct MattingTiling {
     return ((2 * r + 2) * (3 + kGroup) + moments) * wide(r) + (coefs * (2 * r + 2) + 3) * mid(r);
   }
 
- private:
-  static int64_t padded(int64_t n) { return (n + 7) / 8 * 8 + 8; }
+  static constexpr int64_t padded(int64_t n) { return (n + 7) / 8 * 8 + 8; }
 };
 
 inline size_t matting_laplacian_scratch(const MattingLaplacianParams& p) {

@@ -54,7 +54,18 @@ struct Tile {
   double origin[3 + C];
 };
 
-// Sum of 2r+1 neighbouring columns; Span is 2r+1 if it is known when compiling, else 0.
+// For radius 1, the paper's, the row lengths of the buffers are known when compiling: the two dozen rows that a loop
+// walks along then share one address. Span is 2r+1 for such a radius, else 0.
+template <int Span, typename Tile>
+PHOTOSTYLE_INLINE int64_t row_wide(const Tile& t) {
+  return Span == 3 ? MattingTiling::padded(MattingTiling::kColumns + 4) : t.wide;
+}
+template <int Span, typename Tile>
+PHOTOSTYLE_INLINE int64_t row_mid(const Tile& t) {
+  return Span == 3 ? MattingTiling::padded(MattingTiling::kColumns + 2) : t.mid;
+}
+
+// Sum of 2r+1 neighbouring columns.
 template <int Span>
 PHOTOSTYLE_INLINE D sum_columns(const double* row, int r) {
   D sum = load(row);
@@ -86,9 +97,10 @@ void read_row(const Tile<T, C>& t, int64_t y) {
 }
 
 // The moments of row `enters` join and those of row `leaves` are taken away; null for a row outside the image.
-template <bool Enters, bool Leaves, typename T, int C>
+template <int Span, bool Enters, bool Leaves, typename T, int C>
 void update_moments(const Tile<T, C>& t, const double* enters, const double* leaves) {
-  const int64_t w = t.wide, n = t.x1 - t.x0 + 4 * t.r;
+  const int64_t w = row_wide<Span>(t), n = t.x1 - t.x0 + 4 * t.r;
+  double* const V = t.V;
   for (int64_t j = 0; j < n; j += L) {
     D in[3 + C], out[3 + C];
 #pragma GCC unroll 6
@@ -97,7 +109,7 @@ void update_moments(const Tile<T, C>& t, const double* enters, const double* lea
       out[c] = Leaves ? load(leaves + c * w + j) : D{};
     }
     const auto add = [&](int q, D change)
-                         __attribute__((always_inline)) { store(t.V + q * w + j, load(t.V + q * w + j) + change); };
+                         __attribute__((always_inline)) { store(V + q * w + j, load(V + q * w + j) + change); };
     int q = 3;
 #pragma GCC unroll 3
     for (int a = 0; a < 3; ++a) {
@@ -117,21 +129,23 @@ void update_moments(const Tile<T, C>& t, const double* enters, const double* lea
 // Fits the windows of row wy. Their coefficients replace a row of the ring, and A changes by the difference.
 template <int Span, bool Guided, typename T, int C>
 void solve_row(const Tile<T, C>& t, int64_t wy, double* ring) {
-  const int64_t w = t.mid, first = t.wx0 - (t.x0 - t.r), n = t.wx1 - t.wx0;
+  const int64_t w = row_mid<Span>(t), wide = row_wide<Span>(t), first = t.wx0 - (t.x0 - t.r), n = t.wx1 - t.wx0;
   const int64_t top = wy - t.r > 0 ? wy - t.r : 0;
   const int64_t bottom = wy + t.r < t.height ? wy + t.r + 1 : t.height;
   const double rows = static_cast<double>(bottom - top);
   const double inv_rows = 1.0 / rows;
   const double* inv_across = t.inv_across + first;
+  const int r = t.r;
+  const double eps = t.eps;
   const double* V = t.V + first;
   double* R = ring + first;
   double* A = t.A + first;
   for (int64_t j = 0; j < n; j += L) {
     D h[kMoments<C>];
 #pragma GCC unroll 21
-    for (int q = 0; q < kMoments<C>; ++q) h[q] = sum_columns<Span>(V + q * t.wide + j, t.r);
+    for (int q = 0; q < kMoments<C>; ++q) h[q] = sum_columns<Span>(V + q * wide + j, r);
     const D inv = inv_rows * load(inv_across + j);
-    const D ridge = Guided ? t.eps / inv : D{} + t.eps;
+    const D ridge = Guided ? eps / inv : D{} + eps;
     const D m0 = h[0] * inv, m1 = h[1] * inv, m2 = h[2] * inv;
     const Factor3<D> f = factorise3<D>(h[3] - h[0] * m0 + ridge, h[4] - h[0] * m1, h[5] - h[0] * m2,
                                        h[6] - h[1] * m1 + ridge, h[7] - h[1] * m2, h[8] - h[2] * m2 + ridge, ridge);
@@ -172,23 +186,26 @@ double write_row(const Tile<T, C>& t, int64_t y) {
   const int64_t bottom = y + t.r < t.valid_y1 ? y + t.r + 1 : t.valid_y1;
   const double rows = bottom > top ? static_cast<double>(bottom - top) : 0.0;
   const double* row = pixel_row(t, y) + 2 * t.r;
+  const int64_t mid = row_mid<Span>(t), wide = row_wide<Span>(t);
+  const int r = t.r;
+  const double* const windows_across = t.windows_across;
+  double* const result = t.result;
   D energy = {};
   for (int c = 0; c < C; ++c) {
-    const double* A = t.A + 4 * c * t.mid;
+    const double* A = t.A + 4 * c * mid;
     const double origin = t.origin[3 + c];
     for (int64_t j = 0; j < n; j += L) {
-      const D fit = sum_columns<Span>(A + j, t.r) * load(row + j) +
-                    sum_columns<Span>(A + t.mid + j, t.r) * load(row + t.wide + j) +
-                    sum_columns<Span>(A + 2 * t.mid + j, t.r) * load(row + 2 * t.wide + j) +
-                    sum_columns<Span>(A + 3 * t.mid + j, t.r);
-      const D x = load(row + (3 + c) * t.wide + j), count = rows * load(t.windows_across + j);
+      const D fit =
+          sum_columns<Span>(A + j, r) * load(row + j) + sum_columns<Span>(A + mid + j, r) * load(row + wide + j) +
+          sum_columns<Span>(A + 2 * mid + j, r) * load(row + 2 * wide + j) + sum_columns<Span>(A + 3 * mid + j, r);
+      const D x = load(row + (3 + c) * wide + j), count = rows * load(windows_across + j);
       const D value = Guided ? fit / count + origin : count * x - fit;
-      store(t.result + j, value);
+      store(result + j, value);
       energy += (x + origin) * value;  // beyond the tile's last column, count and fit are zero
     }
     if (!t.out) continue;
     T* out = t.out + c * t.plane + y * t.width + t.x0;
-    for (int64_t j = 0; j < n; ++j) out[j] = static_cast<T>(t.result[j]);
+    for (int64_t j = 0; j < n; ++j) out[j] = static_cast<T>(result[j]);
   }
   double sum = 0.0;
   for (int i = 0; i < L; ++i) sum += energy[i];
@@ -214,18 +231,18 @@ void clear(Tile<T, C>& t) {
 }
 
 // Brings the moments to window row k, given that they stand at row k - 1 (or nowhere, at the first row).
-template <typename T, int C>
+template <int Span, typename T, int C>
 void advance_moments(const Tile<T, C>& t, int64_t k) {
   const int64_t from = k == t.wy0 ? (k - t.r > 0 ? k - t.r : 0) : k + t.r;
   const bool leaves = k > t.wy0 && k - t.r - 1 >= 0;
   for (int64_t y = from; y <= k + t.r && y < t.height; ++y) {
     read_row(t, y);
     if (leaves)
-      update_moments<true, true>(t, pixel_row(t, y), pixel_row(t, k - t.r - 1));
+      update_moments<Span, true, true>(t, pixel_row(t, y), pixel_row(t, k - t.r - 1));
     else
-      update_moments<true, false>(t, pixel_row(t, y), nullptr);
+      update_moments<Span, true, false>(t, pixel_row(t, y), nullptr);
   }
-  if (leaves && k + t.r >= t.height) update_moments<false, true>(t, nullptr, pixel_row(t, k - t.r - 1));
+  if (leaves && k + t.r >= t.height) update_moments<Span, false, true>(t, nullptr, pixel_row(t, k - t.r - 1));
 }
 
 template <int Span, bool Guided, typename T, int C>
@@ -237,7 +254,7 @@ double run_tile(Tile<T, C>& t) {
   for (int64_t k = t.y0 - t.r; k < t.y1 + t.r; ++k) {
     double* slot = t.ring + (k - (t.y0 - t.r)) % span * ring_row;
     if (t.wx0 < t.wx1 && k >= t.wy0 && k < t.wy1) {
-      advance_moments(t, k);
+      advance_moments<Span>(t, k);
       solve_row<Span, Guided>(t, k, slot);
     } else {
       drop_row(t, slot);
