@@ -28,7 +28,7 @@ def matrix(image: torch.Tensor) -> scipy.sparse.csr_matrix:
 
 
 def _torch_csr(matrix: scipy.sparse.csr_matrix, index: torch.dtype) -> torch.Tensor:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.sparse.check_sparse_tensor_invariants(True):
         warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)  # a beta feature of torch, said once
         return torch.sparse_csr_tensor(
             torch.from_numpy(matrix.indptr).to(index),
