@@ -24,9 +24,8 @@ def image() -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def matrix(image: torch.Tensor) -> scipy.sparse.csr_matrix:
-    matrix = pymatting.cf_laplacian(image.permute(1, 2, 0).double().numpy()).tocsr()
-    matrix.sort_indices()  # torch asks for it, and products run faster
-    return matrix
+    matrix = pymatting.cf_laplacian(image.permute(1, 2, 0).double().numpy())
+    return matrix.tocoo().tocsr()  # sorted, without duplicates: torch asks for it, and products run faster
 
 
 def _torch_csr(matrix: scipy.sparse.csr_matrix, index: torch.dtype) -> torch.Tensor:
