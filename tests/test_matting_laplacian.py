@@ -104,10 +104,10 @@ def test_the_reference_itself_is_right(name: str) -> None:
     x = torch.rand(2, *image.shape[-2:], dtype=torch.float64)
     truth = _longdouble_product(x.numpy(), image.numpy(), 1e-7)
     error = np.linalg.norm(reference.matting_laplacian(x, image).numpy() - truth) / np.linalg.norm(truth)
-    assert error <= (1e-12 if name in ("colour", "flat") else 1e-8)
+    assert error <= 1e-12
     # The kernel in double precision, judged by the same truth.
     error = np.linalg.norm(ops.matting_laplacian(x, image).numpy() - truth) / np.linalg.norm(truth)
-    assert error <= 1e-8
+    assert error <= 1e-11
 
 
 def test_agrees_with_pymatting_on_colour() -> None:
