@@ -31,6 +31,11 @@ class Weights:
     photo: float = 1e4
     tv: float = 1e-3
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < float("inf"):
+                raise PhotostyleError(f"the weight `{name}` must be finite and not negative, got {value!r}")
+
 
 @dataclass(frozen=True)
 class Terms:

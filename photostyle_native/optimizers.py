@@ -20,8 +20,8 @@ class LBFGS:
         first_step: largest change of any element of `x` in the first step, which has no curvature to go by, and after
             the history was dropped. (The authors take g / sum|g| for an image in 0..255 around zero. For one in
             [0, 1] that is below float32's resolution, and what follows builds on rounding errors.)
-        tolerance: an energy above `tolerance` times the lowest so far, or one that is not finite, counts as
-            divergence: `x` returns to the best point, the history is dropped and steps shrink by half.
+        tolerance: an energy above the lowest so far by `tolerance` - 1 times its size, or one that is not finite,
+            counts as divergence: `x` returns to the best point, the history is dropped and steps shrink by half.
     """
 
     def __init__(
@@ -45,7 +45,8 @@ class LBFGS:
 
     def step(self, energy: float, gradient: Tensor) -> None:
         """Move `x`, given the energy and the gradient (shaped like `x`) there."""
-        if not energy <= self._tolerance * self.best or not bool(gradient.isfinite().all()):
+        limit = self.best + (self._tolerance - 1) * abs(self.best)  # energies may be negative
+        if not energy <= limit or not bool(gradient.isfinite().all()):
             self._restart()
             return
         self.keep(energy)

@@ -231,7 +231,7 @@ class _Run:
                 self.history.append({"stage": name, "iteration": iteration, **terms})
                 if self._callback:
                     seconds = time.perf_counter() - begin
-                    self._callback(Iteration(name, iteration, iterations, terms, seconds, self.x))
+                    self._callback(Iteration(name, iteration, iterations, terms, seconds, self.x.clone()))
                 optimizer.step(terms["total"], gradient)
         except KeyboardInterrupt:
             self.interrupted = True
@@ -240,9 +240,10 @@ class _Run:
             self.x = optimizer.best_x
 
     def _evaluate(self, with_photo: bool) -> tuple[dict[str, float], Tensor]:
-        x = self.x.detach().requires_grad_()
-        terms = self._objective(x, photo=with_photo)
-        (gradient,) = torch.autograd.grad(terms.total, x)
+        with torch.enable_grad():  # the caller may have switched it off
+            x = self.x.detach().requires_grad_()
+            terms = self._objective(x, photo=with_photo)
+            (gradient,) = torch.autograd.grad(terms.total, x)
         return terms.values(), gradient
 
 

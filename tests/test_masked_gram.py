@@ -114,6 +114,7 @@ def test_gradcheck_and_opcheck(device: torch.device) -> None:
     features = torch.randn(4, 5, 6, dtype=torch.float64, device=device, requires_grad=True)
     masks = _soft_masks(3, 5, 6, torch.float64).to(device)
     assert torch.autograd.gradcheck(lambda f: ops.masked_gram(f, masks), features)
+    assert torch.autograd.gradgradcheck(lambda f: ops.masked_gram(f, masks), features)
     for dtype in (torch.float32, torch.float64, torch.bfloat16):
         given = torch.randn(2, 4, 5, 6, device=device).to(dtype).requires_grad_()
         soft = _soft_masks(3, 5, 6, _mask_dtype(dtype)).to(device)
@@ -168,3 +169,13 @@ def test_same_bits_for_any_number_of_threads(shape: tuple[int, ...]) -> None:
     for gram, gradient in results[1:]:
         assert torch.equal(gram, results[0][0])
         assert torch.equal(gradient, results[0][1])
+
+
+def test_the_registered_ops_check_too() -> None:
+    big, small = torch.rand(64, 200, 200), torch.rand(1, 1, 1)
+    with pytest.raises(PhotostyleError, match="height and width"):
+        torch.ops.photostyle.masked_gram(big, small)
+    with pytest.raises(PhotostyleError, match=r"`upstream` must have shape \(1, 64, 64\), got \(1, 1, 1\)"):
+        torch.ops.photostyle.masked_gram_backward(small, big, torch.rand(1, 200, 200))
+    with pytest.raises(PhotostyleError, match="float32 or float64, got uint8"):
+        torch.ops.photostyle.matting_laplacian(*[torch.ones(3, 40, 40, dtype=torch.uint8)] * 2, 1e-7, 1)

@@ -193,6 +193,11 @@ def test_out_is_written_and_checked(device: torch.device) -> None:
     ):
         with pytest.raises(PhotostyleError, match=message):
             ops.matting_laplacian(x, image, out=bad)
+    weight = torch.rand_like(out, requires_grad=True)
+    total = (weight * out).sum()
+    ops.matting_laplacian(x, image, out=out)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        total.backward()
     with pytest.raises(PhotostyleError, match="gradient"):
         ops.matting_laplacian(x.requires_grad_(), image, out=out)
 

@@ -99,3 +99,12 @@ def test_pairs_without_curvature_are_left_out() -> None:
     before = x.clone()
     optimizer.step(0.9, torch.tensor([2.0, 0.0], dtype=torch.float64))
     torch.testing.assert_close(x, before - torch.tensor([0.02, 0.0], dtype=torch.float64))
+
+
+def test_negative_energies_are_energies() -> None:
+    x = torch.tensor([1.0, 2.0, 3.0])
+    optimizer = LBFGS(x)
+    for _ in range(30):
+        optimizer.step(float(x @ x) - 100, 2 * x)
+    assert optimizer.resets == 0
+    assert optimizer.best == pytest.approx(-100, abs=1e-3)

@@ -12,7 +12,7 @@ from conftest import smooth_picture
 from PIL import Image
 from torch import Tensor
 
-from photostyle_native import VGG19, Iteration, PhotostyleError, evaluate, load_vgg19, transfer
+from photostyle_native import VGG19, Iteration, PhotostyleError, Weights, evaluate, load_vgg19, transfer
 from photostyle_native.images import read_photo
 
 
@@ -97,6 +97,14 @@ def test_same_seed_same_picture_and_paper_stages(pair: tuple[Tensor, Tensor], vg
     assert first.history[3]["total"] < 0.95 * first.history[0]["total"]  # it leaves the noise
     other = transfer(*pair, **{**arguments, "seed": 1})
     assert not torch.equal(first.working, other.working)
+
+
+def test_works_where_gradients_are_off_and_weights_are_checked(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    with torch.no_grad():
+        result = transfer(*pair, size=48, iterations=2, weights=vgg, device="cpu")
+    assert result.energies["total"] < result.history[0]["total"]
+    with pytest.raises(PhotostyleError, match="`photo` must be finite"):
+        Weights(photo=float("nan"))
 
 
 def test_zero_iterations_give_the_start(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:

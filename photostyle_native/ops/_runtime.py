@@ -20,6 +20,7 @@ class FallbackWarning(UserWarning):
 
 _warned: set[str] = set()
 _local = threading.local()
+_KEPT_SCRATCH = 64 << 20  # bytes; a rare call that needs more gives it back
 
 
 def backend(device: torch.device | str) -> str:
@@ -48,10 +49,11 @@ def scratch(size: int) -> Tensor:
     """`size` bytes, 64-byte aligned, kept per thread between calls so that inner loops allocate nothing."""
     held: Tensor | None = getattr(_local, "scratch", None)
     if held is None or held.numel() < size:
-        held = torch.empty(size + 64, dtype=torch.uint8)
+        held = torch.empty(size + 64, dtype=torch.uint8, device="cpu")
         offset = -held.data_ptr() % 64
         held = held[offset : offset + size]
-        _local.scratch = held
+        if size <= _KEPT_SCRATCH:
+            _local.scratch = held
     return held
 
 

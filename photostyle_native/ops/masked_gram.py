@@ -61,6 +61,7 @@ def _gram_cpu(features: Tensor, masks: Tensor) -> Tensor:
     out = _gram_like(features, masks)
     if features.numel() == 0 or masks.numel() == 0:
         return out.zero_()
+    _check(features, masks)  # the registered op can be called directly, and may not crash
     features, masks = features.contiguous(), masks.contiguous()
     batch, mask_batch, count, channels, pixels = _shape(features, masks)
     kind, threads = _TYPES[features.dtype], rt.threads()
@@ -85,6 +86,10 @@ def _backward_cpu(upstream: Tensor, features: Tensor, masks: Tensor) -> Tensor:
     out = torch.empty_like(features, memory_format=torch.contiguous_format)
     if features.numel() == 0 or masks.numel() == 0:
         return out.zero_()
+    _check(features, masks)
+    rt.require_dtype("upstream", upstream, (_sum_dtype(features),))
+    shape = tuple(_gram_like(features, masks).shape)
+    rt.require(tuple(upstream.shape) == shape, f"`upstream` must have shape {shape}, got {tuple(upstream.shape)}")
     upstream, features, masks = upstream.contiguous(), features.contiguous(), masks.contiguous()
     batch, mask_batch, count, channels, pixels = _shape(features, masks)
     kind, threads = _TYPES[features.dtype], rt.threads()
@@ -139,7 +144,23 @@ def _gram_backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
     return torch.ops.photostyle.masked_gram_backward(upstream, features, masks), None
 
 
+def _save_all(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _second_backward(ctx: Any, v: Tensor) -> tuple[Tensor, Tensor, None]:
+    # dF is linear in D and in F. <V, dF> = sum_k <D_k, sum_p m_k^2 (F V^T + V F^T)>, and that cross product is, by
+    # polarisation, half the difference of the Gram matrices of F + V and F - V.
+    upstream, features, masks = ctx.saved_tensors
+    gram = torch.ops.photostyle.masked_gram
+    cross = (gram(features + v, masks) - gram(features - v, masks)) / 2
+    return cross, torch.ops.photostyle.masked_gram_backward(upstream, v, masks), None
+
+
 torch.library.register_autograd("photostyle::masked_gram", _gram_backward, setup_context=_save, lib=rt.LIBRARY)
+torch.library.register_autograd(
+    "photostyle::masked_gram_backward", _second_backward, setup_context=_save_all, lib=rt.LIBRARY
+)
 
 
 def masked_gram(features: Tensor, masks: Tensor) -> Tensor:
@@ -152,7 +173,7 @@ def masked_gram(features: Tensor, masks: Tensor) -> Tensor:
 
     Returns:
         Shape (..., K, C, C), symmetric, not normalised; float32 (float64 with float64 features), also summed in
-        that type. Differentiable once in `features`; not in `masks`.
+        that type. Differentiable in `features`, any number of times; not in `masks`.
 
     Raises:
         PhotostyleError: an argument does not fit the above.

@@ -41,7 +41,8 @@ def _launch(
     """Run the CPU kernel; `out` (contiguous, like `x`) and `energy` (float64, one per batch item) may be missing."""
     if x.numel() == 0:
         return
-    x, image = x.contiguous(), image.contiguous()
+    _check(x, image, eps, radius)  # the registered ops can be called directly, and may not crash
+    x, image = x.resolve_neg().contiguous(), image.resolve_neg().contiguous()
     channels, height, width = x.shape[-3:]
     batch = x.numel() // (channels * height * width)
     image_batch = image.numel() // (3 * height * width)
@@ -79,7 +80,7 @@ def _product_cpu(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
 
 def _energy_cpu(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[Tensor, Tensor]:
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
-    energy = torch.zeros(x.shape[:-3], dtype=torch.float64)
+    energy = torch.zeros(x.shape[:-3], dtype=torch.float64, device="cpu")
     _launch(x, image, eps, radius, _LAPLACIAN, out, energy)
     return energy.to(x.dtype), out
 
@@ -165,6 +166,15 @@ def _no_image_gradient(image: Tensor) -> None:
         raise NotImplementedError("the gradient with respect to `image` is not implemented: pass image.detach()")
 
 
+def _overlap(a: Tensor, b: Tensor) -> bool:
+    """Whether the memory behind two tensors overlaps, also when both view a third party's buffer."""
+    first, second = a.untyped_storage(), b.untyped_storage()
+    if a.device != b.device or 0 in (first.nbytes(), second.nbytes()):
+        return False
+    start, other = first.data_ptr(), second.data_ptr()
+    return start < other + second.nbytes() and other < start + first.nbytes()
+
+
 def matting_laplacian(
     x: Tensor, image: Tensor, *, eps: float = 1e-7, radius: int = 1, out: Tensor | None = None
 ) -> Tensor:
@@ -204,9 +214,9 @@ def matting_laplacian(
         "`out=` does not record a gradient: use it under torch.no_grad() or with detached tensors",
     )
     for name, other in (("x", x), ("image", image)):
-        overlap = out.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
-        rt.require(not overlap, f"`out` must not share memory with `{name}`")
+        rt.require(not _overlap(out, other), f"`out` must not share memory with `{name}`")
     if x.device.type == "cpu":
+        torch.autograd.graph.increment_version(out)  # so that autograd notices if it needed the old values
         _launch(x, image, eps, radius, _LAPLACIAN, out, None)
         return out
     return out.copy_(torch.ops.photostyle.matting_laplacian(x, image, eps, radius))
