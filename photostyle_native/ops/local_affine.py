@@ -61,6 +61,25 @@ def _check_ridge(ridge: float) -> None:
     rt.require(1e-12 <= ridge < float("inf"), f"`ridge` must be finite and at least 1e-12, got {ridge!r}")
 
 
+def _check_upsample(
+    coefs: Tensor, guide: Tensor, photo: Tensor, radius: int, sigma_space: float, sigma_color: float
+) -> None:
+    for name, value, channels in (("coefs", coefs, 12), ("guide", guide, 3), ("photo", photo, 3)):
+        rt.require_tensor(name, value)
+        shape = tuple(value.shape)
+        rt.require(
+            value.dim() == 3 and shape[0] == channels,
+            f"`{name}` must have shape ({channels}, H, W), got {shape}",
+        )
+        rt.require_dtype(name, value, (torch.float32,))
+        rt.require_like(name, value, "coefs", coefs)
+    rt.require_same_size("guide", guide, "coefs", coefs)
+    rt.require(guide.numel() > 0 or photo.numel() == 0, f"`guide` must have pixels, got {tuple(guide.shape)}")
+    _check_radius("radius", radius, 0, _MAX_UPSAMPLE_RADIUS)
+    _check_sigma("sigma_space", sigma_space)
+    _check_sigma("sigma_color", sigma_color)
+
+
 def _no_gradient(op: str, *tensors: Tensor) -> None:
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         raise NotImplementedError(f"`{op}` has no gradient: pass detached tensors")
@@ -82,6 +101,9 @@ def _fit_cpu(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tens
     coefs = _map_like(output)
     if output.numel() == 0:
         return coefs
+    _check_pair("output", output, 3, "content", content)  # the registered ops can be called directly
+    _check_radius("radius", radius, 1, _MAX_RADIUS)
+    _check_ridge(ridge)
     output, content = output.contiguous(), content.contiguous()
     threads, radius = rt.threads(), _clip_radius(radius, output)
     scratch = rt.scratch(_core.local_affine_fit_scratch(radius, threads))
@@ -111,6 +133,8 @@ def _launch_smooth(
     """Run the CPU kernel; the smoothed coefficients or the map applied to the content may be unwanted."""
     if coefs.numel() == 0:
         return
+    _check_pair("coefs", coefs, 12, "content", content)
+    _check_smoothing(radius, sigma_space, sigma_color)
     coefs, content = coefs.contiguous(), content.contiguous()
     threads, radius, double = rt.threads(), _clip_radius(radius, coefs), coefs.dtype == torch.float64
     scratch = rt.scratch(_core.local_affine_smooth_scratch(radius, double, threads))
@@ -156,6 +180,7 @@ def _upsample_cpu(
     out = _like_first(photo)
     if photo.numel() == 0:
         return out
+    _check_upsample(coefs, guide, photo, radius, sigma_space, sigma_color)
     coefs, guide, photo = coefs.contiguous(), guide.contiguous(), photo.contiguous()
     (low_height, low_width), (height, width) = guide.shape[-2:], photo.shape[-2:]
     threads = rt.threads()
@@ -365,19 +390,6 @@ def upsample_local_affine(
 
     Source: Kopf, Cohen, Lischinski, Uyttendaele 2007, eq. 3, on coefficients instead of colours.
     """
-    for name, value, channels in (("coefs", coefs, 12), ("guide", guide, 3), ("photo", photo, 3)):
-        rt.require_tensor(name, value)
-        shape = tuple(value.shape)
-        rt.require(
-            value.dim() == 3 and shape[0] == channels,
-            f"`{name}` must have shape ({channels}, H, W), got {shape}",
-        )
-        rt.require_dtype(name, value, (torch.float32,))
-        rt.require_like(name, value, "coefs", coefs)
-    rt.require_same_size("guide", guide, "coefs", coefs)
-    rt.require(guide.numel() > 0 or photo.numel() == 0, f"`guide` must have pixels, got {tuple(guide.shape)}")
-    _check_radius("radius", radius, 0, _MAX_UPSAMPLE_RADIUS)
-    _check_sigma("sigma_space", sigma_space)
-    _check_sigma("sigma_color", sigma_color)
+    _check_upsample(coefs, guide, photo, radius, sigma_space, sigma_color)
     _no_gradient("upsample_local_affine", coefs, guide, photo)
     return torch.ops.photostyle.upsample_local_affine(coefs, guide, photo, radius, sigma_space, sigma_color)
