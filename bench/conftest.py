@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
-
-from photostyle_native.images import read_photo
 
 THREE_LABELS = 3
 
@@ -26,7 +26,9 @@ def _seed() -> None:
 def photo(width: int) -> Tensor:
     """The demo's content photo in 4:3 (cropped), (3, 3/4 width, width)."""
     path = files("photostyle_native") / "data" / "china.jpg"
-    image = read_photo(str(path)).tensor()
+    with Image.open(str(path)) as file:
+        pixels = np.asarray(file.convert("RGB"), dtype=np.float32) / 255
+    image = torch.from_numpy(pixels).permute(2, 0, 1)
     height = image.shape[1] // 3 * 3
     crop = image[:, :height, : height // 3 * 4]
     size = (round(width * 0.75), width)

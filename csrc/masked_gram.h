@@ -15,7 +15,7 @@
 
 namespace photostyle {
 
-enum class FeatureType : int { kFloat = 0, kDouble = 1, kBFloat16 = 2 };
+enum class FeatureType : int { kFloat = 0, kDouble = 1, kBFloat16 = 2, kHalf = 3 };  // kHalf: CUDA only
 
 struct MaskedGramParams {
   const void* features = nullptr;  // [batch, channels, pixels], FeatureType
@@ -28,6 +28,7 @@ struct MaskedGramParams {
   int64_t channels = 0;
   int64_t pixels = 0;
   FeatureType type = FeatureType::kFloat;
+  bool tf32 = false;  // CUDA: round float features to TF32 instead of keeping float's accuracy
   int threads = 1;
 };
 
@@ -43,7 +44,32 @@ struct MaskedGramBackwardParams {
   int64_t channels = 0;
   int64_t pixels = 0;
   FeatureType type = FeatureType::kFloat;
+  bool tf32 = false;  // CUDA: round float features to TF32 instead of keeping float's accuracy
   int threads = 1;
+};
+
+// The style term, CUDA only: the distance of every scaled Gram matrix to its target, and its gradient in G.
+//
+//     loss[b] = sum_k w_k sum_ij (s_k G_k,ij - T_k,ij)^2        upstream_k,ij = 2 w_k s_k (s_k G_k,ij - T_k,ij)
+//
+// G itself is not written; `upstream` is what the backward pass takes.
+struct MaskedGramLossParams {
+  const void* features = nullptr;  // [batch, channels, pixels], FeatureType
+  const void* masks = nullptr;     // [mask_batch, masks, pixels], float (double with double features)
+  const void* targets = nullptr;   // [target_batch, masks, channels, channels], T, type of the masks
+  const void* scales = nullptr;    // [mask_batch, masks], s, type of the masks
+  const void* weights = nullptr;   // [mask_batch, masks], w, type of the masks
+  double* loss = nullptr;          // [batch]
+  void* upstream = nullptr;        // [batch, masks, channels, channels], type of the masks
+  std::byte* scratch = nullptr;    // masked_gram_loss_scratch() bytes, aligned to 256
+  int64_t batch = 0;
+  int64_t mask_batch = 0;    // batch, or 1: the same masks for all
+  int64_t target_batch = 0;  // batch, or 1
+  int64_t masks_count = 0;
+  int64_t channels = 0;
+  int64_t pixels = 0;
+  FeatureType type = FeatureType::kFloat;
+  bool tf32 = false;
 };
 
 // How the forward pass is cut into independent tasks; a function of the shape alone, so that the result is too.

@@ -304,6 +304,8 @@ void masked_gram(const MaskedGramParams& p) {
       return gram<double, double>(p);
     case FeatureType::kBFloat16:
       return gram<BFloat16, float>(p);
+    case FeatureType::kHalf:
+      break;  // ops hands these over as floats
   }
 }
 
@@ -315,6 +317,8 @@ void masked_gram_backward(const MaskedGramBackwardParams& p) {
       return gram_backward<double, double>(p);
     case FeatureType::kBFloat16:
       return gram_backward<BFloat16, float>(p);
+    case FeatureType::kHalf:
+      break;
   }
 }
 

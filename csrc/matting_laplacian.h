@@ -18,7 +18,7 @@ namespace photostyle {
 enum class WindowFilter : int { kMattingLaplacian = 0, kGuidedFilter = 1 };
 
 struct MattingLaplacianParams {
-  const void* image = nullptr;   // [image_batch, 3, height, width], float or double; the guide I
+  const void* image = nullptr;   // [image_batch, 3, height, width], the guide I: the type of x, or uint8_t (CUDA)
   const void* x = nullptr;       // [batch, channels, height, width], same type
   void* out = nullptr;           // [batch, channels, height, width], same type; null: energy only
   double* energy = nullptr;      // [batch]: sum of x * out; null: not wanted
@@ -32,6 +32,7 @@ struct MattingLaplacianParams {
   double eps = 1e-7;
   WindowFilter filter = WindowFilter::kMattingLaplacian;
   bool is_double = false;
+  bool image_is_uint8 = false;  // I = value / 255
   int threads = 1;
 };
 

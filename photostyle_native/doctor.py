@@ -122,7 +122,7 @@ def _extension(core: ModuleType | None, torch: ModuleType | None) -> Facts:
         "compiler": core.compiler,
         "openmp": core.openmp,
         "threads": (torch.get_num_threads() if torch else os.cpu_count()) if core.openmp else 1,
-        "cuda_kernels": core.cuda,
+        "cuda_kernels": core.cuda_status,
     }
 
 
@@ -174,7 +174,7 @@ def _backends(core: ModuleType | None, torch: ModuleType | None) -> Facts:
     found = {}
     for device in ("cpu", "cuda"):
         name = backend(device)
-        why = f"CUDA kernels {core.cuda}" if name.startswith("reference") else ""
+        why = f"CUDA kernels {core.cuda_status}" if name.startswith("reference") else ""
         found[device] = {"backend": name, "fallback": bool(why), "why": why}
     if not torch.cuda.is_available():
         found["cuda"] = {"backend": None, "fallback": False, "why": _why_no_cuda(torch)}

@@ -63,7 +63,10 @@ class _StyleTarget:
     masks: Tensor  # (K, h, w), of the content
     targets: Tensor  # (K, C, C), normalised by C N' mean(m'_k)
     scale: Tensor  # (K,), 1 / (C N mean(m_k)); zero for a mask that is empty here
-    share: Tensor  # (K,), mean(m_k)
+    weight: Tensor  # (K,), mean(m_k) / C^2: the share of a region, and the mean over a matrix
+
+    def loss(self, features: Tensor) -> Tensor:
+        return ops.masked_gram_loss(features, self.masks, self.targets, self.scale, self.weight)
 
 
 def _normalisation(masks: Tensor, channels: int) -> tuple[Tensor, Tensor]:
@@ -131,7 +134,7 @@ class Objective:
             _, style_scale = _normalisation(theirs[layer], channels)
             targets = ops.masked_gram(features[layer], theirs[layer]) * style_scale[:, None, None]
             share, scale = _normalisation(ours[layer], channels)
-            result[layer] = _StyleTarget(ours[layer].contiguous(), targets, scale, share)
+            result[layer] = _StyleTarget(ours[layer].contiguous(), targets, scale, share / channels**2)
         return result
 
     def __call__(self, x: Tensor, *, photo: bool = True) -> Terms:
@@ -142,18 +145,12 @@ class Objective:
         features = self.vgg(x, (*STYLE_LAYERS, CONTENT_LAYER))
         w = self.weights
         content = (features[CONTENT_LAYER] - self._content_features).square().mean() * w.content
-        style = torch.stack([self._style_term(features[name], self._style[name]) for name in STYLE_LAYERS]).sum()
+        style = torch.stack([self._style[name].loss(features[name]) for name in STYLE_LAYERS]).sum()
         if photo:
             energy = ops.matting_energy(x, self.guide) * (w.photo * _PHOTO_SCALE**2)
         else:
             energy = x.new_zeros(())
         return Terms(content, style * w.style, energy, total_variation(x) * w.tv)
-
-    @staticmethod
-    def _style_term(features: Tensor, target: _StyleTarget) -> Tensor:
-        gram = ops.masked_gram(features, target.masks)
-        difference = gram * target.scale[:, None, None] - target.targets
-        return (difference.square().mean((-2, -1)) * target.share).sum()
 
 
 def total_variation(x: Tensor) -> Tensor:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import emulation
 import pytest
 import torch
 
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+EMULATED = "cuda-emulated"  # the CUDA kernels, run on the CPU (tests/simt)
+DEVICES = ["cpu", EMULATED, *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 @pytest.fixture(params=DEVICES)
-def device(request: pytest.FixtureRequest) -> torch.device:
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """Every device on this machine, and an emulated GPU: there, tensors are the CPU's and kernels are CUDA's."""
+    if request.param == EMULATED:
+        return emulation.use(monkeypatch)
     return torch.device(request.param)
 
 

@@ -129,7 +129,7 @@ def fake_torch(*, built: str | None, names: tuple[str, ...] = ()) -> Any:
     return SimpleNamespace(cuda=cuda, version=SimpleNamespace(cuda=built))
 
 
-CORE = SimpleNamespace(cuda="not built: WITH_CUDA=OFF")
+CORE = SimpleNamespace(cuda_status="not built: WITH_CUDA=OFF")
 
 
 @pytest.mark.parametrize(

@@ -135,9 +135,9 @@ def test_gradcheck_and_opcheck(device: torch.device) -> None:
         (torch.rand(4, 8, 8), torch.rand(2, 8, 8).double(), "`masks` must be float32, got float64"),
         (torch.rand(4, 8, 8).double(), torch.rand(2, 8, 8), "`masks` must be float64, got float32"),
         (
-            torch.rand(4, 8, 8).half(),
+            torch.rand(4, 8, 8).int(),
             torch.rand(2, 8, 8),
-            "`features` must be float32 or float64 or bfloat16, got float16",
+            "`features` must be float32 or float64 or bfloat16 or float16, got int32",
         ),
         (torch.rand(5, 4, 8, 8), torch.rand(3, 2, 8, 8), "batch dimensions"),
         (None, torch.rand(2, 8, 8), "`features` must be a torch.Tensor, got NoneType"),

@@ -13,6 +13,7 @@ from .local_affine import (
     upsample_local_affine,
 )
 from .masked_gram import masked_gram
+from .masked_gram_loss import masked_gram_loss
 from .matting_laplacian import guided_filter, matting_energy, matting_laplacian
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "fit_local_affine",
     "guided_filter",
     "masked_gram",
+    "masked_gram_loss",
     "matting_energy",
     "matting_laplacian",
     "smooth_affine_coefficients",

@@ -9,13 +9,11 @@ A map is 12 planes, for the red, green and blue output in turn A_r, A_g, A_b, b:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .. import _core
 from ..reference import local_affine as reference
 from . import _runtime as rt
 
@@ -36,34 +34,20 @@ def _check_pair(name: str, value: Tensor, channels: int, other_name: str, conten
     rt.require_batch(other_name, content, name, value)
 
 
-def _check_radius(name: str, value: int, low: int, high: int) -> None:
-    integer = isinstance(value, int) and not isinstance(value, bool)
-    rt.require(integer and low <= value <= high, f"`{name}` must be an integer from {low} to {high}, got {value!r}")
+def _check_smoothing(radius: int, sigma_space: float | None, sigma_color: float) -> tuple[int, float, float]:
+    """The smoothing's arguments, checked, as plain numbers; the default of `sigma_space` depends on the radius."""
+    radius = rt.require_integer("radius", radius, 1, _MAX_RADIUS)
+    sigma_space = radius / 3 if sigma_space is None else rt.require_at_least("sigma_space", sigma_space, _MIN_SIGMA)
+    return radius, sigma_space, rt.require_at_least("sigma_color", sigma_color, _MIN_SIGMA)
 
 
-def _check_sigma(name: str, value: float) -> None:
-    rt.require(
-        _MIN_SIGMA <= value < float("inf"),
-        f"`{name}` must be finite and at least {_MIN_SIGMA}, got {value!r}",
-    )
-
-
-def _check_smoothing(radius: int, sigma_space: float | None, sigma_color: float) -> float:
-    """Check the arguments of the smoothing; returns `sigma_space`, whose default depends on the radius."""
-    _check_radius("radius", radius, 1, _MAX_RADIUS)
-    sigma_space = radius / 3 if sigma_space is None else sigma_space
-    _check_sigma("sigma_space", sigma_space)
-    _check_sigma("sigma_color", sigma_color)
-    return sigma_space
-
-
-def _check_ridge(ridge: float) -> None:
-    rt.require(1e-12 <= ridge < float("inf"), f"`ridge` must be finite and at least 1e-12, got {ridge!r}")
+def _check_fit(radius_name: str, radius: int, ridge: float) -> tuple[int, float]:
+    return rt.require_integer(radius_name, radius, 1, _MAX_RADIUS), rt.require_at_least("ridge", ridge, 1e-12)
 
 
 def _check_upsample(
     coefs: Tensor, guide: Tensor, photo: Tensor, radius: int, sigma_space: float, sigma_color: float
-) -> None:
+) -> tuple[int, float, float]:
     for name, value, channels in (("coefs", coefs, 12), ("guide", guide, 3), ("photo", photo, 3)):
         rt.require_tensor(name, value)
         shape = tuple(value.shape)
@@ -75,9 +59,11 @@ def _check_upsample(
         rt.require_like(name, value, "coefs", coefs)
     rt.require_same_size("guide", guide, "coefs", coefs)
     rt.require(guide.numel() > 0 or photo.numel() == 0, f"`guide` must have pixels, got {tuple(guide.shape)}")
-    _check_radius("radius", radius, 0, _MAX_UPSAMPLE_RADIUS)
-    _check_sigma("sigma_space", sigma_space)
-    _check_sigma("sigma_color", sigma_color)
+    return (
+        rt.require_integer("radius", radius, 0, _MAX_UPSAMPLE_RADIUS),
+        rt.require_at_least("sigma_space", sigma_space, _MIN_SIGMA),
+        rt.require_at_least("sigma_color", sigma_color, _MIN_SIGMA),
+    )
 
 
 def _no_gradient(op: str, *tensors: Tensor) -> None:
@@ -97,26 +83,21 @@ def _clip_radius(radius: int, image: Tensor) -> int:
     return min(radius, max(image.shape[-2:]))
 
 
-def _fit_cpu(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
+def _fit(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
     coefs = _map_like(output)
     if output.numel() == 0:
         return coefs
     _check_pair("output", output, 3, "content", content)  # the registered ops can be called directly
-    _check_radius("radius", radius, 1, _MAX_RADIUS)
-    _check_ridge(ridge)
+    radius, ridge = _check_fit("radius", radius, ridge)
     output, content = output.contiguous(), content.contiguous()
-    threads, radius = rt.threads(), _clip_radius(radius, output)
-    scratch = rt.scratch(_core.local_affine_fit_scratch(radius, threads))
-    _core.local_affine_fit(
-        content.data_ptr(),
-        output.data_ptr(),
-        coefs.data_ptr(),
-        scratch.data_ptr(),
-        *_sizes(output, content),
-        radius,
-        ridge,
-        output.dtype == torch.float64,
-        threads,
+    batch, content_batch, *size = _sizes(output, content)
+    radius, double = _clip_radius(radius, output), output.dtype == torch.float64
+    rt.launch(
+        "local_affine_fit",
+        output.device,
+        (content, output, coefs),
+        (batch, content_batch, *size, radius, ridge, double),
+        (batch, *size, radius, double),
     )
     return coefs
 
@@ -130,36 +111,30 @@ def _launch_smooth(
     out: Tensor | None,
     applied: Tensor | None,
 ) -> None:
-    """Run the CPU kernel; the smoothed coefficients or the map applied to the content may be unwanted."""
+    """Run the kernel; the smoothed coefficients or the map applied to the content may be unwanted."""
     if coefs.numel() == 0:
         return
     _check_pair("coefs", coefs, 12, "content", content)
-    _check_smoothing(radius, sigma_space, sigma_color)
+    radius, sigma_space, sigma_color = _check_smoothing(radius, sigma_space, sigma_color)
     coefs, content = coefs.contiguous(), content.contiguous()
-    threads, radius, double = rt.threads(), _clip_radius(radius, coefs), coefs.dtype == torch.float64
-    scratch = rt.scratch(_core.local_affine_smooth_scratch(radius, double, threads))
-    _core.local_affine_smooth(
-        coefs.data_ptr(),
-        content.data_ptr(),
-        0 if out is None else out.data_ptr(),
-        0 if applied is None else applied.data_ptr(),
-        scratch.data_ptr(),
-        *_sizes(coefs, content),
-        radius,
-        sigma_space,
-        sigma_color,
-        double,
-        threads,
+    batch, content_batch, *size = _sizes(coefs, content)
+    radius, double = _clip_radius(radius, coefs), coefs.dtype == torch.float64
+    rt.launch(
+        "local_affine_smooth",
+        coefs.device,
+        (coefs, content, out, applied),
+        (batch, content_batch, *size, radius, sigma_space, sigma_color, double),
+        (batch, *size, radius, double),
     )
 
 
-def _coefficients_cpu(coefs: Tensor, content: Tensor, radius: int, sigma_space: float, sigma_color: float) -> Tensor:
+def _coefficients(coefs: Tensor, content: Tensor, radius: int, sigma_space: float, sigma_color: float) -> Tensor:
     out = _like_first(coefs)
     _launch_smooth(coefs, content, radius, sigma_space, sigma_color, out, None)
     return out
 
 
-def _smooth_cpu(
+def _smooth(
     output: Tensor,
     content: Tensor,
     patch_radius: int,
@@ -168,50 +143,29 @@ def _smooth_cpu(
     sigma_space: float,
     sigma_color: float,
 ) -> Tensor:
-    coefs = _fit_cpu(output, content, patch_radius, ridge)
+    coefs = _fit(output, content, patch_radius, ridge)
     applied = _like_first(output)
     _launch_smooth(coefs, content, radius, sigma_space, sigma_color, None, applied)
     return applied
 
 
-def _upsample_cpu(
+def _upsample(
     coefs: Tensor, guide: Tensor, photo: Tensor, radius: int, sigma_space: float, sigma_color: float
 ) -> Tensor:
     out = _like_first(photo)
     if photo.numel() == 0:
         return out
-    _check_upsample(coefs, guide, photo, radius, sigma_space, sigma_color)
+    radius, sigma_space, sigma_color = _check_upsample(coefs, guide, photo, radius, sigma_space, sigma_color)
     coefs, guide, photo = coefs.contiguous(), guide.contiguous(), photo.contiguous()
-    (low_height, low_width), (height, width) = guide.shape[-2:], photo.shape[-2:]
-    threads = rt.threads()
-    scratch = rt.scratch(_core.local_affine_upsample_scratch(radius, threads))
-    _core.local_affine_upsample(
-        coefs.data_ptr(),
-        guide.data_ptr(),
-        photo.data_ptr(),
-        out.data_ptr(),
-        scratch.data_ptr(),
-        low_height,
-        low_width,
-        height,
-        width,
-        radius,
-        sigma_space,
-        sigma_color,
-        threads,
+    sizes = (*guide.shape[-2:], *photo.shape[-2:], radius)
+    rt.launch(
+        "local_affine_upsample",
+        photo.device,
+        (coefs, guide, photo, out),
+        (*sizes, sigma_space, sigma_color),
+        sizes,
     )
     return out
-
-
-def _fallback(name: str) -> Callable[..., Tensor]:
-    """The reference of the same name and arguments, announced."""
-    function: Callable[..., Tensor] = getattr(reference, name)
-
-    def run(first: Tensor, *rest: Any) -> Tensor:
-        rt.warn_fallback(name, first.device)
-        return function(first, *rest)
-
-    return run
 
 
 def _map_like(image: Tensor, *_: Any) -> Tensor:
@@ -231,16 +185,14 @@ _FIT, _SMOOTH = f"{_PAIR}, int radius, float ridge", f"{_PAIR}, int patch_radius
 _COEFFICIENTS = f"Tensor coefs, Tensor content, {_SIGMAS}"
 _UPSAMPLE = f"Tensor coefs, Tensor guide, Tensor photo, {_SIGMAS}"
 
-for _name, _arguments, _cpu, _fake in (
-    ("fit_local_affine", _FIT, _fit_cpu, _map_like),
-    ("smooth_affine_coefficients", _COEFFICIENTS, _coefficients_cpu, _like_first),
-    ("smooth_local_affine", _SMOOTH, _smooth_cpu, _like_first),
-    ("upsample_local_affine", _UPSAMPLE, _upsample_cpu, _like_photo),
+for _name, _arguments, _native, _fake in (
+    ("fit_local_affine", _FIT, _fit, _map_like),
+    ("smooth_affine_coefficients", _COEFFICIENTS, _coefficients, _like_first),
+    ("smooth_local_affine", _SMOOTH, _smooth, _like_first),
+    ("upsample_local_affine", _UPSAMPLE, _upsample, _like_photo),
 ):
     rt.LIBRARY.define(f"{_name}({_arguments}) -> Tensor")
-    rt.LIBRARY.impl(_name, _cpu, "CPU")
-    rt.LIBRARY.impl(_name, _fallback(_name), "CUDA")
-    torch.library.register_fake(f"photostyle::{_name}", _fake, lib=rt.LIBRARY)
+    rt.register(_name, _native, getattr(reference, _name), _fake)
 
 
 def fit_local_affine(output: Tensor, content: Tensor, *, radius: int = 1, ridge: float = 1e-3) -> Tensor:
@@ -264,8 +216,7 @@ def fit_local_affine(output: Tensor, content: Tensor, *, radius: int = 1, ridge:
     Source: Luan et al. 2017, the authors' released code (3x3 patches, ridge 1e-3).
     """
     _check_pair("output", output, 3, "content", content)
-    _check_radius("radius", radius, 1, _MAX_RADIUS)
-    _check_ridge(ridge)
+    radius, ridge = _check_fit("radius", radius, ridge)
     _no_gradient("fit_local_affine", output, content)
     return torch.ops.photostyle.fit_local_affine(output, content, radius, ridge)
 
@@ -316,7 +267,7 @@ def smooth_affine_coefficients(
     Source: Luan et al. 2017, the authors' released code.
     """
     _check_pair("coefs", coefs, 12, "content", content)
-    sigma_space = _check_smoothing(radius, sigma_space, sigma_color)
+    radius, sigma_space, sigma_color = _check_smoothing(radius, sigma_space, sigma_color)
     _no_gradient("smooth_affine_coefficients", coefs, content)
     return torch.ops.photostyle.smooth_affine_coefficients(coefs, content, radius, sigma_space, sigma_color)
 
@@ -349,9 +300,8 @@ def smooth_local_affine(
     Source: Luan et al. 2017, the last step of the authors' released code, whose constants are the defaults.
     """
     _check_pair("output", output, 3, "content", content)
-    _check_radius("patch_radius", patch_radius, 1, _MAX_RADIUS)
-    _check_ridge(ridge)
-    sigma_space = _check_smoothing(radius, sigma_space, sigma_color)
+    patch_radius, ridge = _check_fit("patch_radius", patch_radius, ridge)
+    radius, sigma_space, sigma_color = _check_smoothing(radius, sigma_space, sigma_color)
     _no_gradient("smooth_local_affine", output, content)
     return torch.ops.photostyle.smooth_local_affine(
         output, content, patch_radius, ridge, radius, sigma_space, sigma_color
@@ -390,6 +340,6 @@ def upsample_local_affine(
 
     Source: Kopf, Cohen, Lischinski, Uyttendaele 2007, eq. 3, on coefficients instead of colours.
     """
-    _check_upsample(coefs, guide, photo, radius, sigma_space, sigma_color)
+    radius, sigma_space, sigma_color = _check_upsample(coefs, guide, photo, radius, sigma_space, sigma_color)
     _no_gradient("upsample_local_affine", coefs, guide, photo)
     return torch.ops.photostyle.upsample_local_affine(coefs, guide, photo, radius, sigma_space, sigma_color)

@@ -20,50 +20,42 @@ _DTYPES = (torch.float32, torch.float64)
 _LAPLACIAN, _GUIDED = 0, 1
 
 
-def _check(x: Tensor, image: Tensor, eps: float, radius: int) -> None:
+def _check(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[float, int]:
+    """Raise for what does not fit; returns `eps` and `radius` as plain numbers."""
     rt.require_tensor("x", x)
     rt.require_tensor("image", image)
     rt.require_image("x", x)
     rt.require_image("image", image, 3)
     rt.require_dtype("x", x, _DTYPES)
-    rt.require_like("image", image, "x", x)
+    if image.dtype == torch.uint8:
+        rt.require_same_device("image", image, "x", x)
+    else:
+        rt.require_like("image", image, "x", x)
     rt.require_same_size("image", image, "x", x)
     rt.require_batch("image", image, "x", x)
-    rt.require(
-        isinstance(radius, int) and 1 <= radius <= 1000, f"`radius` must be an integer from 1 to 1000, got {radius!r}"
-    )
-    rt.require(1e-12 <= eps < float("inf"), f"`eps` must be finite and at least 1e-12, got {eps!r}")
+    return rt.require_at_least("eps", eps, 1e-12), rt.require_integer("radius", radius, 1, 1000)
 
 
 def _launch(
     x: Tensor, image: Tensor, eps: float, radius: int, mode: int, out: Tensor | None, energy: Tensor | None
 ) -> None:
-    """Run the CPU kernel; `out` (contiguous, like `x`) and `energy` (float64, one per batch item) may be missing."""
+    """Run the kernel; `out` (contiguous, like `x`) and `energy` (float64, one per batch item) may be missing."""
     if x.numel() == 0:
         return
-    _check(x, image, eps, radius)  # the registered ops can be called directly, and may not crash
+    eps, radius = _check(x, image, eps, radius)  # the registered ops can be called directly, and may not crash
+    if image.dtype == torch.uint8 and rt.kernels(x.device)[0] is _core:
+        image = _as_float(image, x)  # the CPU kernels read no bytes
     x, image = x.resolve_neg().contiguous(), image.resolve_neg().contiguous()
     channels, height, width = x.shape[-3:]
     batch = x.numel() // (channels * height * width)
     image_batch = image.numel() // (3 * height * width)
-    threads = rt.threads()
-    scratch = rt.scratch(_core.matting_laplacian_scratch(batch, channels, height, width, radius, threads))
-    _core.matting_laplacian(
-        image.data_ptr(),
-        x.data_ptr(),
-        0 if out is None else out.data_ptr(),
-        0 if energy is None else energy.data_ptr(),
-        scratch.data_ptr(),
-        batch,
-        image_batch,
-        channels,
-        height,
-        width,
-        radius,
-        eps,
-        mode,
-        x.dtype == torch.float64,
-        threads,
+    double, size = x.dtype == torch.float64, (channels, height, width, radius)
+    rt.launch(
+        "matting_laplacian",
+        x.device,
+        (image, x, out, energy),
+        (batch, image_batch, *size, eps, mode, double, image.dtype == torch.uint8),
+        (batch, *size, mode, double),
     )
 
 
@@ -72,38 +64,40 @@ rt.LIBRARY.define("matting_energy(Tensor x, Tensor image, float eps, int radius)
 rt.LIBRARY.define("guided_filter(Tensor x, Tensor image, float eps, int radius) -> Tensor")
 
 
-def _product_cpu(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
+def _product(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
     _launch(x, image, eps, radius, _LAPLACIAN, out, None)
     return out
 
 
-def _energy_cpu(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[Tensor, Tensor]:
+def _energy(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[Tensor, Tensor]:
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
-    energy = torch.zeros(x.shape[:-3], dtype=torch.float64, device="cpu")
+    energy = torch.zeros(x.shape[:-3], dtype=torch.float64, device=x.device)
     _launch(x, image, eps, radius, _LAPLACIAN, out, energy)
     return energy.to(x.dtype), out
 
 
-def _guided_cpu(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
+def _guided(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
     _launch(x, image, eps, radius, _GUIDED, out, None)
     return out
 
 
-def _product_fallback(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
-    rt.warn_fallback("matting_laplacian", x.device)
-    return reference.matting_laplacian(x, image, eps, radius)
+def _as_float(image: Tensor, x: Tensor) -> Tensor:
+    return image.to(x.dtype) / 255 if image.dtype == torch.uint8 else image
 
 
-def _energy_fallback(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[Tensor, Tensor]:
-    product = _product_fallback(x, image, eps, radius)
+def _reference_product(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
+    return reference.matting_laplacian(x, _as_float(image, x), eps, radius)
+
+
+def _reference_energy(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[Tensor, Tensor]:
+    product = _reference_product(x, image, eps, radius)
     return (x * product).sum((-3, -2, -1)), product
 
 
-def _guided_fallback(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
-    rt.warn_fallback("guided_filter", x.device)
-    return reference.guided_filter(x, image, eps, radius)
+def _reference_guided(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
+    return reference.guided_filter(x, _as_float(image, x), eps, radius)
 
 
 def _like_x(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
@@ -114,14 +108,9 @@ def _energy_like(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[Ten
     return x.new_empty(x.shape[:-3]), _like_x(x, image, eps, radius)
 
 
-for _name, _cpu, _fallback, _fake in (
-    ("matting_laplacian", _product_cpu, _product_fallback, _like_x),
-    ("matting_energy", _energy_cpu, _energy_fallback, _energy_like),
-    ("guided_filter", _guided_cpu, _guided_fallback, _like_x),
-):
-    rt.LIBRARY.impl(_name, _cpu, "CPU")
-    rt.LIBRARY.impl(_name, _fallback, "CUDA")
-    torch.library.register_fake(f"photostyle::{_name}", _fake, lib=rt.LIBRARY)
+rt.register("matting_laplacian", _product, _reference_product, _like_x)
+rt.register("matting_energy", _energy, _reference_energy, _energy_like)
+rt.register("guided_filter", _guided, _reference_guided, _like_x)
 
 
 def _save_image(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -201,7 +190,7 @@ def matting_laplacian(
     inside; float32 results are within 1e-6 (relative L2) of exact ones, grey and flat images included. The
     same bits for any number of threads.
     """
-    _check(x, image, eps, radius)
+    eps, radius = _check(x, image, eps, radius)
     _no_image_gradient(image)
     if out is None:
         return torch.ops.photostyle.matting_laplacian(x, image, eps, radius)
@@ -215,7 +204,7 @@ def matting_laplacian(
     )
     for name, other in (("x", x), ("image", image)):
         rt.require(not _overlap(out, other), f"`out` must not share memory with `{name}`")
-    if x.device.type == "cpu":
+    if x.device.type == "cpu" or rt.CUDA is not None:
         torch.autograd.graph.increment_version(out)  # so that autograd notices if it needed the old values
         _launch(x, image, eps, radius, _LAPLACIAN, out, None)
         return out
@@ -239,7 +228,7 @@ def matting_energy(x: Tensor, image: Tensor, *, eps: float = 1e-7, radius: int =
 
     Source: Luan et al. 2017, eq. 2 (photorealism regularisation).
     """
-    _check(x, image, eps, radius)
+    eps, radius = _check(x, image, eps, radius)
     _no_image_gradient(image)
     return torch.ops.photostyle.matting_energy(x, image, eps, radius)[0]
 
@@ -262,7 +251,7 @@ def guided_filter(x: Tensor, image: Tensor, *, eps: float = 1e-2, radius: int = 
 
     Source: He, Sun, Tang: Guided Image Filtering (ECCV 2010), eqs. 14-16.
     """
-    _check(x, image, eps, radius)
+    eps, radius = _check(x, image, eps, radius)
     if torch.is_grad_enabled() and (x.requires_grad or image.requires_grad):
         raise NotImplementedError("`guided_filter` has no gradient: pass detached tensors")
     return torch.ops.photostyle.guided_filter(x, image, eps, radius)

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# On a machine with an NVIDIA GPU, without a network: build for it, run the tests on it, run every kernel under
+# compute-sanitizer, time every kernel beside its peers. Under nine minutes. What goes wrong in one step does not stop
+# the next; the exit status says whether all went well.
+#
+#     bench/gpu.sh [FOLDER]        results go to FOLDER, or to $OUT, or to build/gpu-results
+#
+# Without a GPU the same steps are rehearsed: the CUDA code is compiled and runs in emulation (tests/simt), the sanitizers
+# are the compiler's, and the timings, on the CPU and of tiny sizes, are no measurement.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+results=${1:-${OUT:-build/gpu-results}}
+python=${PYTHON:-python3}
+build=build/gpu
+site=$build/site
+mkdir -p "$results"
+export PHOTOSTYLE_COMMIT=${PHOTOSTYLE_COMMIT:-$(git describe --always --dirty 2>/dev/null || echo unknown)}
+failed=()
+
+step() {  # step NAME SECONDS COMMAND...: its output goes to NAME.log, its end to the terminal
+  local name=$1 limit=$2 start=$SECONDS
+  shift 2
+  if timeout "$limit" "$@" > "$results/$name.log" 2>&1; then
+    echo "$name: passed in $((SECONDS - start)) s"
+  else
+    echo "$name: FAILED (status $?) after $((SECONDS - start)) s"
+    tail -n 25 "$results/$name.log"
+    failed+=("$name")
+  fi
+}
+
+build_for_device() {
+  cmake -S . -B "$build" -G Ninja -DWITH_CUDA=ON -DPHOTOSTYLE_STRICT_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$1" \
+    -DPython_EXECUTABLE="$(command -v "$python")" -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" &&
+    cmake --build "$build" && rm -rf "$site" && mkdir -p "$site" && cp -r photostyle_native "$site" &&
+    rm -f "$site"/photostyle_native/_core*.so && cmake --install "$build" --prefix "$site"
+}
+
+kernel_tests="tests/test_matting_laplacian.py tests/test_masked_gram.py tests/test_masked_gram_loss.py
+  tests/test_local_affine.py tests/test_cuda.py"
+
+if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())"; then
+  architecture=$("$python" -c "import torch; print('%d%d' % torch.cuda.get_device_capability())")
+  "$python" -c "import torch; print(torch.cuda.get_device_name(), torch.__version__)"
+  step build 150 build_for_device "$architecture"
+  export PYTHONPATH=$site:bench${PYTHONPATH:+:$PYTHONPATH}
+  step tests 150 "$python" -m pytest -q -p no:cacheprovider $kernel_tests -k "cuda and not emulated"
+  if command -v compute-sanitizer > /dev/null; then
+    only=()
+    compute-sanitizer --help 2>&1 | grep -q -- --kernel-regex && only=(--kernel-regex kns=photostyle)
+    for tool in memcheck racecheck initcheck synccheck; do
+      # torch's cache of freed blocks would hide overruns of a tensor
+      PYTORCH_NO_CUDA_MEMORY_CACHING=1 step "sanitizer-$tool" 90 compute-sanitizer --tool "$tool" "${only[@]}" \
+        --error-exitcode 1 "$python" -m pytest -q -p no:cacheprovider tests/test_cuda.py \
+        -k "every_kernel_once and cuda and not emulated"
+    done
+  else
+    echo "compute-sanitizer is not here"
+    failed+=(sanitizer)
+  fi
+  step kernels 200 "$python" bench/gpu_kernels.py --device cuda -o "$results"
+else
+  echo "There is no GPU here: this is a rehearsal in emulation, and no figure of it is a measurement."
+  step build 200 build_for_device 90
+  export PYTHONPATH=$site:bench${PYTHONPATH:+:$PYTHONPATH}
+  step tests 900 "$python" -m pytest -q -p no:cacheprovider $kernel_tests tests/test_simt.py -k "emulated or simt"
+  step sanitizer-address 600 env PHOTOSTYLE_SIMT=address ASAN_OPTIONS=detect_leaks=0 \
+    LD_PRELOAD="$(${CXX:-g++} -print-file-name=libasan.so)" \
+    "$python" -m pytest -q -p no:cacheprovider tests/test_cuda.py -k "every_kernel_once and emulated"
+  step kernels 200 "$python" bench/gpu_kernels.py --device cpu --quick -o "$results"
+fi
+[ -f "$results/kernels.md" ] && cat "$results/kernels.md"
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "failed: ${failed[*]}"
+  exit 1
+fi
+echo "all steps passed"

@@ -1,0 +1,66 @@
+"""The CUDA kernels on a machine without a GPU: compiled as plain C++ and run thread by thread (tests/simt)."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import sysconfig
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from photostyle_native.ops import _runtime
+
+HERE = Path(__file__).resolve().parent
+# AddressSanitizer instead of the watch for races; .ci/run sets it, and preloads the sanitizer's library.
+ADDRESS = os.environ.get("PHOTOSTYLE_SIMT") == "address"
+
+
+@cache
+def module() -> ModuleType:
+    """The kernels' module, built when a source has changed; skips the test where there is no compiler."""
+    sys.path.insert(0, str(HERE / "simt"))
+    import build
+
+    if build.compiler() is None:
+        pytest.skip("the emulated CUDA device needs a C++ compiler")
+    name = f"simt-{'address' if ADDRESS else 'races'}-{sysconfig.get_config_var('SOABI')}"
+    folder = HERE.parent / "build" / name
+    # In a process of its own: under a preloaded sanitizer the compiler would be watched as well.
+    environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
+    command = [sys.executable, str(HERE / "simt" / "build.py"), str(folder), *(["--address"] if ADDRESS else [])]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    sys.path.insert(0, str(folder))
+    return importlib.import_module("photostyle_simt")
+
+
+def _dirty(size: int, device: torch.device) -> Tensor:
+    """Scratch as a kernel may find it: exactly as long as it asked for, and full of NaN."""
+    return torch.full((size,), 255, dtype=torch.uint8, device=device)
+
+
+def use(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> torch.device:
+    """Send the ops' CPU tensors through the CUDA kernels; returns the device to make tensors on."""
+    simt = module()
+    simt.set_order(settings.get("order", "shuffled"), settings.get("seed", 0))
+    simt.set_capability(settings.get("capability", 90))
+    monkeypatch.setattr(_runtime, "kernels", lambda device: (simt, 0))
+    monkeypatch.setattr(_runtime, "scratch", _dirty)
+    return torch.device("cpu")
+
+
+def run_sanitized(code: str) -> subprocess.CompletedProcess[str]:
+    """Run Python code that uses this module in a process where AddressSanitizer watches the kernels."""
+    compiler = os.environ.get("CXX", "g++")
+    library = subprocess.run([compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PHOTOSTYLE_SIMT": "address", "LD_PRELOAD": library.stdout.strip()}
+    environment |= {"ASAN_OPTIONS": "detect_leaks=0", "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
