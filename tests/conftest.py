@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import emulation
 import pytest
 import torch
@@ -21,6 +23,13 @@ def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> t
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+def check_gradients(function: Callable[..., torch.Tensor], *inputs: torch.Tensor, twice: bool = True) -> None:
+    """gradcheck, and gradgradcheck; along random directions only where calls are slow."""
+    assert torch.autograd.gradcheck(function, inputs, fast_mode=emulation.active())
+    if twice:
+        assert torch.autograd.gradgradcheck(function, inputs, fast_mode=emulation.active())
 
 
 def relative_error(value: torch.Tensor, truth: torch.Tensor) -> float:

@@ -24,18 +24,22 @@ ADDRESS = os.environ.get("PHOTOSTYLE_SIMT") == "address"
 
 
 @cache
-def module() -> ModuleType:
-    """The kernels' module, built when a source has changed; skips the test where there is no compiler."""
+def module(selftest: bool = False) -> ModuleType:
+    """The kernels' module, built when a source has changed; skips the test where there is no compiler.
+
+    With `selftest` it holds only the kernels that test the emulation itself.
+    """
     sys.path.insert(0, str(HERE / "simt"))
     import build
 
     if build.compiler() is None:
         pytest.skip("the emulated CUDA device needs a C++ compiler")
-    name = f"simt-{'address' if ADDRESS else 'races'}-{sysconfig.get_config_var('SOABI')}"
+    options = [name for name, wanted in (("--address", ADDRESS), ("--selftest", selftest)) if wanted]
+    name = "".join(["simt", *(o.removeprefix("-") for o in options), "-", sysconfig.get_config_var("SOABI")])
     folder = HERE.parent / "build" / name
     # In a process of its own: under a preloaded sanitizer the compiler would be watched as well.
     environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
-    command = [sys.executable, str(HERE / "simt" / "build.py"), str(folder), *(["--address"] if ADDRESS else [])]
+    command = [sys.executable, str(HERE / "simt" / "build.py"), str(folder), *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     sys.path.insert(0, str(folder))
@@ -47,12 +51,21 @@ def _dirty(size: int, device: torch.device) -> Tensor:
     return torch.full((size,), 255, dtype=torch.uint8, device=device)
 
 
+def active() -> bool:
+    """Whether the ops run on the emulated device now. A call takes milliseconds there: tests make fewer."""
+    return _runtime.kernels.__module__ == __name__
+
+
 def use(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> torch.device:
     """Send the ops' CPU tensors through the CUDA kernels; returns the device to make tensors on."""
     simt = module()
     simt.set_order(settings.get("order", "shuffled"), settings.get("seed", 0))
     simt.set_capability(settings.get("capability", 90))
-    monkeypatch.setattr(_runtime, "kernels", lambda device: (simt, 0))
+
+    def kernels(device: torch.device) -> tuple[ModuleType, int]:
+        return simt, 0
+
+    monkeypatch.setattr(_runtime, "kernels", kernels)
     monkeypatch.setattr(_runtime, "scratch", _dirty)
     return torch.device("cpu")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import emulation
 import pytest
 import torch
-from conftest import relative_error
+from conftest import check_gradients, relative_error
 from torch import Tensor
 
 from photostyle_native import PhotostyleError, ops
@@ -43,6 +44,8 @@ def _soft_masks(count: int, height: int, width: int, dtype: torch.dtype) -> Tens
 @pytest.mark.parametrize("dtype", list(FORWARD), ids=str)
 def test_agrees_with_the_reference(case: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> None:
     channels, height, width, count = case
+    if emulation.active() and height * width > 2000:
+        height //= 3
     features = torch.randn(channels, height, width, device=device).to(dtype).requires_grad_()
     masks = _soft_masks(count, height, width, _mask_dtype(dtype)).to(device)
     exact = features.detach().double().requires_grad_()
@@ -113,8 +116,7 @@ def test_strides_do_not_matter(device: torch.device) -> None:
 def test_gradcheck_and_opcheck(device: torch.device) -> None:
     features = torch.randn(4, 5, 6, dtype=torch.float64, device=device, requires_grad=True)
     masks = _soft_masks(3, 5, 6, torch.float64).to(device)
-    assert torch.autograd.gradcheck(lambda f: ops.masked_gram(f, masks), features)
-    assert torch.autograd.gradgradcheck(lambda f: ops.masked_gram(f, masks), features)
+    check_gradients(lambda f: ops.masked_gram(f, masks), features)
     for dtype in (torch.float32, torch.float64, torch.bfloat16):
         given = torch.randn(2, 4, 5, 6, device=device).to(dtype).requires_grad_()
         soft = _soft_masks(3, 5, 6, _mask_dtype(dtype)).to(device)

@@ -1,8 +1,9 @@
-"""Build the CUDA kernels for the emulated device: python tests/simt/build.py FOLDER [--address]
+"""Build the CUDA kernels for the emulated device: python tests/simt/build.py FOLDER [--address] [--selftest]
 
 The same csrc/*_cuda.cu files, compiled as plain C++ against the names in this folder, become the Python module
 `photostyle_simt`. Every access to memory is watched for races (races.cpp), or, with --address, AddressSanitizer and
-UndefinedBehaviorSanitizer watch it; the interpreter must then be started with libasan preloaded.
+UndefinedBehaviorSanitizer watch it; the interpreter must then be started with libasan preloaded. With --selftest the
+module holds no kernels but those that test the emulation.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX", "g++"))
 
 
-def build(folder: Path, address: bool = False) -> Path:
+def build(folder: Path, address: bool = False, selftest: bool = False) -> Path:
     """Compile what has changed and link; returns the folder to put on sys.path."""
     import pybind11
 
@@ -39,9 +40,12 @@ def build(folder: Path, address: bool = False) -> Path:
         raise RuntimeError("the emulated CUDA device needs a C++ compiler ($CXX or g++)")
     includes = [f"-I{p}" for p in (HERE, CSRC, pybind11.get_include(), sysconfig.get_paths()["include"])]
     watched, unwatched = (ADDRESS, ADDRESS) if address else (RACES, [])
-    sources = [(path, watched) for path in sorted(CSRC.glob("*_cuda.cu"))]
-    sources += [(HERE / "selftest.cu", watched), (CSRC / "bindings_cuda.cpp", unwatched)]
-    sources += [(HERE / f"{name}.cpp", unwatched) for name in ("simt", "races", "module")]
+    sources = [(HERE / "selftest.cu", watched)]
+    sources += [(HERE / f"{name}.cpp", [*unwatched, "-O2"]) for name in ("simt", "races")]
+    sources += [(HERE / "module.cpp", ["-DSIMT_SELFTEST_ONLY"] if selftest else [])]
+    if not selftest:
+        sources += [(path, watched) for path in sorted(CSRC.glob("*_cuda.cu"))]
+        sources += [(CSRC / "bindings_cuda.cpp", unwatched)]
     newest_header = max(p.stat().st_mtime for root in (HERE, CSRC) for p in root.glob("*.h"))
 
     def compile_one(job: tuple[Path, list[str]]) -> Path:
@@ -63,4 +67,7 @@ def build(folder: Path, address: bool = False) -> Path:
 
 
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1]), "--address" in sys.argv[2:]))
+    try:
+        print(build(Path(sys.argv[1]), "--address" in sys.argv[2:], "--selftest" in sys.argv[2:]))
+    except subprocess.CalledProcessError as error:  # the compiler has said what is wrong
+        sys.exit(error.returncode)

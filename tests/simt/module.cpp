@@ -31,7 +31,9 @@ py::list selftest(const std::string& name, const py::list& in, size_t results, u
 }  // namespace
 
 PYBIND11_MODULE(photostyle_simt, m) {
+#ifndef SIMT_SELFTEST_ONLY
   photostyle::bind_cuda(m);
+#endif
   m.def("selftest", &selftest);
   m.def("set_order", [](const std::string& order, uint64_t seed) {
     simt::set_order(order == "forward"   ? simt::Order::kForward

@@ -3,7 +3,7 @@
 // not a GPU's. Two accesses to the same place, at least one of them a write, by different threads of a launch are a
 // race unless a __syncthreads of their block, or a __syncwarp of their warp, lies between them. Reads of shared
 // memory that nothing in the block has written are reported as well.
-#include <cstring>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -13,15 +13,21 @@ namespace simt {
 namespace {
 
 constexpr uintptr_t kGranule = 2;  // bytes: the smallest elements written are halves
+constexpr uintptr_t kPage = 4096;
 
 struct Access {
-  int64_t block = -1;
-  int thread = -1;
+  int32_t thread = -1;  // none
+  int32_t block = 0;
   uint32_t barriers = 0, warp_barriers = 0;
 };
 
 struct Cell {
   Access write, read, other_read;  // the last write, and the last reads of two different threads
+  uint32_t launch = 0;             // in which they happened; those of an earlier launch are over
+};
+
+struct Page {
+  Cell cells[kPage / kGranule];
 };
 
 // Set before any object with a constructor exists: __tsan_init may be called first.
@@ -30,11 +36,28 @@ bool watching = false;
 struct Watch {
   uintptr_t stacks = 0, stacks_end = 0;
   uintptr_t shared = 0, shared_end = 0;
+  uint32_t launch = 0;
   std::vector<Cell> shared_cells;
-  std::unordered_map<uintptr_t, Cell> cells;
+  std::unordered_map<uintptr_t, std::unique_ptr<Page>> pages;
+  uintptr_t recent_number[256] = {};  // pages found lately, by the low bits of their number
+  Page* recent[256] = {};
 };
 
 Watch watch;
+
+Cell& global_cell(uintptr_t byte) {
+  const uintptr_t number = byte / kPage, slot = number % 256;
+  if (watch.recent_number[slot] != number || !watch.recent[slot]) {
+    std::unique_ptr<Page>& page = watch.pages[number];
+    if (!page) page.reset(new Page());
+    watch.recent_number[slot] = number;
+    watch.recent[slot] = page.get();
+  }
+  Cell& cell = watch.recent[slot]->cells[byte % kPage / kGranule];
+  if (cell.launch != watch.launch) cell = Cell();
+  cell.launch = watch.launch;
+  return cell;
+}
 
 bool ordered(const Access& before, const Running& now) {
   if (before.thread < 0 || (before.block == now.block && before.thread == now.thread)) return true;
@@ -53,7 +76,7 @@ bool ordered(const Access& before, const Running& now) {
 }
 
 void check(Cell& cell, uintptr_t address, bool write, bool shared, const Running& now) {
-  const Access mine{now.block, now.thread, now.barriers, now.warp_barriers};
+  const Access mine{now.thread, static_cast<int32_t>(now.block), now.barriers, now.warp_barriers};
   if (!ordered(cell.write, now))
     report(write ? "a race of two writes" : "a race of a read with a write", address, cell.write);
   if (write) {
@@ -77,7 +100,7 @@ void watch_start(const void* stacks, size_t bytes) {
   watch.stacks_end = watch.stacks + bytes;
 }
 
-void watch_launch() { watch.cells.clear(); }
+void watch_launch() { ++watch.launch; }
 
 void watch_block(const void* shared, size_t bytes) {
   watch.shared = reinterpret_cast<uintptr_t>(shared);
@@ -100,7 +123,7 @@ void watch_access(const void* pointer, size_t bytes, bool write) {
     if (byte >= watch.shared && byte < watch.shared_end)
       check(watch.shared_cells[(byte - watch.shared) / kGranule], byte, write, true, *now);
     else
-      check(watch.cells[at], byte, write, false, *now);
+      check(global_cell(byte), byte, write, false, *now);
   }
 }
 

@@ -85,11 +85,12 @@ struct Device {
 
 Device device;
 
-// ---- fibers
+// ---- fibers. noipa: __builtin_setjmp brings back no registers, so a caller may not count on any that its callee
+// seems to leave alone.
 
-__attribute__((noinline, noreturn)) void jump(void** to) { __builtin_longjmp(to, 1); }
+__attribute__((noinline, noipa, noreturn)) void jump(void** to) { __builtin_longjmp(to, 1); }
 
-void enter_scheduler(Fiber& fiber) {
+__attribute__((noinline, noipa)) void enter_scheduler(Fiber& fiber) {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(&fiber.fake_stack, device.scheduler_stack, device.scheduler_bytes);
 #endif
@@ -115,7 +116,8 @@ void live() {
 }
 
 // The first entry needs a stack of its own, and makecontext is the portable way to get onto it.
-void start(Fiber& fiber, std::byte* stack) {
+// It never returns here, so AddressSanitizer must not guard its frame.
+__attribute__((no_sanitize("address"))) void start(Fiber& fiber, std::byte* stack) {
   ucontext_t there, here;
   getcontext(&there);
   there.uc_stack.ss_sp = stack;
@@ -126,7 +128,7 @@ void start(Fiber& fiber, std::byte* stack) {
   swapcontext(&here, &there);
 }
 
-__attribute__((noinline)) void resume(int index) {
+__attribute__((noinline, noipa)) void resume(int index) {
   Fiber& fiber = device.fibers[index];
   device.current = index;
   const unsigned i = static_cast<unsigned>(index);
@@ -330,6 +332,31 @@ void sync_warp(unsigned mask) {
   const char nothing = 0;
   exchange(mask, &nothing, 1);
   ++self().running.warp_barriers;
+}
+
+// Eight products are added in double precision and rounded once; the low 13 bits of the factors are not read.
+void multiply_tf32(float* d, const float* a, const float* b) {
+  uint32_t mine[6];
+  std::memcpy(mine, a, 16);
+  std::memcpy(mine + 4, b, 8);
+  for (uint32_t& bits : mine) bits &= 0xffffe000u;
+  const std::byte* slots = exchange(0xffffffffu, mine, sizeof(mine));
+  const int g = lane() / 4, t = lane() % 4;
+  for (int row = 0; row < 2; ++row) {
+    float left[8];  // of row g + 8 row
+    for (int k = 0; k < 8; ++k)
+      std::memcpy(&left[k], slots + (g * 4 + k % 4) * kSlot + (row + 2 * (k / 4)) * sizeof(float), sizeof(float));
+    for (int column = 0; column < 2; ++column) {
+      double sum = 0.0;
+      for (int k = 0; k < 8; ++k) {
+        float right;
+        std::memcpy(&right, slots + ((2 * t + column) * 4 + k % 4) * kSlot + (4 + k / 4) * sizeof(float),
+                    sizeof(float));
+        sum += static_cast<double>(left[k]) * right;
+      }
+      d[2 * row + column] = static_cast<float>(d[2 * row + column] + sum);
+    }
+  }
 }
 
 // ---- asynchronous copies: nothing arrives before the wait, and what waits to be overwritten is NaN

@@ -18,6 +18,7 @@ struct dim3 {
 namespace simt {
 
 constexpr int kWarp = 32;
+constexpr int kMultiprocessors = 4;           // what a kernel that fills the device is told
 constexpr size_t kSlot = 64;                  // bytes that a lane can hand over in one collective
 constexpr size_t kSharedLimit = 227 * 1024;   // of a block, with the attribute set (sm_90)
 constexpr size_t kSharedDefault = 48 * 1024;  // without
@@ -48,6 +49,8 @@ void sync_warp(unsigned mask);
 // All 32 lanes hand over `bytes` and get everybody's: lane i's at i * kSlot.
 const std::byte* exchange(unsigned mask, const void* mine, size_t bytes);
 int lane();
+// d += a b on fragments of a 16x8 and an 8x8 matrix, laid out as in csrc/cuda_fragments.h.
+void multiply_tf32(float* d, const float* a, const float* b);
 
 void copy_async(void* shared, const void* global, size_t bytes, bool live);
 void copy_commit();
