@@ -64,9 +64,7 @@ else
   step build 200 build_for_device 90
   export PYTHONPATH=$site:bench${PYTHONPATH:+:$PYTHONPATH}
   step tests 900 "$python" -m pytest -q -p no:cacheprovider $kernel_tests tests/test_simt.py -k "emulated or simt"
-  step sanitizer-address 600 env PHOTOSTYLE_SIMT=address ASAN_OPTIONS=detect_leaks=0 \
-    LD_PRELOAD="$(${CXX:-g++} -print-file-name=libasan.so)" \
-    "$python" -m pytest -q -p no:cacheprovider tests/test_cuda.py -k "every_kernel_once and emulated"
+  step sanitizer-address 600 tests/simt/sanitized "$python" -m pytest -q -p no:cacheprovider tests/test_cuda.py -k "every_kernel_once and emulated"
   step kernels 200 "$python" bench/gpu_kernels.py --device cpu --quick -o "$results"
 fi
 [ -f "$results/kernels.md" ] && cat "$results/kernels.md"

@@ -72,8 +72,6 @@ def use(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> torch.device:
 
 def run_sanitized(code: str) -> subprocess.CompletedProcess[str]:
     """Run Python code that uses this module in a process where AddressSanitizer watches the kernels."""
-    compiler = os.environ.get("CXX", "g++")
-    library = subprocess.run([compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
-    environment = {**os.environ, "PHOTOSTYLE_SIMT": "address", "LD_PRELOAD": library.stdout.strip()}
-    environment |= {"ASAN_OPTIONS": "detect_leaks=0", "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
+    command = [str(HERE / "simt" / "sanitized"), sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
