@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import emulation
 import pytest
@@ -46,3 +48,10 @@ def smooth_picture(height: int, width: int, dtype: torch.dtype = torch.float32) 
     planes = [0.5 + 0.4 * torch.sin(5 * x + 3 * y), 0.2 + 0.6 * y + 0 * x, ((x + y) > 0.9) * 0.5 + 0.2 * x]
     grain = torch.rand(3, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     return (torch.stack(planes) + 0.05 * grain).clamp(0, 1).to(dtype)
+
+
+def pytest_sessionfinish() -> None:
+    """Leave a list of the CUDA kernels that ran in emulation, for .ci/cuda-report."""
+    report = os.environ.get("PHOTOSTYLE_SIMT_REPORT")
+    if report:
+        Path(report).write_text("".join(f"{count} {name}\n" for name, count in emulation.launches().items()))

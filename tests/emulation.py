@@ -70,6 +70,20 @@ def use(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> torch.device:
     return torch.device("cpu")
 
 
+def launches() -> dict[str, int]:
+    """The kernels that ran in this process, by their C++ names, and how often."""
+    library = Path(module().__file__ or "")
+    with open("/proc/self/maps") as maps:
+        base = min(int(line.split("-")[0], 16) for line in maps if line.rstrip().endswith(library.name))
+    listed = subprocess.run(["nm", "-C", str(library)], capture_output=True, text=True, check=True).stdout
+    names = {}
+    for line in listed.splitlines():
+        address, _, name = line.partition(" ")
+        if address:
+            names[int(address, 16)] = name[2:]
+    return {names[address - base]: count for address, count, _ in module().launches()}
+
+
 def run_sanitized(code: str) -> subprocess.CompletedProcess[str]:
     """Run Python code that uses this module in a process where AddressSanitizer watches the kernels."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}

@@ -76,6 +76,10 @@ class Scene:
                 lambda: ops.guided_filter(self.x, self.image, radius=3),
                 lambda: matting_reference.guided_filter(x, image, radius=3),
             ),
+            "guided_filter, radius 40": (
+                lambda: ops.guided_filter(self.x, self.image, radius=40),
+                lambda: matting_reference.guided_filter(x, image, radius=40),
+            ),
             "masked_gram": (
                 lambda: ops.masked_gram(self.features, self.masks),
                 lambda: gram_reference.masked_gram(features, masks),
@@ -95,6 +99,10 @@ class Scene:
             "fit_local_affine, radius 3": (
                 lambda: ops.fit_local_affine(self.x, self.image, radius=3),
                 lambda: affine_reference.fit_local_affine(x, image, radius=3),
+            ),
+            "fit_local_affine, radius 40": (
+                lambda: ops.fit_local_affine(self.x, self.image, radius=40),
+                lambda: affine_reference.fit_local_affine(x, image, radius=40),
             ),
             "smooth_local_affine": (
                 lambda: ops.smooth_local_affine(self.x, self.image, radius=5, sigma_color=0.05),
@@ -155,12 +163,38 @@ def test_tf32_is_an_option(device: torch.device) -> None:
 
 
 @cuda_devices
+@pytest.mark.parametrize("capability", [75, 90])
+@pytest.mark.parametrize("tf32", [False, True])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+def test_types_of_features(
+    dtype: torch.dtype, tf32: bool, capability: int, device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if device.type == "cpu":
+        emulation.use(monkeypatch, capability=capability)
+    elif capability == 75:
+        pytest.skip("the capability of a real device is what it is")
+    scene = Scene(device)
+    features = scene.features.to(dtype).requires_grad_()
+    exact = features.detach().double().requires_grad_()
+    masks = scene.masks * 0.7
+    gram = ops.masked_gram(features, masks, tf32=tf32)
+    truth = gram_reference.masked_gram(exact, masks.double())
+    (gradient,) = torch.autograd.grad(gram, features, scene.upstream)
+    (expected,) = torch.autograd.grad(truth, exact, scene.upstream.double())
+    # Half types are exact in TF32; the weights are not, nor the sums of D with tf32=True. Then the output is rounded.
+    assert relative_error(gram, truth) <= (1e-3 if tf32 else 1e-6)
+    output = {torch.bfloat16: 2e-3, torch.float16: 3e-4, torch.float32: 0.0}[dtype]
+    assert relative_error(gradient, expected) <= (1e-3 if tf32 else 1e-6) + output
+
+
+@cuda_devices
+@pytest.mark.parametrize("channels", [1, 2, 4])
 @pytest.mark.parametrize("radius", [1, 2])
-def test_a_guide_of_bytes(radius: int, device: torch.device) -> None:
+def test_a_guide_of_bytes(radius: int, channels: int, device: torch.device) -> None:
     image = (smooth_picture(33, 47) * 255).round().to(torch.uint8).to(device)
-    x = torch.rand(4, 33, 47, device=device)
+    x = torch.rand(channels, 33, 47, device=device)
     truth = matting_reference.matting_laplacian(x.double(), image.double() / 255, radius=radius)
-    assert relative_error(ops.matting_laplacian(x, image, radius=radius), truth) <= 1e-5
+    assert relative_error(ops.matting_laplacian(x, image, radius=radius), truth) <= 1e-6
 
 
 @needs_gpu
