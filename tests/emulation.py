@@ -86,6 +86,7 @@ def launches() -> dict[str, int]:
 
 def run_sanitized(code: str) -> subprocess.CompletedProcess[str]:
     """Run Python code that uses this module in a process where AddressSanitizer watches the kernels."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *filter(os.path.isabs, sys.path)])}
     command = [str(HERE / "simt" / "sanitized"), sys.executable, "-c", code]
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
+    # Not where the tests were started: `python -c` would import the package of the checkout, which may not be built.
+    return subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True)
