@@ -5,19 +5,21 @@
 #
 #     bench/gpu.sh [FOLDER]        results go to FOLDER, or to $OUT, or to build/gpu-results
 #
+# Needs Python 3.11 or newer ($PYTHON, default python3) with torch, the package's other dependencies, pybind11 and pytest.
+#
 # Without a GPU the same steps are rehearsed: the CUDA code is compiled and runs in emulation (tests/simt), the sanitizers
 # are the compiler's, and the timings, on the CPU and of tiny sizes, are no measurement.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 results=${1:-${OUT:-build/gpu-results}}
 python=${PYTHON:-python3}
-build=build/gpu
-site=$build/site
+export python build=build/gpu site=build/gpu/site
+export PYTHONSAFEPATH=1 # what was built is tested, not the checkout around it
 mkdir -p "$results"
 export PHOTOSTYLE_COMMIT=${PHOTOSTYLE_COMMIT:-$(git describe --always --dirty 2>/dev/null || echo unknown)}
 failed=()
 
-step() {  # step NAME SECONDS COMMAND...: its output goes to NAME.log, its end to the terminal
+step() { # step NAME SECONDS COMMAND...: its output goes to NAME.log, its end to the terminal
   local name=$1 limit=$2 start=$SECONDS
   shift 2
   if timeout "$limit" "$@" > "$results/$name.log" 2>&1; then
@@ -29,12 +31,15 @@ step() {  # step NAME SECONDS COMMAND...: its output goes to NAME.log, its end t
   fi
 }
 
-build_for_device() {
-  cmake -S . -B "$build" -G Ninja -DWITH_CUDA=ON -DPHOTOSTYLE_STRICT_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$1" \
+build_for_device() { # build_for_device ARCHITECTURE
+  local generator=()
+  command -v ninja > /dev/null && generator=(-G Ninja)
+  cmake -S . -B "$build" "${generator[@]}" -DWITH_CUDA=ON -DPHOTOSTYLE_STRICT_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$1" \
     -DPython_EXECUTABLE="$(command -v "$python")" -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" &&
-    cmake --build "$build" && rm -rf "$site" && mkdir -p "$site" && cp -r photostyle_native "$site" &&
+    cmake --build "$build" --parallel "$(nproc)" && rm -rf "$site" && mkdir -p "$site" && cp -r photostyle_native "$site" &&
     rm -f "$site"/photostyle_native/_core*.so && cmake --install "$build" --prefix "$site"
 }
+export -f build_for_device
 
 kernel_tests="tests/test_matting_laplacian.py tests/test_masked_gram.py tests/test_masked_gram_loss.py
   tests/test_local_affine.py tests/test_cuda.py"
@@ -42,7 +47,7 @@ kernel_tests="tests/test_matting_laplacian.py tests/test_masked_gram.py tests/te
 if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())"; then
   architecture=$("$python" -c "import torch; print('%d%d' % torch.cuda.get_device_capability())")
   "$python" -c "import torch; print(torch.cuda.get_device_name(), torch.__version__)"
-  step build 150 build_for_device "$architecture"
+  step build 150 bash -c "build_for_device $architecture"
   export PYTHONPATH=$site:bench${PYTHONPATH:+:$PYTHONPATH}
   step tests 150 "$python" -m pytest -q -p no:cacheprovider $kernel_tests -k "cuda and not emulated"
   if command -v compute-sanitizer > /dev/null; then
@@ -61,7 +66,7 @@ if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())";
   step kernels 200 "$python" bench/gpu_kernels.py --device cuda -o "$results"
 else
   echo "There is no GPU here: this is a rehearsal in emulation, and no figure of it is a measurement."
-  step build 200 build_for_device 90
+  step build 200 bash -c "build_for_device 90"
   export PYTHONPATH=$site:bench${PYTHONPATH:+:$PYTHONPATH}
   step tests 900 "$python" -m pytest -q -p no:cacheprovider $kernel_tests tests/test_simt.py -k "emulated or simt"
   step sanitizer-address 600 tests/simt/sanitized "$python" -m pytest -q -p no:cacheprovider tests/test_cuda.py -k "every_kernel_once and emulated"
