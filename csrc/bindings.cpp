@@ -27,6 +27,10 @@ struct Cpu {
   static size_t scratch(const LocalAffineUpsampleParams& p, int64_t n) {
     return local_affine_upsample_scratch(with(p, n));
   }
+  static size_t scratch(const BilateralSliceParams& p, int64_t n) { return bilateral_slice_scratch(with(p, n)); }
+  static size_t scratch(const BilateralGridBackwardParams& p, int64_t n) {
+    return bilateral_grid_backward_scratch(with(p, n));
+  }
 
   static void run(const MattingLaplacianParams& p, int64_t n) { cpu_kernels().matting_laplacian(with(p, n)); }
   static void run(const MaskedGramParams& p, int64_t n) { cpu_kernels().masked_gram(with(p, n)); }
@@ -34,6 +38,10 @@ struct Cpu {
   static void run(const LocalAffineFitParams& p, int64_t n) { cpu_kernels().local_affine_fit(with(p, n)); }
   static void run(const LocalAffineSmoothParams& p, int64_t n) { cpu_kernels().local_affine_smooth(with(p, n)); }
   static void run(const LocalAffineUpsampleParams& p, int64_t n) { cpu_kernels().local_affine_upsample(with(p, n)); }
+  static void run(const BilateralSliceParams& p, int64_t n) { cpu_kernels().bilateral_slice(with(p, n)); }
+  static void run(const BilateralGridBackwardParams& p, int64_t n) {
+    cpu_kernels().bilateral_grid_backward(with(p, n));
+  }
 };
 
 }  // namespace
@@ -52,6 +60,11 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   m.attr("openmp") = true;
 #else
   m.attr("openmp") = false;
+#endif
+#if defined(__x86_64__) && defined(__GNUC__)
+  m.attr("bfloat16") = static_cast<bool>(__builtin_cpu_supports("avx512bf16"));  // processors with AMX have it, too
+#else
+  m.attr("bfloat16") = false;
 #endif
   bind_kernels<Cpu>(m);
 #ifdef PHOTOSTYLE_CUDA

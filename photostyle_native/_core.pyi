@@ -2,6 +2,7 @@
 # number of threads; in the submodule `cuda`, which only builds with CUDA have, it is a stream.
 from types import ModuleType
 
+bfloat16: bool
 isa: str
 cuda_status: str
 compiler: str

@@ -104,10 +104,17 @@ def _add_transfer(commands: Any) -> None:
         "--preset",
         choices=("default", "paper"),
         default="default",
-        help="default: 60 iterations from a colour transfer; paper: the authors' 1000 + 1000 from noise",
+        help="default: from a colour transfer until progress fades, 80 iterations at most; paper: the authors' "
+        "1000 + 1000 from noise",
     )
     _add_iterations(parser)
     _add_network(parser)
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of the network (default: auto, bfloat16 where the hardware multiplies it)",
+    )
     parser.add_argument("--seed", metavar="N", type=_seed, default=0, help="of the paper preset's noise (default: 0)")
     parser.add_argument("--report", metavar="R.json", type=_file_name, help="write energies and timings as JSON")
     parser.add_argument(

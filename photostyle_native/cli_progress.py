@@ -59,7 +59,7 @@ class Display:
 
     def __call__(self, iteration: Iteration) -> None:
         """Show where the optimisation is."""
-        done = iteration.iteration == iteration.iterations
+        done = iteration.last
         self._optimising = not done
         state = f"{iteration.iteration}/{iteration.iterations}  energy {iteration.terms['total']:.3e}"
         state += "" if done else f"  {_clock(seconds_left(iteration))} left"
@@ -68,7 +68,7 @@ class Display:
                 self._task,
                 description=f"{iteration.stage}: finishing" if done else iteration.stage,
                 total=max(1, iteration.iterations),
-                completed=iteration.iteration if iteration.iterations else 1,
+                completed=iteration.iterations or 1 if done else iteration.iteration,
                 state=state,
             )
         elif not self._quiet and (done or time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES):

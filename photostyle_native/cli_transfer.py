@@ -58,6 +58,9 @@ def solve(
         if callback:
             callback(iteration)
 
+    # A GPU is looked at every tenth iteration, and at each that is to be saved.
+    on_gpu = resolve_device(options.device).type == "cuda"
+    every = math.gcd(10, options.save_every) if on_gpu and options.save_every else None
     with plain_warnings(), display, announced_interrupts(display):
         return transfer(
             content,
@@ -69,8 +72,10 @@ def solve(
             iterations=options.iterations,
             weights=options.weights,
             device=options.device,
+            precision=options.precision,
             seed=options.seed,
             callback=report,
+            callback_every=every,
         )
 
 
@@ -134,8 +139,8 @@ class Snapshots:
         self._every, self._depth, self._content = options.save_every, options.bit_depth, content
         self._stem, self._extension = os.path.splitext(options.output)
         stages = PRESETS[options.preset].stages
-        counts = [count if options.iterations is None else options.iterations for _, count, _ in stages]
-        self._before = {name: sum(counts[:k]) for k, (name, _, _) in enumerate(stages)}
+        counts = [s.iterations if options.iterations is None else options.iterations for s in stages]
+        self._before = {s.name: sum(counts[:k]) for k, s in enumerate(stages)}
 
     def __call__(self, iteration: Iteration) -> None:
         number = self._before[iteration.stage] + iteration.iteration
@@ -178,5 +183,5 @@ def summary(result: TransferResult, output: str, notes: tuple[str, ...]) -> str:
         stage = [entry for entry in result.history if entry["stage"] == result.history[-1]["stage"]]
         change = f"{stage[0]['total']:.3e} -> {result.energies['total']:.3e}"
         lines.append(f"energy {change} in {len(stage) - 1} iterations ({stage[0]['stage']}), {seconds:.1f} s in all")
-    lines.append(f"{result.backend}, VGG-19 weights {result.vgg_weights}")
+    lines.append(f"{result.backend}, VGG-19 weights {result.vgg_weights}, {result.precision}")
     return "\n".join([*lines, *(f"note: {note}" for note in notes)])

@@ -54,7 +54,9 @@ def _transfer_options(options: argparse.Namespace) -> argparse.Namespace:
             "style_mask": STYLE_MASK,
             "preset": "default",
             "weights": "bundled",
+            "precision": "auto",
             "seed": 0,
+            "save_every": None,
         }
     )
 

@@ -1,4 +1,4 @@
-"""Checks that the driver and the evaluation share: device, working size, the pair of masks."""
+"""Checks that the driver and the evaluation share: device, precision, working size, the pair of masks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from . import _core
 from .errors import PhotostyleError
 from .images import Photo, working_size
 from .masks import LabelImage, check_aspect, read_labels
@@ -26,6 +27,20 @@ def resolve_device(device: str | torch.device) -> torch.device:
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise PhotostyleError("`device` is cuda, but torch finds no CUDA device (photostyle doctor says more)")
     return resolved
+
+
+def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The type in which the network computes; ``auto`` is bfloat16 where the hardware multiplies it.
+
+    That is on processors with AVX512-BF16 or AMX, and on GPUs of compute capability 8.0 and newer. Raises
+    PhotostyleError for other names.
+    """
+    if precision == "auto":
+        fast = _core.bfloat16 if device.type == "cpu" else torch.cuda.get_device_capability(device) >= (8, 0)
+        return torch.bfloat16 if fast else torch.float32
+    if precision not in ("float32", "bfloat16"):
+        raise PhotostyleError(f"`precision` must be auto, float32 or bfloat16, got {precision!r}")
+    return torch.float32 if precision == "float32" else torch.bfloat16
 
 
 def fitting_size(photo: Photo, longest: int) -> tuple[int, int]:

@@ -119,7 +119,7 @@ class Objective:
         self.vgg = vgg
         self.guide = content.contiguous()
         with torch.no_grad():
-            self._content_features = vgg(content, (CONTENT_LAYER,))[CONTENT_LAYER]
+            self._content_features = vgg(content, (CONTENT_LAYER,))[CONTENT_LAYER].float()
             self._style = self._style_targets(style, content_masks, style_masks)
 
     def _style_targets(self, style: Tensor, content_masks: Tensor, style_masks: Tensor) -> dict[str, _StyleTarget]:
@@ -144,7 +144,7 @@ class Objective:
         """
         features = self.vgg(x, (*STYLE_LAYERS, CONTENT_LAYER))
         w = self.weights
-        content = (features[CONTENT_LAYER] - self._content_features).square().mean() * w.content
+        content = (features[CONTENT_LAYER].float() - self._content_features).square().mean() * w.content
         style = torch.stack([self._style[name].loss(features[name]) for name in STYLE_LAYERS]).sum()
         if photo:
             energy = ops.matting_energy(x, self.guide) * (w.photo * _PHOTO_SCALE**2)

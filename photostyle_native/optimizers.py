@@ -1,108 +1,223 @@
-"""L-BFGS as the authors use it: unit steps, no line search, a long history, and a guard against divergence.
+"""L-BFGS without line search, for functions whose gradient is dear and whose unit steps are good.
 
-Nocedal: *Updating Quasi-Newton Matrices with Limited Storage* (1980). The two-loop recursion runs on inner products
-only ("vector-free", Chen, Wang, Zhou 2014): two tall products per iteration instead of a loop over the history.
+Liu, Nocedal: *On the limited memory BFGS method for large scale optimization* (1989), in the compact form of Byrd,
+Nocedal, Schnabel: *Representations of quasi-Newton matrices and their use in limited memory methods* (1994). The
+history is read twice per step, in two tall products, and everything else is small matrices. Nothing is decided on the
+host: the same code runs without synchronisation on a GPU, and can be captured in a CUDA graph.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import torch
 from torch import Tensor
 
+_CURVATURE = 1e-10  # a pair of differences with s.y below this share of y.y says nothing
 
-class LBFGS:
-    """Minimises a function of one tensor without line search.
+
+class LBFGS(torch.optim.Optimizer):
+    """Minimises a function with one evaluation per step.
+
+    Every step has the length that the curvature of the steps before it suggests. If the loss rises far above the best
+    so far, or is not finite, the parameters return to the best point, the history is dropped and steps become half as
+    long.
 
     Args:
-        x: start, any shape; changed in place by `step`.
-        history: pairs of differences kept.
-        step_size: length of every step but the first, in units of the quasi-Newton step.
-        first_step: largest change of any element of `x` in the first step, which has no curvature to go by, and after
-            the history was dropped. (The authors take g / sum|g| for an image in 0..255 around zero. For one in
-            [0, 1] that is below float32's resolution, and what follows builds on rounding errors.)
-        tolerance: an energy above the lowest so far by `tolerance` - 1 times its size, or one that is not finite,
-            counts as divergence: `x` returns to the best point, the history is dropped and steps shrink by half.
+        params: tensors of one floating-point type on one device.
+        lr: length of every step but the first, in units of the quasi-Newton step.
+        history_size: pairs of differences kept; memory is 2 history_size + 5 times the parameters'.
+        first_step: largest change of any element in the first step, which has no curvature to go by, and after the
+            history was dropped. (The authors of Deep Photo Style Transfer take g / sum|g| for an image in 0..255.
+            For one in [0, 1] that is below float32's resolution, and what follows builds on rounding errors.)
+        divergence: a loss above the lowest so far by `divergence` - 1 times its size counts as divergence.
+        metric: a self-adjoint linear operator S on tensors like the parameter (only one then), such as
+            `ImageMetric`. What is minimised is the function of y in x = start + S y, and `first_step` is the largest
+            change of an element of y.
+        capturable: use the whole history buffer from the first step on, so that all steps do the same work: needed
+            to capture `step` in a CUDA graph.
+
+    Raises:
+        ValueError: an option is out of range, or the parameters differ in type or device.
     """
 
     def __init__(
         self,
-        x: Tensor,
+        params: Iterable[Tensor],
+        lr: float = 1.0,
         *,
-        history: int = 100,
-        step_size: float = 1.0,
+        history_size: int = 100,
         first_step: float = 0.02,
-        tolerance: float = 2.0,
+        divergence: float = 2.0,
+        metric: Callable[[Tensor], Tensor] | None = None,
+        capturable: bool = False,
     ) -> None:
-        self.x = x
-        self.best_x, self.best = x.clone(), float("inf")
-        self.resets = 0
-        self._history, self._step_size, self._first, self._tolerance = history, step_size, first_step, tolerance
-        self._basis = torch.empty(0)  # [2 history, n]: per slot, a difference of x and one of the gradient
-        self._products = torch.zeros(2 * history, 2 * history, dtype=torch.float64)
-        self._age: list[int] = []  # slots in use, oldest first
-        self._last_x: Tensor | None = None
-        self._last_gradient: Tensor | None = None
+        if not (lr > 0 and history_size >= 1 and first_step > 0 and divergence >= 1):
+            raise ValueError(
+                "`lr` and `first_step` must be positive, `history_size` and `divergence` at least 1, got "
+                f"{lr}, {first_step}, {history_size} and {divergence}"
+            )
+        defaults = {
+            "lr": lr,
+            "history_size": history_size,
+            "first_step": first_step,
+            "divergence": divergence,
+            "capturable": capturable,
+        }
+        super().__init__(params, defaults)
+        self._params = [p for group in self.param_groups for p in group["params"]]
+        if len(self.param_groups) != 1 or len({(p.device, p.dtype) for p in self._params}) != 1:
+            raise ValueError("`params` must be one group of tensors of one dtype on one device")
+        if metric is not None and len(self._params) != 1:
+            raise ValueError(f"`metric` needs one parameter, got {len(self._params)}")
+        self._metric = metric
+        self._initialise()
 
-    def step(self, energy: float, gradient: Tensor) -> None:
-        """Move `x`, given the energy and the gradient (shaped like `x`) there."""
-        limit = self.best + (self._tolerance - 1) * abs(self.best)  # energies may be negative
-        if not energy <= limit or not bool(gradient.isfinite().all()):
-            self._restart()
-            return
-        self.keep(energy)
-        g = gradient.reshape(-1)
-        if self._last_gradient is not None and self._last_x is not None:
-            self._remember(self.x.reshape(-1) - self._last_x, g - self._last_gradient)
-        self._last_x, self._last_gradient = self.x.reshape(-1).clone(), g.clone()
-        if self._age:
-            change = self._direction(g).mul_(self._step_size)
-        else:
-            change = g * (-self._first * self._step_size / g.abs().max().clamp(min=1e-30))
-        self.x.add_(change.view_as(self.x))
+    def _initialise(self) -> None:
+        first, size = self._params[0], 2 * self.param_groups[0]["history_size"]
+        x = self._gather(self._params)
 
-    def keep(self, energy: float) -> None:
-        """Remember `x` as the best point if its energy is the lowest so far; `step` does so by itself."""
-        if energy < self.best:
-            self.best = energy
-            self.best_x.copy_(self.x)
+        def scalar(value: float, dtype: torch.dtype = torch.float64) -> Tensor:
+            return torch.tensor(value, dtype=dtype, device=first.device)
 
-    def _restart(self) -> None:
-        self.x.copy_(self.best_x)
-        self._age.clear()
-        self._last_x = self._last_gradient = None
-        self._step_size *= 0.5
-        self.resets += 1
+        self.state[first] = {
+            "best": scalar(float("inf")),
+            "best_x": x.clone(),
+            "resets": scalar(0, torch.int64),
+            "shrink": scalar(1.0),  # halved by each reset
+            "pairs": scalar(0, torch.int64),  # remembered since the history was last dropped
+            "moved": scalar(False, torch.bool),  # `change` and `gradient` are those of the step before
+            "change": torch.zeros_like(x),
+            "gradient": torch.zeros_like(x),
+            # Rows 2 i and 2 i + 1: the differences s of x and y of the gradient; and the inner products of all rows.
+            "basis": x.new_zeros(size, x.numel()),
+            "products": torch.zeros(size, size, dtype=torch.float64, device=first.device),
+            "steps": 0,
+        }
 
-    def _remember(self, s: Tensor, y: Tensor) -> None:
-        """Store a pair of differences and its inner products with all others, unless it shows no curvature."""
-        if self._basis.numel() == 0:
-            self._basis = s.new_empty(2 * self._history, s.numel())
-        if float(s @ y) <= 1e-10 * float(y @ y):
-            return
-        slot = self._age.pop(0) if len(self._age) == self._history else len(self._age)
-        self._age.append(slot)
-        self._basis[2 * slot], self._basis[2 * slot + 1] = s, y
-        used = 2 * len(self._age)
-        inner = (self._basis[:used] @ torch.stack((s, y), 1)).double().cpu()
-        self._products[:used, 2 * slot : 2 * slot + 2] = inner
-        self._products[2 * slot : 2 * slot + 2, :used] = inner.T
+    @property
+    def best(self) -> Tensor:
+        """The lowest loss so far; a scalar, float64, on the parameters' device."""
+        return self.state[self._params[0]]["best"]
 
-    def _direction(self, g: Tensor) -> Tensor:
-        """-H g by the two-loop recursion, on coefficients of the basis (differences of x, of the gradient; and g)."""
-        used = 2 * len(self._age)
-        basis, products = self._basis[:used], self._products[:used, :used]
-        with_g = (basis @ g).double().cpu()
-        weights = torch.zeros(used, dtype=torch.float64)  # the vector at hand is basis^T weights - gamma g
-        alphas: dict[int, Tensor] = {}
-        for slot in reversed(self._age):
-            s, y = 2 * slot, 2 * slot + 1
-            alphas[slot] = (products[s] @ weights - with_g[s]) / products[s, y]
-            weights[y] -= alphas[slot]
-        s, y = 2 * self._age[-1], 2 * self._age[-1] + 1
-        gamma = products[s, y] / products[y, y]
-        weights *= gamma
-        for slot in self._age:
-            s, y = 2 * slot, 2 * slot + 1
-            beta = (products[y] @ weights - gamma * with_g[y]) / products[s, y]
-            weights[s] += alphas[slot] - beta
-        return basis.T @ weights.to(g) - float(gamma) * g
+    @property
+    def resets(self) -> Tensor:
+        """How often a step diverged; a scalar on the parameters' device."""
+        return self.state[self._params[0]]["resets"]
+
+    @torch.no_grad()
+    def restore_best(self) -> None:
+        """Set the parameters to the point of the lowest loss so far."""
+        self._scatter(self.state[self._params[0]]["best_x"])
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As `torch.optim.Optimizer.load_state_dict`; the state keeps its own types (torch would cast it)."""
+        super().load_state_dict(state_dict)
+        first = self._params[0]
+        for name, value in state_dict["state"][0].items():
+            self.state[first][name] = value.to(first.device).clone() if isinstance(value, Tensor) else value
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor]) -> Tensor:  # type: ignore[override]
+        """Evaluate `closure`, which clears and computes gradients and returns the loss, and move once.
+
+        Returns:
+            The loss before the move, as `closure` returned it.
+        """
+        with torch.enable_grad():
+            loss = closure()
+        missing = [p for p in self._params if p.grad is None]
+        if missing:
+            raise ValueError("`closure` must leave a gradient in every parameter")
+        self._advance(loss.detach().double(), self._gather([p.grad for p in self._params]))
+        return loss
+
+    def _advance(self, loss: Tensor, gradient: Tensor) -> None:
+        options, state = self.param_groups[0], self.state[self._params[0]]
+        x = self._gather(self._params)
+        best = state["best"]
+        rise = torch.where(best.isinf(), best, (options["divergence"] - 1) * best.abs())  # losses may be negative
+        good = (loss <= best + rise) & gradient.isfinite().all()
+        better = good & (loss < best)
+        torch.where(better, x, state["best_x"], out=state["best_x"])
+        best.copy_(torch.where(better, loss, best))
+
+        g = self._apply_metric(gradient)
+        products_with_g = self._remember(g, good)
+        change = self._direction(g, products_with_g).mul_(state["shrink"].to(g.dtype))
+        self._scatter(torch.where(good, x + self._apply_metric(change), state["best_x"]))
+
+        state["change"].copy_(change)
+        state["gradient"].copy_(g)
+        state["moved"].copy_(good)
+        state["pairs"].mul_(good)
+        state["shrink"].copy_(torch.where(good, state["shrink"], state["shrink"] / 2))
+        state["resets"].add_(~good)
+
+    def _used(self) -> int:
+        """Slots of the history that can be in use. The host counts steps, so as not to ask the device for pairs."""
+        options, steps = self.param_groups[0], self.state[self._params[0]]["steps"]
+        return options["history_size"] if options["capturable"] else max(1, min(options["history_size"], steps))
+
+    def _remember(self, g: Tensor, good: Tensor) -> Tensor:
+        """Store the last step's pair of differences, unless it shows no curvature.
+
+        Returns:
+            Inner products of the rows of the history with `g`, (2 used,), float64.
+        """
+        state = self.state[self._params[0]]
+        used = self._used()
+        state["steps"] += 1
+        basis, products = state["basis"][: 2 * used], state["products"][: 2 * used, : 2 * used]
+        s, y = state["change"], g - state["gradient"]
+        sy, yy = (torch.sum(v * y, dtype=torch.float64) for v in (s, y))
+        accepted = good & state["moved"] & (sy > _CURVATURE * yy)
+        rows = 2 * (state["pairs"] % used) + torch.arange(2, device=g.device)
+        pair = torch.where(accepted, torch.stack((s, y)), basis.index_select(0, rows))
+        basis.index_copy_(0, rows, pair)
+        inner = (basis @ torch.cat((pair, g[None])).T).double()
+        products.index_copy_(1, rows, inner[:, :2])
+        products.index_copy_(0, rows, inner[:, :2].T)
+        state["pairs"].add_(accepted)
+        return inner[:, 2]
+
+    def _direction(self, g: Tensor, products_with_g: Tensor) -> Tensor:
+        """-H g, or the first step's direction while there is no history."""
+        options, state = self.param_groups[0], self.state[self._params[0]]
+        used, pairs = len(products_with_g) // 2, state["pairs"]
+        basis, products = state["basis"][: 2 * used], state["products"]
+        position = torch.arange(used, device=g.device)  # oldest first
+        slot = (pairs + position) % used
+        valid = position >= used - pairs
+        both = valid[:, None] & valid
+        sy = products[2 * slot[:, None], 2 * slot + 1]
+        yy = torch.where(both, products[2 * slot[:, None] + 1, 2 * slot + 1], 0)
+        sg, yg = (torch.where(valid, products_with_g[2 * slot + i], 0) for i in (0, 1))
+
+        # H = gamma + [S, gamma Y] [[R^-T (D + gamma Y^T Y) R^-1, -R^-T], [-R^-1, 0]] [S, gamma Y]^T
+        diagonal = torch.where(valid, sy.diagonal(), 1)
+        triangle = torch.where(both, sy, 0).triu(1) + torch.diag(diagonal)
+        gamma = torch.where(valid[-1], sy[-1, -1] / yy[-1, -1], 0)
+        p = torch.linalg.solve_triangular(triangle, sg[:, None], upper=True)[:, 0]
+        q = diagonal * p + gamma * (yy @ p - yg)
+        q = torch.linalg.solve_triangular(triangle.T, q[:, None], upper=False)[:, 0]
+        weights = torch.zeros(2 * used, dtype=torch.float64, device=g.device)
+        weights.index_copy_(0, 2 * slot, -q * options["lr"])
+        weights.index_copy_(0, 2 * slot + 1, gamma * p * options["lr"])
+        first = options["first_step"] / g.abs().max().double().clamp(min=1e-30)
+        scale = torch.where(valid[-1], gamma * options["lr"], first)
+        return basis.T @ weights.to(g.dtype) - scale.to(g.dtype) * g
+
+    def _apply_metric(self, v: Tensor) -> Tensor:
+        return v if self._metric is None else self._metric(v.view_as(self._params[0])).reshape(-1)
+
+    def _gather(self, tensors: list[Tensor]) -> Tensor:
+        flat = [t.detach().reshape(-1) for t in tensors]
+        return flat[0] if len(flat) == 1 else torch.cat(flat)
+
+    def _scatter(self, x: Tensor) -> None:
+        start = 0
+        for p in self._params:
+            p.copy_(x[start : start + p.numel()].view_as(p))
+            start += p.numel()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,50 +16,31 @@ import torch
 from torch import Tensor
 
 from . import ops
-from .color_transfer import masked_mk_transfer
+from .color_transport import masked_transport
 from .errors import PhotostyleError
 from .images import Photo, as_photo, write_photo
-from .inputs import fitting_size, read_mask_pair, resolve_device
+from .inputs import fitting_size, read_mask_pair, resolve_device, resolve_precision
 from .masks import MaskPair, prepare_pair, single_region
 from .objective import Objective, Weights
-from .optimizers import LBFGS
+from .solver import Iteration, Solver, Stage
 from .vgg import VGG19, load_vgg19
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A schedule: where the optimisation starts, and its stages.
+    """A schedule: where the optimisation starts, and its stages."""
 
-    `stages` holds, per stage, its name, its number of iterations and whether the photorealism term takes part.
-    """
-
-    start: str  # "colour": masked Monge-Kantorovitch transfer; "noise"
-    stages: tuple[tuple[str, int, bool], ...]
+    start: str  # "colour": colours by optimal transport, label by label; "noise"
+    stages: tuple[Stage, ...]
 
 
 PRESETS = {
-    "default": Preset("colour", (("optimise", 60, True),)),
-    "paper": Preset("noise", (("stylise", 1000, False), ("photorealise", 1000, True))),
+    "default": Preset("colour", (Stage("optimise", 80, metric=True, progress=0.015),)),
+    "paper": Preset("noise", (Stage("stylise", 1000, photo=False), Stage("photorealise", 1000))),
 }
 # Longest side of the working size by device: what keeps the default preset under a minute on two cores.
 DEFAULT_SIZES = {"cpu": 400, "cuda": 700}
 _SMOOTHING_RADIUS, _SMOOTHING_SIZE = 15, 700  # the authors' radius, and the size their results have
-
-
-@dataclass(frozen=True)
-class Iteration:
-    """What a callback gets to see after each evaluation of the energy."""
-
-    stage: str
-    iteration: int  # 0 is the start
-    iterations: int  # of this stage
-    terms: dict[str, float]  # content, style, photo, tv, total; each with its weight
-    seconds: float  # since the stage began
-    _x: Tensor = field(repr=False)
-
-    def image(self) -> Tensor:
-        """The present picture at working size: a copy, (3, h, w), on the CPU, clamped to [0, 1]."""
-        return self._x.detach().clamp(0, 1).cpu().clone()
 
 
 @dataclass(eq=False)
@@ -82,6 +63,7 @@ class TransferResult:
     backend: str
     device: str
     vgg_weights: str
+    precision: str  # of the network
     interrupted: bool  # Ctrl-C ended the optimisation early; the best picture so far was finished
     resets: int  # how often the optimiser diverged and went back to its best point
 
@@ -123,8 +105,10 @@ def transfer(
     weights: str | Path | VGG19 = "bundled",
     term_weights: Weights | None = None,
     device: str | torch.device = "auto",
+    precision: str = "auto",
     seed: int = 0,
     callback: Callable[[Iteration], None] | None = None,
+    callback_every: int | None = None,
 ) -> TransferResult:
     """Give the light and colours of one photo to another, keeping every edge where it was.
 
@@ -133,14 +117,19 @@ def transfer(
         content_mask, style_mask: label images or mask stacks (see `masks.read_labels`), both or neither; sizes may
             differ from the photos'. Without masks, each photo is one region.
         size: longest side of the working size; default 400 on the CPU, 700 on a GPU. Never larger than the photo.
-        preset: ``default`` starts from a masked colour transfer; ``paper`` is the authors' two stages from noise.
-        iterations: L-BFGS iterations per stage instead of the preset's 60, or 1000 + 1000.
+        preset: ``default`` starts from a masked colour transfer, takes steps in a metric of pictures, and ends once
+            10 iterations gain less than 1.5 %, after 80 at most; ``paper`` is the authors' two stages from noise.
+        iterations: exactly so many L-BFGS iterations per stage instead of the preset's 80 at most, or 1000 + 1000.
         weights: VGG-19 weights (see `vgg.load_vgg19`) or a loaded network.
         term_weights: weights of the energy's terms instead of the authors'.
         device: ``auto``, ``cpu``, ``cuda`` or a torch device.
+        precision: of the network: ``float32``, ``bfloat16`` or ``auto``, which is bfloat16 where the hardware
+            multiplies it. Gram matrices, losses and the picture are float32 always.
         seed: of the noise that the ``paper`` preset starts from.
-        callback: called with an `Iteration` after each evaluation of the energy. An exception that it raises ends the
-            transfer; KeyboardInterrupt ends it with the best picture so far.
+        callback: called with an `Iteration`. An exception that it raises ends the transfer; KeyboardInterrupt ends it
+            with the best picture so far.
+        callback_every: iterations from one call to the next; default 1 on the CPU, 10 on a GPU, which has to be
+            waited for then.
 
     Returns:
         The result; `save` writes it.
@@ -148,13 +137,16 @@ def transfer(
     Raises:
         PhotostyleError: input that cannot be used, in one sentence.
 
-    Source: Luan et al. 2017; masked linear Monge-Kantorovitch start after Pitie and Kokaram 2007.
+    Source: Luan et al. 2017; start after Pitie, Kokaram and Dahyot 2007 (see `color_transport`).
     """
     if preset not in PRESETS:
         raise PhotostyleError(f"`preset` must be {' or '.join(PRESETS)}, got {preset!r}")
     if iterations is not None and iterations < 0:
         raise PhotostyleError(f"`iterations` must not be negative, got {iterations}")
+    if callback_every is not None and callback_every < 1:
+        raise PhotostyleError(f"`callback_every` must be at least 1, got {callback_every}")
     target = resolve_device(device)
+    dtype = resolve_precision(precision, target)
     clock = _Clock()
     with clock.phase("read"):
         photo = as_photo(content, "content")
@@ -172,7 +164,7 @@ def transfer(
     with clock.phase("start"):
         start = _start(PRESETS[preset], content_image, style_image, masks, seed)
     with clock.phase("network"):
-        vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
+        vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target).at_precision(dtype)
         objective = Objective(
             content_image.to(target),
             style_image.to(target),
@@ -181,70 +173,31 @@ def transfer(
             vgg,
             term_weights,
         )
-    run = _Run(objective, start.to(target), callback)
-    for stage, default, with_photo in PRESETS[preset].stages:
-        with clock.phase(stage):
-            run.stage(stage, default if iterations is None else iterations, with_photo)
-        if run.interrupted:
+    solver = Solver(objective, start.to(target), callback, callback_every)
+    for stage in PRESETS[preset].stages:
+        with clock.phase(stage.name):
+            solver.run(stage if iterations is None else replace(stage, iterations=iterations, progress=0.0))
+        if solver.interrupted:
             break
     with clock.phase("finish"):
-        image = finish(run.x, objective.guide, photo)
+        image = finish(solver.x, objective.guide, photo)
     return TransferResult(
         image=image,
-        working=run.x.clamp(0, 1).cpu(),
+        working=solver.x.clamp(0, 1).cpu(),
         content=photo,
         preset=preset,
         labels=masks.labels,
         notes=(*_named_notes(photo), *_named_notes(style_photo), *masks.notes),
-        history=run.history,
-        energies=run.best_terms,
+        history=solver.history,
+        energies=solver.best_terms,
         timings=clock.timings,
         backend=ops.backend(target),
         device=str(target),
         vgg_weights=vgg.source,
-        interrupted=run.interrupted,
-        resets=run.resets,
+        precision=str(dtype).removeprefix("torch."),
+        interrupted=solver.interrupted,
+        resets=solver.resets,
     )
-
-
-class _Run:
-    """The stages of an optimisation: the picture, its energies so far, and how it went."""
-
-    def __init__(self, objective: Objective, start: Tensor, callback: Callable[[Iteration], None] | None) -> None:
-        self.x = start.clone()
-        self.history: list[dict[str, Any]] = []
-        self.best_terms: dict[str, float] = {}
-        self.interrupted = False
-        self.resets = 0
-        self._objective, self._callback = objective, callback
-
-    def stage(self, name: str, iterations: int, with_photo: bool) -> None:
-        """Run one stage of L-BFGS; `x` ends at its best point. Ctrl-C ends the stage, and keeps that point."""
-        optimizer = LBFGS(self.x)
-        begin = time.perf_counter()
-        try:
-            for iteration in range(iterations + 1):
-                terms, gradient = self._evaluate(with_photo)
-                if terms["total"] < optimizer.best:
-                    self.best_terms = terms
-                    optimizer.keep(terms["total"])
-                self.history.append({"stage": name, "iteration": iteration, **terms})
-                if self._callback:
-                    seconds = time.perf_counter() - begin
-                    self._callback(Iteration(name, iteration, iterations, terms, seconds, self.x.clone()))
-                optimizer.step(terms["total"], gradient)
-        except KeyboardInterrupt:
-            self.interrupted = True
-        self.resets += optimizer.resets
-        if optimizer.best < float("inf"):
-            self.x = optimizer.best_x
-
-    def _evaluate(self, with_photo: bool) -> tuple[dict[str, float], Tensor]:
-        with torch.enable_grad():  # the caller may have switched it off
-            x = self.x.detach().requires_grad_()
-            terms = self._objective(x, photo=with_photo)
-            (gradient,) = torch.autograd.grad(terms.total, x)
-        return terms.values(), gradient
 
 
 def _named_notes(photo: Photo) -> list[str]:
@@ -254,7 +207,7 @@ def _named_notes(photo: Photo) -> list[str]:
 
 def _start(preset: Preset, content: Tensor, style: Tensor, masks: MaskPair, seed: int) -> Tensor:
     if preset.start == "colour":
-        return masked_mk_transfer(content, style, masks.content, masks.style)
+        return masked_transport(content, style, masks.content, masks.style)
     # The authors' noise: next to nothing around the mean colour of the network's training images.
     noise = torch.randn(content.shape, generator=torch.Generator().manual_seed(seed))
     return torch.tensor((123.68, 116.779, 103.939)).view(3, 1, 1) / 255 + noise * (1e-3 / 255)

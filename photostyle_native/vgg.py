@@ -7,6 +7,7 @@ border (ceil mode).
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import importlib.util
@@ -54,6 +55,7 @@ class VGG19(torch.nn.Module):
         self.source = source.name
         mean = _CAFFE_MEAN_RGB if source.caffe else _TORCHVISION_MEAN
         self.mean: Tensor
+        self.conv1_1_weight: Tensor
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
         for layer, (weight, bias) in source.parameters.items():
             if layer == "conv1_1":
@@ -63,6 +65,19 @@ class VGG19(torch.nn.Module):
                 weight = (weight.flip(1) if source.caffe else weight) * scale.view(1, 3, 1, 1)
             self.register_buffer(f"{layer}_weight", weight.contiguous())
             self.register_buffer(f"{layer}_bias", bias)
+
+    @property
+    def precision(self) -> torch.dtype:
+        """The floating-point type in which the network computes."""
+        return self.conv1_1_weight.dtype
+
+    def at_precision(self, dtype: torch.dtype) -> VGG19:
+        """This network with weights and features in `dtype`; itself if they are."""
+        if dtype == self.precision:
+            return self
+        other = copy.copy(self)
+        other._buffers = {name: b if name == "mean" else b.to(dtype) for name, b in self.named_buffers()}
+        return other
 
     def forward(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Features after the ReLU of each of `layers`.
@@ -85,7 +100,7 @@ class VGG19(torch.nn.Module):
                 f"`image` must have sides of at least {MIN_SIDE} pixels, got {tuple(image.shape[-2:])}"
             )
         features: dict[str, Tensor] = {}
-        x = image - self.mean
+        x = (image - self.mean).to(self.precision)
         if image.dim() == 3:
             x = x.unsqueeze(0)
         for step in _PLAN:

@@ -459,7 +459,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def iteration(number: int, count: int, seconds: float) -> Iteration:
-    return Iteration("optimise", number, count, {"total": 1234567.0}, seconds, torch.zeros(3, 4, 4))
+    return Iteration("optimise", number, count, number == count, {"total": 1234567.0}, seconds, torch.zeros(3, 4, 4))
 
 
 def test_time_left_goes_by_the_pace_so_far() -> None:

@@ -14,6 +14,7 @@ from conftest import EMULATED, relative_error, smooth_picture
 from torch import Tensor
 
 from photostyle_native import ops
+from photostyle_native.reference import bilateral_grid as bilateral_reference
 from photostyle_native.reference import local_affine as affine_reference
 from photostyle_native.reference import masked_gram as gram_reference
 from photostyle_native.reference import matting_laplacian as matting_reference
@@ -40,6 +41,8 @@ class Scene:
         self.targets = rand(5, 70, 70)
         self.scales, self.weights = rand(5), rand(5)
         self.photo = smooth_picture(90, 130).to(device)
+        self.grid, self.deep_grid = rand(12, 4, 4, 6), rand(12, 40, 3, 30)
+        self.guide = rand(37, 53) * 1.2 - 0.1
 
     def float32_only(self) -> bool:
         return self.image.dtype == torch.float32
@@ -49,6 +52,10 @@ class Scene:
         coefs = ops.fit_local_affine(self.x, self.image)
         image, x, features, masks = (t.double() for t in (self.image, self.x, self.features, self.masks))
         backward = torch.ops.photostyle.masked_gram_backward
+        guide, grid, deep_grid = (t.double() for t in (self.guide, self.grid, self.deep_grid))
+        to_grid = torch.ops.photostyle.slice_bilateral_grid_backward_grid
+        to_image = torch.ops.photostyle.slice_bilateral_grid_backward_image
+        to_guide = torch.ops.photostyle.slice_bilateral_grid_backward_guide
 
         def gram_backward() -> Tensor:
             f = features.clone().requires_grad_()
@@ -107,6 +114,34 @@ class Scene:
             "smooth_local_affine": (
                 lambda: ops.smooth_local_affine(self.x, self.image, radius=5, sigma_color=0.05),
                 lambda: affine_reference.smooth_local_affine(x, image, radius=5, sigma_space=5 / 3, sigma_color=0.05),
+            ),
+            "slice_bilateral_grid": (
+                lambda: ops.slice_bilateral_grid(self.grid, self.guide, self.x),
+                lambda: bilateral_reference.slice_bilateral_grid(grid, guide, x),
+            ),
+            "slice_bilateral_grid, many columns": (
+                lambda: ops.slice_bilateral_grid(self.deep_grid[:, :2], self.guide, self.x),
+                lambda: bilateral_reference.slice_bilateral_grid(deep_grid[:, :2], guide, x),
+            ),
+            "slice_bilateral_grid, 40 levels": (
+                lambda: ops.slice_bilateral_grid(self.deep_grid, self.guide, self.x),
+                lambda: bilateral_reference.slice_bilateral_grid(deep_grid, guide, x),
+            ),
+            "slice_bilateral_grid_backward_grid": (
+                lambda: to_grid(self.image, self.guide, self.x, self.grid.shape, False),
+                lambda: bilateral_reference.backward_grid(image, guide, x, self.grid.shape),
+            ),
+            "slice_bilateral_grid_backward_grid, 40 levels": (
+                lambda: to_grid(self.image, self.guide, self.x, self.deep_grid.shape, False),
+                lambda: bilateral_reference.backward_grid(image, guide, x, self.deep_grid.shape),
+            ),
+            "slice_bilateral_grid_backward_image": (
+                lambda: to_image(self.image, self.grid, self.guide, False),
+                lambda: bilateral_reference.backward_image(image, grid, guide),
+            ),
+            "slice_bilateral_grid_backward_guide": (
+                lambda: to_guide(self.image, self.grid, self.guide, self.x),
+                lambda: bilateral_reference.backward_guide(image, grid, guide, x),
             ),
         }
         if self.float32_only():

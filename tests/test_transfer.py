@@ -52,6 +52,7 @@ def test_lowers_the_energy_and_reports(pair: tuple[Tensor, Tensor], vgg: VGG19) 
     assert len(totals) == 9
     assert result.energies["total"] == min(totals) < 0.6 * totals[0]
     assert [i.iteration for i in seen] == list(range(9))
+    assert [i.last for i in seen] == [False] * 8 + [True]
     assert seen[-1].terms["total"] == totals[-1]
     assert seen[0].image().shape == (3, 48, 64)
     assert len(result.labels) == 2
@@ -105,6 +106,44 @@ def test_works_where_gradients_are_off_and_weights_are_checked(pair: tuple[Tenso
     assert result.energies["total"] < result.history[0]["total"]
     with pytest.raises(PhotostyleError, match="`photo` must be finite"):
         Weights(photo=float("nan"))
+
+
+def test_ends_when_progress_fades(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    seen: list[Iteration] = []
+    result = transfer(*pair, size=48, weights=vgg, device="cpu", callback=seen.append)
+    totals = [entry["total"] for entry in result.history]
+    assert seen[-1].last
+    assert not any(i.last for i in seen[:-1])
+    assert len(totals) <= 81
+    if len(totals) < 81:
+        assert min(totals) > 0.985 * min(totals[:-10])
+    for end in range(21, len(totals)):  # and not before
+        assert min(totals[:end]) <= 0.985 * min(totals[: end - 10])
+
+
+@pytest.mark.parametrize("every", [3, 8, 50])
+def test_callbacks_may_be_rare(every: int, pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    seen: list[Iteration] = []
+    options = {"size": 48, "iterations": 8, "weights": vgg, "device": "cpu"}
+    result = transfer(*pair, **options, callback=seen.append, callback_every=every)
+    assert [i.iteration for i in seen] == [*range(0, 8, every), 8]
+    assert result.history == transfer(*pair, **options).history
+    with pytest.raises(PhotostyleError, match="`callback_every` must be at least 1"):
+        transfer(*pair, **options, callback_every=0)
+
+
+def test_precision_of_the_network(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    options = {"size": 64, "iterations": 10, "weights": vgg, "device": "cpu"}
+    fine, coarse = (transfer(*pair, **options, precision=p) for p in ("float32", "bfloat16"))
+    assert (fine.precision, coarse.precision) == ("float32", "bfloat16")
+    assert transfer(*pair, **{**options, "iterations": 0}).precision in ("float32", "bfloat16")
+    assert fine.energies != coarse.energies
+    scored = [
+        evaluate(pair[0], pair[1], r.working, size=64, weights=vgg, device="cpu")["total"] for r in (fine, coarse)
+    ]
+    assert scored[1] == pytest.approx(scored[0], rel=0.02)
+    with pytest.raises(PhotostyleError, match="`precision` must be auto"):
+        transfer(*pair, **options, precision="half")
 
 
 def test_zero_iterations_give_the_start(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:

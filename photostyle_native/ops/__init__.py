@@ -5,6 +5,7 @@ and the choice of the kernel by device.
 """
 
 from ._runtime import FallbackWarning, backend
+from .bilateral_grid import slice_bilateral_grid
 from .local_affine import (
     apply_local_affine,
     fit_local_affine,
@@ -26,6 +27,7 @@ __all__ = [
     "masked_gram_loss",
     "matting_energy",
     "matting_laplacian",
+    "slice_bilateral_grid",
     "smooth_affine_coefficients",
     "smooth_local_affine",
     "upsample_local_affine",
