@@ -42,7 +42,7 @@ build_for_device() { # build_for_device ARCHITECTURE
 export -f build_for_device
 
 kernel_tests="tests/test_matting_laplacian.py tests/test_masked_gram.py tests/test_masked_gram_loss.py
-  tests/test_local_affine.py tests/test_cuda.py"
+  tests/test_local_affine.py tests/test_bilateral_grid.py tests/test_cuda.py"
 
 if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())"; then
   architecture=$("$python" -c "import torch; print('%d%d' % torch.cuda.get_device_capability())")

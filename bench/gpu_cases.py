@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from conftest import bands, photo
 from peers import box_filter, sparse_laplacian
 from torch import Tensor
 
 from photostyle_native import ops
+from photostyle_native.reference import bilateral_grid as bilateral_reference
 from photostyle_native.reference import masked_gram as gram_reference
 
 COPIES = 3  # of the data, used in turn: a GPU's cache must not hold what the next call reads
@@ -175,6 +177,47 @@ def upsample(width: int, device: torch.device) -> Case:
     return case
 
 
+def _grid_sample(grid: Tensor, at: Tensor, image: Tensor) -> Tensor:
+    maps = F.grid_sample(grid[None], at, align_corners=True)[0, :, 0].unflatten(0, (3, 4))
+    return (maps[:, :3] * image).sum(1) + maps[:, 3]
+
+
+def bilateral(width: int, device: torch.device) -> Case:
+    """Slicing a bilateral grid of 9 x 33 x 33 maps and applying them, and the gradient to the grid."""
+    height = width * 3 // 4
+    image = photo(width).to(device)
+    images = [image, image.flip(2).contiguous(), image.flip(1).contiguous()][:COPIES]
+    guides = [i.mean(0).contiguous() for i in images]
+    grid, upstream = torch.randn(12, 9, 33, 33, device=device), torch.randn_like(image)
+    forward = torch.ops.photostyle.slice_bilateral_grid
+    backward = torch.ops.photostyle.slice_bilateral_grid_backward_grid
+    y = ((torch.arange(height, device=device) + 0.5) / height * 2 - 1)[:, None].expand(height, width)
+    x = ((torch.arange(width, device=device) + 0.5) / width * 2 - 1).expand(height, width)
+    places = [torch.stack([x, y, g * 2 - 1], -1)[None, None] for g in guides]
+    wanted = grid.clone().requires_grad_()
+
+    def ours(g: Tensor, i: Tensor) -> tuple[Tensor, Tensor]:
+        return forward(grid, g, i, False), backward(upstream, g, i, grid.shape, False)
+
+    def theirs(at: Tensor, i: Tensor) -> tuple[Tensor, Tensor]:
+        out = _grid_sample(wanted, at, i)
+        return out.detach(), torch.autograd.grad(out, wanted, upstream)[0]
+
+    pairs = list(zip(guides, images, strict=True))
+    small = [t[..., : max(height // 8, 1), :] for t in (guides[0], image, upstream)]
+    truth = bilateral_reference.backward_grid(small[2].double(), small[0].double(), small[1].double(), grid.shape)
+    _check("gradient to the grid", _relative(backward(small[2], *small[:2], grid.shape, False), truth), 1e-6)
+    for name, mine, other in zip(("slice", "gradient"), ours(*pairs[0]), theirs(places[0], image), strict=True):
+        _check(f"bilateral grid, {name} against grid_sample", _relative(mine, other), 1e-4)
+    pixels = height * width
+    group = "bilateral grid slice + gradient to the grid"
+    case = Case(group, f"{width}x{height}", 56.0 * pixels, (114.0 + 120.0) * pixels, {})
+    case.ways["ours"] = [lambda g=g, i=i: ours(g, i) for g, i in pairs]
+    case.ways["ours, slice only"] = [lambda g=g, i=i: forward(grid, g, i, False) for g, i in pairs]
+    case.ways["grid_sample + apply"] = [lambda a=a, i=i: theirs(a, i) for a, i in zip(places, images, strict=True)]
+    return case
+
+
 def all_cases(device: torch.device, quick: bool) -> list[Callable[[], Case]]:
     """Makers of the cases, so that one case's data is gone before the next one's is made."""
     warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)  # a beta feature of torch, said once
@@ -184,10 +227,12 @@ def all_cases(device: torch.device, quick: bool) -> list[Callable[[], Case]]:
             lambda: gram("conv3_1", 96, device),
             lambda: smooth(64, device),
             lambda: upsample(800, device),
+            lambda: bilateral(200, device),
         ]
     return [
         *(lambda w=w: matting(w, device, w <= 1664) for w in (700, 1664, 3328)),
         *(lambda k=k, w=w: gram(k, w, device) for w in (700, 2048) for k in STYLE_LAYERS),
         lambda: smooth(700, device),
         lambda: upsample(5656, device),
+        *(lambda w=w: bilateral(w, device) for w in (350, 5656)),
     ]

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "bilateral_grid.h"
 #include "local_affine.h"
 #include "masked_gram.h"
 #include "matting_laplacian.h"
@@ -212,6 +213,60 @@ struct Bindings {
     p.sigma_color = sigma_color;
     run_without_gil<Backend>(p, scratch, handle);
   }
+
+  // ---- bilateral grid
+  template <typename Params>
+  static Params bilateral_shape(int64_t batch, int64_t grid_batch, int64_t depth, int64_t grid_height,
+                                int64_t grid_width, int64_t height, int64_t width, bool derivative, bool is_double) {
+    Params p;
+    p.batch = batch;
+    p.grid_batch = grid_batch;
+    p.depth = depth;
+    p.grid_height = grid_height;
+    p.grid_width = grid_width;
+    p.height = height;
+    p.width = width;
+    p.derivative = derivative;
+    p.is_double = is_double;
+    return p;
+  }
+
+  template <typename Params>
+  static size_t bilateral_scratch(int64_t batch, int64_t grid_batch, int64_t depth, int64_t grid_height,
+                                  int64_t grid_width, int64_t height, int64_t width, bool derivative, bool is_double,
+                                  int64_t handle) {
+    return Backend::scratch(bilateral_shape<Params>(batch, grid_batch, depth, grid_height, grid_width, height, width,
+                                                    derivative, is_double),
+                            handle);
+  }
+
+  static void bilateral_slice(Address grid, Address guide, Address image, Address upstream, Address out,
+                              Address scratch, int64_t batch, int64_t grid_batch, int64_t depth, int64_t grid_height,
+                              int64_t grid_width, int64_t height, int64_t width, bool derivative, bool is_double,
+                              bool transposed, int64_t handle) {
+    auto p = bilateral_shape<BilateralSliceParams>(batch, grid_batch, depth, grid_height, grid_width, height, width,
+                                                   derivative, is_double);
+    p.grid = pointer(grid);
+    p.guide = pointer(guide);
+    p.image = pointer(image);
+    p.upstream = pointer(upstream);
+    p.out = pointer(out);
+    p.transposed = transposed;
+    run_without_gil<Backend>(p, scratch, handle);
+  }
+
+  static void bilateral_grid_backward(Address upstream, Address guide, Address image, Address grad, Address scratch,
+                                      int64_t batch, int64_t grid_batch, int64_t depth, int64_t grid_height,
+                                      int64_t grid_width, int64_t height, int64_t width, bool derivative,
+                                      bool is_double, int64_t handle) {
+    auto p = bilateral_shape<BilateralGridBackwardParams>(batch, grid_batch, depth, grid_height, grid_width, height,
+                                                          width, derivative, is_double);
+    p.upstream = pointer(upstream);
+    p.guide = pointer(guide);
+    p.image = pointer(image);
+    p.grad = pointer(grad);
+    run_without_gil<Backend>(p, scratch, handle);
+  }
 };
 
 // Adds the kernels of a backend to a module.
@@ -230,6 +285,10 @@ void bind_kernels(pybind11::module_& m) {
   m.def("local_affine_smooth", &B::affine_smooth);
   m.def("local_affine_upsample_scratch", &B::affine_upsample_scratch);
   m.def("local_affine_upsample", &B::affine_upsample);
+  m.def("bilateral_slice_scratch", &B::template bilateral_scratch<BilateralSliceParams>);
+  m.def("bilateral_slice", &B::bilateral_slice);
+  m.def("bilateral_grid_backward_scratch", &B::template bilateral_scratch<BilateralGridBackwardParams>);
+  m.def("bilateral_grid_backward", &B::bilateral_grid_backward);
 }
 
 }  // namespace photostyle

@@ -28,6 +28,10 @@ struct Cuda {
   static size_t scratch(const LocalAffineUpsampleParams& p, int64_t) {
     return cuda::local_affine_upsample_scratch(p);
   }
+  static size_t scratch(const BilateralSliceParams& p, int64_t) { return cuda::bilateral_slice_scratch(p); }
+  static size_t scratch(const BilateralGridBackwardParams& p, int64_t) {
+    return cuda::bilateral_grid_backward_scratch(p);
+  }
 
   static void run(const MattingLaplacianParams& p, int64_t h) {
     check(cuda::matting_laplacian(p, stream(h)), "matting_laplacian");
@@ -47,6 +51,12 @@ struct Cuda {
   }
   static void run(const LocalAffineUpsampleParams& p, int64_t h) {
     check(cuda::local_affine_upsample(p, stream(h)), "local_affine_upsample");
+  }
+  static void run(const BilateralSliceParams& p, int64_t h) {
+    check(cuda::bilateral_slice(p, stream(h)), "bilateral_slice");
+  }
+  static void run(const BilateralGridBackwardParams& p, int64_t h) {
+    check(cuda::bilateral_grid_backward(p, stream(h)), "bilateral_grid_backward");
   }
 };
 

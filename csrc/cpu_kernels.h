@@ -6,6 +6,7 @@
 // levels would be merged by the linker, and an old machine could be handed the copy with new instructions.
 #pragma once
 
+#include "bilateral_grid.h"
 #include "local_affine.h"
 #include "masked_gram.h"
 #include "matting_laplacian.h"
@@ -28,6 +29,8 @@ struct CpuKernels {
   void (*local_affine_fit)(const LocalAffineFitParams&);
   void (*local_affine_smooth)(const LocalAffineSmoothParams&);
   void (*local_affine_upsample)(const LocalAffineUpsampleParams&);
+  void (*bilateral_slice)(const BilateralSliceParams&);
+  void (*bilateral_grid_backward)(const BilateralGridBackwardParams&);
 };
 
 // The best level this processor runs; PHOTOSTYLE_ISA in the environment may ask for a lower one (cpu_dispatch.cpp).

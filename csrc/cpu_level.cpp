@@ -13,6 +13,8 @@ void masked_gram_backward(const MaskedGramBackwardParams&);
 void local_affine_fit(const LocalAffineFitParams&);
 void local_affine_smooth(const LocalAffineSmoothParams&);
 void local_affine_upsample(const LocalAffineUpsampleParams&);
+void bilateral_slice(const BilateralSliceParams&);
+void bilateral_grid_backward(const BilateralGridBackwardParams&);
 
 extern const CpuKernels kernels;
 const CpuKernels kernels = {
@@ -23,6 +25,8 @@ const CpuKernels kernels = {
     local_affine_fit,
     local_affine_smooth,
     local_affine_upsample,
+    bilateral_slice,
+    bilateral_grid_backward,
 };
 
 }  // namespace PHOTOSTYLE_ISA

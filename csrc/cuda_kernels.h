@@ -7,6 +7,7 @@
 
 #include <cuda_runtime.h>
 
+#include "bilateral_grid.h"
 #include "local_affine.h"
 #include "masked_gram.h"
 #include "matting_laplacian.h"
@@ -22,6 +23,8 @@ size_t masked_gram_backward_scratch(const MaskedGramBackwardParams&);
 size_t local_affine_fit_scratch(const LocalAffineFitParams&);
 size_t local_affine_smooth_scratch(const LocalAffineSmoothParams&);
 size_t local_affine_upsample_scratch(const LocalAffineUpsampleParams&);
+size_t bilateral_slice_scratch(const BilateralSliceParams&);
+size_t bilateral_grid_backward_scratch(const BilateralGridBackwardParams&);
 
 cudaError_t matting_laplacian(const MattingLaplacianParams&, cudaStream_t);
 cudaError_t masked_gram(const MaskedGramParams&, cudaStream_t);
@@ -30,6 +33,8 @@ cudaError_t masked_gram_backward(const MaskedGramBackwardParams&, cudaStream_t);
 cudaError_t local_affine_fit(const LocalAffineFitParams&, cudaStream_t);
 cudaError_t local_affine_smooth(const LocalAffineSmoothParams&, cudaStream_t);
 cudaError_t local_affine_upsample(const LocalAffineUpsampleParams&, cudaStream_t);
+cudaError_t bilateral_slice(const BilateralSliceParams&, cudaStream_t);
+cudaError_t bilateral_grid_backward(const BilateralGridBackwardParams&, cudaStream_t);
 
 }  // namespace cuda
 }  // namespace photostyle

@@ -15,10 +15,14 @@ from .errors import PhotostyleError
 if TYPE_CHECKING:
     from . import ops
     from .evaluation import evaluate
+    from .image_metric import ImageMetric
     from .images import Photo, read_photo, write_photo
+    from .looks import Look
+    from .metrics import color_distance
     from .objective import Objective, Terms, Weights
     from .optimizers import LBFGS
-    from .transfer import PRESETS, Iteration, TransferResult, transfer
+    from .solver import Iteration, Stage
+    from .transfer import PRESETS, TransferResult, transfer
     from .vgg import VGG19, load_vgg19
 
 __version__ = "0.1.0"
@@ -27,14 +31,18 @@ __all__ = [
     "LBFGS",
     "PRESETS",
     "VGG19",
+    "ImageMetric",
     "Iteration",
+    "Look",
     "Objective",
     "Photo",
     "PhotostyleError",
+    "Stage",
     "Terms",
     "TransferResult",
     "Weights",
     "__version__",
+    "color_distance",
     "evaluate",
     "load_vgg19",
     "ops",
@@ -47,10 +55,14 @@ __all__ = [
 # `photostyle doctor` can say that torch or the extension is what is missing.
 _MODULES = {
     "evaluation": ("evaluate",),
+    "image_metric": ("ImageMetric",),
     "images": ("Photo", "read_photo", "write_photo"),
+    "looks": ("Look",),
+    "metrics": ("color_distance",),
     "objective": ("Objective", "Terms", "Weights"),
     "optimizers": ("LBFGS",),
-    "transfer": ("PRESETS", "Iteration", "TransferResult", "transfer"),
+    "solver": ("Iteration", "Stage"),
+    "transfer": ("PRESETS", "TransferResult", "transfer"),
     "vgg": ("VGG19", "load_vgg19"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

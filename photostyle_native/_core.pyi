@@ -52,3 +52,20 @@ def local_affine_upsample(
     coefs: int, guide: int, photo: int, out: int, scratch: int, low_height: int, low_width: int, height: int,
     width: int, radius: int, sigma_space: float, sigma_color: float, threads: int, /,
 ) -> None: ...  # fmt: skip
+def bilateral_slice_scratch(
+    batch: int, grid_batch: int, depth: int, grid_height: int, grid_width: int, height: int, width: int,
+    derivative: bool, is_double: bool, threads: int, /,
+) -> int: ...  # fmt: skip
+def bilateral_slice(
+    grid: int, guide: int, image: int, upstream: int, out: int, scratch: int, batch: int, grid_batch: int, depth: int,
+    grid_height: int, grid_width: int, height: int, width: int, derivative: bool, is_double: bool, transposed: bool,
+    threads: int, /,
+) -> None: ...  # fmt: skip
+def bilateral_grid_backward_scratch(
+    batch: int, grid_batch: int, depth: int, grid_height: int, grid_width: int, height: int, width: int,
+    derivative: bool, is_double: bool, threads: int, /,
+) -> int: ...  # fmt: skip
+def bilateral_grid_backward(
+    upstream: int, guide: int, image: int, grad: int, scratch: int, batch: int, grid_batch: int, depth: int,
+    grid_height: int, grid_width: int, height: int, width: int, derivative: bool, is_double: bool, threads: int, /,
+) -> None: ...  # fmt: skip

@@ -86,6 +86,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"photostyle {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_transfer(commands)
+    _add_apply(commands)
+    _add_lut(commands)
     _add_evaluate(commands)
     _add_demo(commands)
     _add_doctor(commands)
@@ -116,15 +118,42 @@ def _add_transfer(commands: Any) -> None:
         help="of the network (default: auto, bfloat16 where the hardware multiplies it)",
     )
     parser.add_argument("--seed", metavar="N", type=_seed, default=0, help="of the paper preset's noise (default: 0)")
+    parser.add_argument(
+        "--save-look",
+        metavar="LOOK.npz",
+        type=_file_name,
+        help="write what became of the colours, for `apply` and `lut`",
+    )
     parser.add_argument("--report", metavar="R.json", type=_file_name, help="write energies and timings as JSON")
     parser.add_argument(
         "--save-every", metavar="N", type=_positive, help="also write OUT-0010.ext ... every N iterations"
     )
-    parser.add_argument(
-        "--bit-depth", type=int, choices=(8, 16), help="of OUT (default: CONTENT's, if the format can)"
-    )
+    _add_bit_depth(parser, "CONTENT")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
     parser.set_defaults(run=_transfer)
+
+
+def _add_apply(commands: Any) -> None:
+    about = "give a photo the look that a transfer has saved (--save-look)"
+    parser = commands.add_parser("apply", help=about, description=about)
+    parser.add_argument("look", metavar="LOOK", type=_file_name, help="the look, .npz")
+    parser.add_argument("photo", metavar="PHOTO", type=_file_name, help="photo to change")
+    _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
+    parser.add_argument(
+        "--everywhere", action="store_true", help="treat all places of the frame alike, as the table of `lut` does"
+    )
+    _add_bit_depth(parser, "PHOTO")
+    _add_device(parser)
+    parser.set_defaults(run=_apply)
+
+
+def _add_lut(commands: Any) -> None:
+    about = "write a look as a .cube 3D lookup table for photo and video editors"
+    parser = commands.add_parser("lut", help=about, description=f"{about}: the part that does not depend on place.")
+    parser.add_argument("look", metavar="LOOK", type=_file_name, help="the look, .npz")
+    _add_output(parser, "OUT.cube", "table to write", required=True)
+    parser.add_argument("--size", metavar="N", type=_table_size, default=33, help="colours per axis (default: 33)")
+    parser.set_defaults(run=_lut)
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -164,6 +193,12 @@ def _add_doctor(commands: Any) -> None:
 
 def _add_output(parser: argparse.ArgumentParser, metavar: str, about: str, **kwargs: Any) -> None:
     parser.add_argument("-o", "--output", metavar=metavar, type=_file_name, help=about, **kwargs)
+
+
+def _add_bit_depth(parser: argparse.ArgumentParser, photo: str) -> None:
+    parser.add_argument(
+        "--bit-depth", type=int, choices=(8, 16), help=f"of OUT (default: {photo}'s, if the format can)"
+    )
 
 
 def _add_masks(parser: argparse.ArgumentParser) -> None:
@@ -228,6 +263,10 @@ def _whole(text: str) -> int:
     return _number(text, 0, None, "a whole number that is not negative")
 
 
+def _table_size(text: str) -> int:
+    return _number(text, 2, 256, "a whole number from 2 to 256")
+
+
 def _seed(text: str) -> int:
     return _number(text, 0, 2**63 - 1, "a whole number from 0 to 2^63 - 1")
 
@@ -240,6 +279,18 @@ def _transfer(options: argparse.Namespace) -> int:
     from .cli_transfer import run
 
     return run(options)
+
+
+def _apply(options: argparse.Namespace) -> int:
+    from .cli_look import apply
+
+    return apply(options)
+
+
+def _lut(options: argparse.Namespace) -> int:
+    from .cli_look import lut
+
+    return lut(options)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from . import __version__
+from .cli_files import check_file, same_file
 from .cli_progress import Display, announced_interrupts, plain_warnings
 from .errors import PhotostyleError
 from .image_codecs.atomic import write_atomically
@@ -35,6 +36,8 @@ def run(options: argparse.Namespace) -> int:
     result = solve(content, style, options, snapshots, quiet=options.quiet)
     lost = write_photo(options.output, result.image, like=content, bit_depth=options.bit_depth)
     notes = (*result.notes, *(f"{options.output}: {note}" for note in lost))
+    if options.save_look:
+        result.look().save(options.save_look)
     if options.report:
         write_report(options.report, result, options, notes)
     if not options.quiet:
@@ -91,33 +94,24 @@ def check_options(options: argparse.Namespace) -> None:
         "--style-mask": options.style_mask,
         "--weights": options.weights,
     }
+    outputs = {"output": options.output, "report": options.report, "look": options.save_look}
+    outputs = {what: path for what, path in outputs.items() if path}
     for role, path in inputs.items():
-        if path and _same_file(path, options.output):
-            raise PhotostyleError(f"{options.output}: the output would overwrite {role}")
-        if path and options.report and _same_file(path, options.report):
-            raise PhotostyleError(f"{options.report}: the report would overwrite {role}")
+        for what, output in outputs.items():
+            if path and same_file(path, output):
+                raise PhotostyleError(f"{output}: the {what} would overwrite {role}")
         if path and options.save_every and _is_snapshot(path, options.output):
             raise PhotostyleError(f"{path}: --save-every could overwrite {role}")
     check_writable(options.output, options.bit_depth)
-    if options.report:
-        if _same_file(options.report, options.output):
-            raise PhotostyleError(f"{options.report}: the report would overwrite the output")
-        check_report(options.report)
-
-
-def check_report(path: str) -> None:
-    """Raise PhotostyleError unless a report can be written here; leaves nothing behind."""
-    if os.path.isdir(path):
-        raise PhotostyleError(f"{path}: the report must be a file, this is a directory")
-    if os.path.exists(path) and not os.access(path, os.W_OK):
-        raise PhotostyleError(f"{path}: the file is write-protected")
-    write_atomically(path, None)
-
-
-def _same_file(one: str, other: str) -> bool:
-    if os.path.exists(one) and os.path.exists(other):
-        return os.path.samefile(one, other)  # sees through links of both kinds
-    return os.path.realpath(one) == os.path.realpath(other)
+    for what, path in outputs.items():
+        if what == "output":
+            continue
+        for other, other_path in outputs.items():
+            if other != what and same_file(path, other_path):
+                raise PhotostyleError(f"{path}: the {what} would overwrite the {other}")
+        if what == "look" and os.path.splitext(path)[1].lower() != ".npz":
+            raise PhotostyleError(f"{path}: a look is written as .npz")
+        check_file(path, what)
 
 
 def _is_snapshot(path: str, output: str) -> bool:

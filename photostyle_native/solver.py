@@ -22,7 +22,6 @@ from .optimizers import LBFGS
 
 _TERMS = ("content", "style", "photo", "tv", "total")
 _WINDOW = 10  # iterations over which progress is judged
-_HISTORY = 100
 _WARM_UP = 3  # iterations before the one that is captured
 
 
@@ -32,7 +31,7 @@ class Stage:
 
     `iterations` is how many steps it may take. With `photo` the photorealism term takes part; with `metric` steps
     are taken in `ImageMetric`. It ends early once `_WINDOW` iterations lower the energy by less than the share
-    `progress`.
+    `progress`. `history` is how many differences L-BFGS keeps: of the pictures' size each, two per iteration.
     """
 
     name: str
@@ -40,6 +39,7 @@ class Stage:
     photo: bool = True
     metric: bool = False
     progress: float = 0.0
+    history: int = 100
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class _Loop:
         metric = ImageMetric(height, width, start.device) if stage.metric else None
         self.optimizer = LBFGS(
             [self.x],
-            history_size=max(1, min(_HISTORY, stage.iterations)),
+            history_size=max(1, min(stage.history, stage.iterations)),
             metric=metric,
             first_step=0.05 if stage.metric else 0.02,
             capturable=self._graphed,

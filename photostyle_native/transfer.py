@@ -20,7 +20,9 @@ from .color_transport import masked_transport
 from .errors import PhotostyleError
 from .images import Photo, as_photo, write_photo
 from .inputs import fitting_size, read_mask_pair, resolve_device, resolve_precision
+from .looks import Look
 from .masks import MaskPair, prepare_pair, single_region
+from .memory import plan_low_memory
 from .objective import Objective, Weights
 from .solver import Iteration, Solver, Stage
 from .vgg import VGG19, load_vgg19
@@ -35,7 +37,7 @@ class Preset:
 
 
 PRESETS = {
-    "default": Preset("colour", (Stage("optimise", 80, metric=True, progress=0.015),)),
+    "default": Preset("colour", (Stage("optimise", 80, metric=True, progress=0.015, history=40),)),
     "paper": Preset("noise", (Stage("stylise", 1000, photo=False), Stage("photorealise", 1000))),
 }
 # Longest side of the working size by device: what keeps the default preset under a minute on two cores.
@@ -64,12 +66,19 @@ class TransferResult:
     device: str
     vgg_weights: str
     precision: str  # of the network
+    low_memory: bool  # blocks of the network were computed twice, because otherwise it would not have fitted
     interrupted: bool  # Ctrl-C ended the optimisation early; the best picture so far was finished
     resets: int  # how often the optimiser diverged and went back to its best point
 
     def save(self, path: str | Path, *, bit_depth: int | None = None) -> None:
         """Write the image with the content photo's ICC profile, EXIF and alpha; see `images.write_photo`."""
         write_photo(path, self.image, like=self.content, bit_depth=bit_depth)
+
+    def look(self) -> Look:
+        """The colours of this transfer as a `looks.Look`, to be applied to other photos."""
+        height, width = self.working.shape[-2:]
+        content = self.content.tensor((height, width))
+        return Look.fit(content, self.working, icc_profile=self.content.icc_profile)
 
     def report(self) -> dict[str, Any]:
         """Everything but the pictures, ready for JSON."""
@@ -154,6 +163,8 @@ def transfer(
         longest = DEFAULT_SIZES["cpu" if target.type == "cpu" else "cuda"] if size is None else size
         small, small_style = (fitting_size(p, longest) for p in (photo, style_photo))
         content_image, style_image = photo.tensor(small), style_photo.tensor(small_style)
+    history = max(stage.history for stage in PRESETS[preset].stages)
+    low_memory = plan_low_memory(small, dtype, history if iterations is None else min(history, iterations), target)
     with clock.phase("masks"):
         labels = read_mask_pair(content_mask, style_mask, photo, style_photo)
         sizes = small, small_style
@@ -172,6 +183,7 @@ def transfer(
             masks.style.to(target),
             vgg,
             term_weights,
+            low_memory,
         )
     solver = Solver(objective, start.to(target), callback, callback_every)
     for stage in PRESETS[preset].stages:
@@ -195,6 +207,7 @@ def transfer(
         device=str(target),
         vgg_weights=vgg.source,
         precision=str(dtype).removeprefix("torch."),
+        low_memory=low_memory,
         interrupted=solver.interrupted,
         resets=solver.resets,
     )

@@ -30,6 +30,7 @@ _PLAN: tuple[tuple[str, int] | None, ...] = (
     ("conv5_1", 512),
 )  # fmt: skip
 LAYERS: tuple[str, ...] = tuple(step[0] for step in _PLAN if step)
+BLOCKS = 5  # of convolutions at one resolution
 MIN_SIDE = 32  # below this the deepest layer sees fewer than two positions: too few for statistics
 
 _CAFFE_MEAN_RGB = (123.68 / 255, 116.779 / 255, 103.939 / 255)
@@ -100,20 +101,38 @@ class VGG19(torch.nn.Module):
                 f"`image` must have sides of at least {MIN_SIDE} pixels, got {tuple(image.shape[-2:])}"
             )
         features: dict[str, Tensor] = {}
-        x = (image - self.mean).to(self.precision)
-        if image.dim() == 3:
-            x = x.unsqueeze(0)
-        for step in _PLAN:
+        x = self.prepare(image)
+        for index in range(BLOCKS):
+            x, found = self.block(index, x, layers)
+            features.update(found)
             if len(features) == len(set(layers)):
                 break
-            if step is None:
-                x = F.max_pool2d(x, 2, 2, ceil_mode=True)
-                continue
-            name = step[0]
+        return {name: x if image.dim() == 4 else x[0] for name, x in features.items()}
+
+    def prepare(self, image: Tensor) -> Tensor:
+        """What the first block takes: the image, (B, 3, H, W) or (3, H, W), centred and in the network's type."""
+        x = (image - self.mean).to(self.precision)
+        return x if image.dim() == 4 else x.unsqueeze(0)
+
+    def block(self, index: int, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Block `index` of the network: pooling (from the second on), then convolutions.
+
+        Returns:
+            What the next block takes, and the features of those of `layers` that are in this block, (B, C, h, w).
+            Convolutions after the last that is asked for, in all blocks, are left out.
+        """
+        features = {}
+        names = [name for name in LAYERS if int(name[4]) == index + 1]
+        last = max((LAYERS.index(name) for name in layers), default=-1)
+        if index:
+            x = F.max_pool2d(x, 2, 2, ceil_mode=True)
+        for name in names:
+            if LAYERS.index(name) > last:
+                break
             x = F.conv2d(x, getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias"), padding=1).relu_()
             if name in layers:
-                features[name] = x if image.dim() == 4 else x[0]
-        return features
+                features[name] = x
+        return x, features
 
 
 def load_vgg19(weights: str | Path = "bundled") -> VGG19:

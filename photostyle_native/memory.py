@@ -1,0 +1,73 @@
+"""How much memory a transfer takes, how much there is, and what would fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from .errors import PhotostyleError
+
+# Bytes per pixel of the working size and of one difference that L-BFGS keeps: measured as the growth of the peak from
+# 1024 to 2048 pixels on the CPU, rounded up. By precision, and whether blocks of the network are computed twice.
+_BYTES = {
+    (torch.float32, False): 4200,
+    (torch.float32, True): 3600,
+    (torch.bfloat16, False): 2600,
+    (torch.bfloat16, True): 2200,
+}
+_FIXED = 0.5e9  # libraries' own, and the network
+_SHARE = 0.9  # of what is free; the rest is others'
+
+
+def needed_bytes(size: tuple[int, int], precision: torch.dtype, low_memory: bool, history: int) -> float:
+    """What solving at (height, width) takes at its peak, about."""
+    pixels = size[0] * size[1]
+    return _FIXED + pixels * (_BYTES[precision, low_memory] + 2 * history * 3 * 4)
+
+
+def available_bytes(device: torch.device) -> float:
+    """Memory that is free on a device; infinite where the system does not say."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    limits = [_free_memory(), _free_in_group()]
+    return min((limit for limit in limits if limit is not None), default=float("inf"))
+
+
+def plan_low_memory(size: tuple[int, int], precision: torch.dtype, history: int, device: torch.device) -> bool:
+    """Whether to compute blocks of the network twice: only if it would not fit otherwise.
+
+    Raises:
+        PhotostyleError: it does not fit even so; names the longest side that would.
+    """
+    free = available_bytes(device) * _SHARE
+    if needed_bytes(size, precision, False, history) <= free:
+        return False
+    need = needed_bytes(size, precision, True, history)
+    if need <= free:
+        return True
+    per_pixel = (need - _FIXED) / (size[0] * size[1])
+    scale = (max(free - _FIXED, 0) / per_pixel / (size[0] * size[1])) ** 0.5
+    raise PhotostyleError(
+        f"a working size of {max(size)} pixels takes about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free: "
+        f"use a `size` of at most {int(max(size) * scale)}"
+    )
+
+
+def _free_memory() -> float | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    free = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return 1024.0 * int(free[0]) if free else None
+
+
+def _free_in_group() -> float | None:
+    """What the container's limit leaves (cgroup, version 2)."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((folder / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return None if limit == "max" else max(0.0, float(limit) - float(used))
+    except (OSError, ValueError):
+        return None
