@@ -49,8 +49,8 @@ def plan_low_memory(size: tuple[int, int], precision: torch.dtype, history: int,
     per_pixel = (need - _FIXED) / (size[0] * size[1])
     scale = (max(free - _FIXED, 0) / per_pixel / (size[0] * size[1])) ** 0.5
     raise PhotostyleError(
-        f"a working size of {max(size)} pixels takes about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free: "
-        f"use a `size` of at most {int(max(size) * scale)}"
+        f"a working size of {max(size)} pixels takes about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are "
+        f"free: use a `size` of at most {int(max(size) * scale)}"
     )
 
 

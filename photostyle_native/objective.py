@@ -148,7 +148,8 @@ class Objective:
         With `photo` false the photorealism term is left out (zero), as in the authors' first stage.
         """
         w = self.weights
-        style, content = [], []
+        style: list[Tensor] = []
+        content: list[Tensor] = []  # of the one block that has the content layer
         features = self.vgg.prepare(x)
         for index in range(BLOCKS):
             if self.low_memory and features.requires_grad:
@@ -164,7 +165,7 @@ class Objective:
         else:
             energy = x.new_zeros(())
         return Terms(
-            sum(content[1:], content[0]) * w.content,
+            content[0] * w.content,
             torch.stack(style).sum() * w.style,
             energy,
             total_variation(x) * w.tv,
