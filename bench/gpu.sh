@@ -42,7 +42,7 @@ build_for_device() { # build_for_device ARCHITECTURE
 export -f build_for_device
 
 kernel_tests="tests/test_matting_laplacian.py tests/test_masked_gram.py tests/test_masked_gram_loss.py
-  tests/test_local_affine.py tests/test_bilateral_grid.py tests/test_cuda.py"
+  tests/test_local_affine.py tests/test_bilateral_grid.py tests/test_cuda.py tests/test_solver.py"
 
 if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())"; then
   architecture=$("$python" -c "import torch; print('%d%d' % torch.cuda.get_device_capability())")
@@ -63,7 +63,8 @@ if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())";
     echo "compute-sanitizer is not here"
     failed+=(sanitizer)
   fi
-  step kernels 200 "$python" bench/gpu_kernels.py --device cuda -o "$results"
+  step kernels 170 "$python" bench/gpu_kernels.py --device cuda -o "$results"
+  step transfer 90 "$python" bench/transfer_timing.py --device cuda -o "$results"
 else
   echo "There is no GPU here: this is a rehearsal in emulation, and no figure of it is a measurement."
   step build 200 bash -c "build_for_device 90"
@@ -71,8 +72,11 @@ else
   step tests 900 "$python" -m pytest -q -p no:cacheprovider $kernel_tests tests/test_simt.py -k "emulated or simt"
   step sanitizer-address 600 tests/simt/sanitized "$python" -m pytest -q -p no:cacheprovider tests/test_cuda.py -k "every_kernel_once and emulated"
   step kernels 200 "$python" bench/gpu_kernels.py --device cpu --quick -o "$results"
+  step transfer 200 "$python" bench/transfer_timing.py --device cpu --size 96 -o "$results"
 fi
-[ -f "$results/kernels.md" ] && cat "$results/kernels.md"
+for report in kernels transfer; do
+  [ -f "$results/$report.md" ] && cat "$results/$report.md"
+done
 if [ ${#failed[@]} -gt 0 ]; then
   echo "failed: ${failed[*]}"
   exit 1

@@ -7,16 +7,17 @@ from pathlib import Path
 import torch
 
 from .errors import PhotostyleError
+from .vgg import MIN_SIDE
 
-# Bytes per pixel of the working size and of one difference that L-BFGS keeps: measured as the growth of the peak from
-# 1024 to 2048 pixels on the CPU, rounded up. By precision, and whether blocks of the network are computed twice.
+# Bytes per pixel of the working size, without L-BFGS: the growth of the peak from 1024 to 2048 pixels on a CPU with
+# AVX-512, rounded up. By precision, and whether blocks of the network are computed twice.
 _BYTES = {
-    (torch.float32, False): 4200,
-    (torch.float32, True): 3600,
-    (torch.bfloat16, False): 2600,
-    (torch.bfloat16, True): 2200,
+    (torch.float32, False): 1800,
+    (torch.float32, True): 1500,
+    (torch.bfloat16, False): 1300,
+    (torch.bfloat16, True): 1100,
 }
-_FIXED = 0.5e9  # libraries' own, and the network
+_FIXED = 1.4e9  # libraries' own, and the network in their layouts
 _SHARE = 0.9  # of what is free; the rest is others'
 
 
@@ -48,9 +49,11 @@ def plan_low_memory(size: tuple[int, int], precision: torch.dtype, history: int,
         return True
     per_pixel = (need - _FIXED) / (size[0] * size[1])
     scale = (max(free - _FIXED, 0) / per_pixel / (size[0] * size[1])) ** 0.5
+    side = int(max(size) * scale)
+    advice = f"use a `size` of at most {side}" if side >= MIN_SIDE else "that is not enough for any `size`"
     raise PhotostyleError(
         f"a working size of {max(size)} pixels takes about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are "
-        f"free: use a `size` of at most {int(max(size) * scale)}"
+        f"free: {advice}"
     )
 
 

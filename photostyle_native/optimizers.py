@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+_RUN = 4096  # elements per sum in the parameters' own precision; the sums of runs are added in float64
 _CURVATURE = 1e-10  # a pair of differences with s.y below this share of y.y says nothing
 
 
@@ -90,8 +92,9 @@ class LBFGS(torch.optim.Optimizer):
             "moved": scalar(False, torch.bool),  # `change` and `gradient` are those of the step before
             "change": torch.zeros_like(x),
             "gradient": torch.zeros_like(x),
-            # Rows 2 i and 2 i + 1: the differences s of x and y of the gradient; and the inner products of all rows.
-            "basis": x.new_zeros(size, x.numel()),
+            # Rows 2 i and 2 i + 1: the differences s of x and y of the gradient, padded to whole runs; and the inner
+            # products of all rows.
+            "basis": x.new_zeros(size, -(-x.numel() // _RUN), _RUN),
             "products": torch.zeros(size, size, dtype=torch.float64, device=first.device),
             "steps": 0,
         }
@@ -174,9 +177,11 @@ class LBFGS(torch.optim.Optimizer):
         sy, yy = (torch.sum(v * y, dtype=torch.float64) for v in (s, y))
         accepted = good & state["moved"] & (sy > _CURVATURE * yy)
         rows = 2 * (state["pairs"] % used) + torch.arange(2, device=g.device)
-        pair = torch.where(accepted, torch.stack((s, y)), basis.index_select(0, rows))
+        new = F.pad(torch.stack((s, y, g)), (0, basis[0].numel() - g.numel())).view(3, *basis.shape[1:])
+        pair = torch.where(accepted, new[:2], basis.index_select(0, rows))
         basis.index_copy_(0, rows, pair)
-        inner = (basis @ torch.cat((pair, g[None])).T).double()
+        vectors = torch.cat((pair, new[2:]))
+        inner = torch.bmm(basis.transpose(0, 1), vectors.permute(1, 2, 0)).sum(0, dtype=torch.float64)
         products.index_copy_(1, rows, inner[:, :2])
         products.index_copy_(0, rows, inner[:, :2].T)
         state["pairs"].add_(accepted)
@@ -186,7 +191,7 @@ class LBFGS(torch.optim.Optimizer):
         """-H g, or the first step's direction while there is no history."""
         options, state = self.param_groups[0], self.state[self._params[0]]
         used, pairs = len(products_with_g) // 2, state["pairs"]
-        basis, products = state["basis"][: 2 * used], state["products"]
+        basis, products = state["basis"][: 2 * used].flatten(1), state["products"]
         position = torch.arange(used, device=g.device)  # oldest first
         slot = (pairs + position) % used
         valid = position >= used - pairs
@@ -207,7 +212,7 @@ class LBFGS(torch.optim.Optimizer):
         weights.index_copy_(0, 2 * slot + 1, gamma * p * options["lr"])
         first = options["first_step"] / g.abs().max().double().clamp(min=1e-30)
         scale = torch.where(valid[-1], gamma * options["lr"], first)
-        return basis.T @ weights.to(g.dtype) - scale.to(g.dtype) * g
+        return (basis.T @ weights.to(g.dtype))[: g.numel()] - scale.to(g.dtype) * g
 
     def _apply_metric(self, v: Tensor) -> Tensor:
         return v if self._metric is None else self._metric(v.view_as(self._params[0])).reshape(-1)

@@ -21,6 +21,9 @@ from .objective import Objective
 from .optimizers import LBFGS
 
 _TERMS = ("content", "style", "photo", "tv", "total")
+# Weight of the mean squared excess over [0, 1], in a bounded stage: weak enough that steps may pass through the
+# outside, where a hard bound would leave L-BFGS with differences that are not those of its steps.
+_EXCESS = 1e8
 _WINDOW = 10  # iterations over which progress is judged
 _WARM_UP = 3  # iterations before the one that is captured
 
@@ -30,7 +33,8 @@ class Stage:
     """One run of the optimiser.
 
     `iterations` is how many steps it may take. With `photo` the photorealism term takes part; with `metric` steps
-    are taken in `ImageMetric`. It ends early once `_WINDOW` iterations lower the energy by less than the share
+    are taken in `ImageMetric`; with `bounded` it is the picture clamped to [0, 1] whose energy counts, and a penalty
+    keeps the variables near it. It ends early once `_WINDOW` iterations lower the energy by less than the share
     `progress`. `history` is how many differences L-BFGS keeps: of the pictures' size each, two per iteration.
     """
 
@@ -38,6 +42,7 @@ class Stage:
     iterations: int
     photo: bool = True
     metric: bool = False
+    bounded: bool = False
     progress: float = 0.0
     history: int = 100
 
@@ -101,9 +106,9 @@ class Solver:
             self._record(stage, energies, loop.energies_from(len(energies)))
         self.resets += int(loop.optimizer.resets)
         if energies:
-            self.best_terms = min(energies, key=lambda terms: _or_infinity(terms["total"]))
+            self.best_terms = energies[loop.best_iteration()]
             loop.optimizer.restore_best()
-        self.x = loop.x.detach()
+        self.x = loop.picture()
 
     def _record(self, stage: Stage, energies: list[dict[str, float]], rows: list[list[float]]) -> None:
         for row in rows:
@@ -176,6 +181,7 @@ class _Loop:
         )
         self._seen = torch.empty_like(start)  # the picture that was evaluated last
         self._energies = torch.zeros(stage.iterations + 1, len(_TERMS), dtype=torch.float64, device=start.device)
+        self._losses = torch.full_like(self._energies[:, 0], float("inf"))
         self._row = torch.zeros(1, dtype=torch.int64, device=start.device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._stream = None if self.synchronous else torch.cuda.Stream(start.device)
@@ -220,15 +226,30 @@ class _Loop:
         """Evaluate the energy and take a step. Does not synchronise, and can be captured."""
         self.optimizer.step(self._evaluate)
 
+    def picture(self) -> Tensor:
+        """The picture that the variables stand for."""
+        x = self.x.detach()
+        return x.clamp(0, 1) if self._stage.bounded else x
+
+    def best_iteration(self) -> int:
+        """Where the loss was lowest: what the optimiser keeps."""
+        return int(torch.where(self._losses.isnan(), torch.inf, self._losses).argmin())
+
     def _evaluate(self) -> Tensor:
+        x = self.x.detach()
         with torch.enable_grad():  # the caller may have switched it off
-            terms = self._objective(self.x, photo=self._stage.photo)
-            (self.x.grad,) = torch.autograd.grad(terms.total, self.x)
+            picture = self.picture().requires_grad_()
+            terms = self._objective(picture, photo=self._stage.photo)
+            (gradient,) = torch.autograd.grad(terms.total, picture)
         with torch.no_grad():
-            self._seen.copy_(self.x)
+            excess = x - picture  # zero unless bounded
+            self.x.grad = gradient + excess * (2 * _EXCESS / x.numel())
+            self._seen.copy_(picture)
             # Summed in float64: over the run, the total changes less than float32 resolves of a large term.
             parts = torch.stack([getattr(terms, name).detach().double() for name in _TERMS[:-1]])
             row = torch.cat((parts, parts.sum(0, keepdim=True)))
+            loss = row[-1] + _EXCESS * excess.square().mean()
             self._energies.index_copy_(0, self._row, row[None])
+            self._losses.index_copy_(0, self._row, loss[None])
             self._row.add_(1)
-        return row[-1]
+        return loss

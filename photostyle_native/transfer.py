@@ -37,7 +37,7 @@ class Preset:
 
 
 PRESETS = {
-    "default": Preset("colour", (Stage("optimise", 80, metric=True, progress=0.015, history=40),)),
+    "default": Preset("colour", (Stage("optimise", 80, metric=True, bounded=True, progress=0.015, history=40),)),
     "paper": Preset("noise", (Stage("stylise", 1000, photo=False), Stage("photorealise", 1000))),
 }
 # Longest side of the working size by device: what keeps the default preset under a minute on two cores.

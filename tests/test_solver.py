@@ -48,11 +48,28 @@ def test_paper_stages_need_no_photo_term(problem: tuple[Objective, Tensor]) -> N
     }
 
 
-def test_energies_are_those_of_the_best_picture(problem: tuple[Objective, Tensor]) -> None:
+@pytest.mark.parametrize("bounded", [False, True])
+def test_energies_are_those_of_the_best_picture(bounded: bool, problem: tuple[Objective, Tensor]) -> None:
     run = Solver(*problem)
-    run.run(Stage("optimise", 12, metric=True))
+    run.run(Stage("optimise", 12, metric=True, bounded=bounded))
     with torch.no_grad():
         assert problem[0](run.x).values()["total"] == pytest.approx(run.best_terms["total"], rel=1e-5)
+
+
+def test_a_bounded_picture_is_better_than_a_clamped_one() -> None:
+    """Towards a style that is darker than black can be: what a photo file cannot hold must not be counted on."""
+    content = smooth_picture(40, 48) * 0.5
+    style = (smooth_picture(40, 48).flip(1) - 0.5).clamp(0, 1) * 2
+    one = torch.ones(1, 40, 48)
+    objective = Objective(content, style.contiguous(), one, one, load_vgg19())
+    scores = []
+    for bounded in (False, True):
+        run = Solver(objective, content)
+        run.run(Stage("optimise", 40, metric=True, bounded=bounded))
+        with torch.no_grad():
+            scores.append(objective(run.x.clamp(0, 1)).values()["total"])
+        assert bool(((run.x < 0) | (run.x > 1)).any()) != bounded
+    assert scores[1] < 0.9 * scores[0]
 
 
 class _FakeGpu:
@@ -128,6 +145,30 @@ def test_a_graph_gives_the_same_pictures(
     for ours, theirs in zip(run.history, plain.history, strict=not progress):
         assert ours["total"] == pytest.approx(theirs["total"], rel=2e-2)
     assert run.best_terms["total"] == pytest.approx(plain.best_terms["total"], rel=2e-2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_cuda_gpu(problem: tuple[Objective, Tensor]) -> None:
+    """The captured iteration gives the CPU's energies, and within a chunk the host never waits."""
+    objective, start = problem
+    stage = Stage("optimise", 40, metric=True, bounded=True)
+    arguments = (objective.guide, start.flip(1).contiguous(), torch.ones(1, 40, 48), torch.ones(1, 40, 48))
+    there = Objective(*(a.cuda() for a in arguments), load_vgg19().cuda())
+    here = Objective(*arguments, load_vgg19())
+    runs = [Solver(o, s) for o, s in ((here, start), (there, start.cuda()))]
+    for run in runs:
+        run.run(stage)
+    assert runs[1].best_terms["total"] == pytest.approx(runs[0].best_terms["total"], rel=0.05)
+    loop = solver._Loop(there, start.cuda(), stage)
+    loop.advance(1)
+    loop.advance(10)
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        chunk = loop.advance(10)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len(chunk.rows()) == 10
 
 
 def test_ctrl_c_on_a_gpu_keeps_what_has_run(
