@@ -3,7 +3,7 @@
     python bench/transfer_timing.py --device cuda --size 700 -o FOLDER        (bench/gpu.sh does this)
 
 Runs the demo's photos. Writes transfer.json and transfer.md: seconds per phase of a warm run, the parts of an
-iteration, the iteration as a multiple of the network's forward and backward pass in the same precision, and, on a GPU,
+iteration, the iteration as a multiple of the network in the same precision, forward and backward, and, on a GPU,
 how often the host waited for it and the memory that was used.
 """
 

@@ -140,7 +140,10 @@ def _add_apply(commands: Any) -> None:
     parser.add_argument("photo", metavar="PHOTO", type=_file_name, help="photo to change")
     _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
     parser.add_argument(
-        "--everywhere", action="store_true", help="treat all places of the frame alike, as the table of `lut` does"
+        "--everywhere",
+        action="store_true",
+        help="treat all places of the frame alike, as the table of `lut` does: for photos composed otherwise than "
+        "the one that the look was made from",
     )
     _add_bit_depth(parser, "PHOTO")
     _add_device(parser)

@@ -23,7 +23,7 @@ from .image_codecs.atomic import write_atomically
 
 _FORMAT = "photostyle look 1"
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # Rec. 709, of values as they are encoded
-_NOISE = 3e-4  # variance of colours too small to be told from grain: gains that only serve it stay near one
+_KEEP = 1e-3  # how strongly a map is drawn to where it starts from: as by grain of this variance
 _STEPS = 150  # of conjugate gradients
 
 
@@ -77,8 +77,10 @@ class Look:
         across = max(1, round(cells * width / max(height, width)))
         down = max(1, round(cells * height / max(height, width)))
         content, result = (image.float().contiguous() for image in (content, result))
-        grid = _fit(content, result, (bins + 1, down + 1, across + 1), smoothness)
-        tone = _fit(content, result, (bins + 1, 1, 1), smoothness)
+        identity = torch.eye(3, 4, device=content.device).view(12, 1, 1, 1)
+        tone = _fit(content, result, identity.expand(-1, bins + 1, 1, 1), smoothness)
+        # What the photo has not got at a place looks as it does elsewhere.
+        grid = _fit(content, result, tone.expand(-1, -1, down + 1, across + 1), smoothness)
         return cls(grid.cpu(), tone.cpu(), icc_profile)
 
     def apply(self, image: Tensor, *, everywhere: bool = False) -> Tensor:
@@ -150,28 +152,27 @@ def _luminance(image: Tensor) -> Tensor:
     return torch.einsum("c,chw->hw", image.new_tensor(_LUMINANCE), image)
 
 
-def _fit(content: Tensor, result: Tensor, shape: tuple[int, int, int], smoothness: float) -> Tensor:
-    """The grid (12, D, Gh, Gw) of least squares, by conjugate gradients from the identity."""
+def _fit(content: Tensor, result: Tensor, start: Tensor, smoothness: float) -> Tensor:
+    """The grid (12, D, Gh, Gw) of least squares, by conjugate gradients; where nothing speaks against it, `start`."""
     guide, pixels = _luminance(content), content[0].numel()
-    identity = torch.eye(3, 4, device=content.device).view(12, 1, 1, 1).expand(12, *shape).contiguous()
+    start = start.contiguous()
 
     def adjoint(residual: Tensor, image: Tensor) -> Tensor:
-        grid = torch.zeros_like(identity, requires_grad=True)
+        grid = torch.zeros_like(start, requires_grad=True)
         with torch.enable_grad():
             out = ops.slice_bilateral_grid(grid, guide, image)
         return torch.autograd.grad(out, grid, residual)[0] / pixels
 
-    share = 1 / identity[0].numel()
-    gains = torch.tensor([1.0, 1.0, 1.0, 0.0] * 3, device=content.device).view(12, 1, 1, 1) * (_NOISE * share)
+    share = 1 / start[0].numel()
 
     def normal(change: Tensor) -> Tensor:
         data = adjoint(ops.slice_bilateral_grid(change, guide, content), content)
-        return data + smoothness * share * _roughness(change) + gains * change
+        return data + smoothness * share * _roughness(change) + _KEEP * share * change
 
     # Sums of weights times squared colours: about the diagonal of the normal equations.
-    diagonal = adjoint(torch.ones_like(content), content.square()) + smoothness * share + gains
-    residual = adjoint(result - content, content)
-    return identity + conjugate_gradients(normal, residual, diagonal, _STEPS)
+    diagonal = adjoint(torch.ones_like(content), content.square()) + (smoothness + _KEEP) * share
+    residual = adjoint(result - ops.slice_bilateral_grid(start, guide, content), content)
+    return start + conjugate_gradients(normal, residual, diagonal, _STEPS)
 
 
 def _roughness(grid: Tensor) -> Tensor:
