@@ -14,11 +14,14 @@ from .errors import PhotostyleError
 
 if TYPE_CHECKING:
     from . import ops
+    from .cosegmentation import CoSegmentation, cosegment
     from .evaluation import evaluate
     from .image_metric import ImageMetric
     from .images import Photo, read_photo, write_photo
     from .looks import Look
+    from .matting import MattingLaplacian
     from .metrics import color_distance
+    from .modules import LocalAffineSmoothing, MaskedGramLoss, MaskedGramMatrix, MattingLoss
     from .objective import Objective, Terms, Weights
     from .optimizers import LBFGS
     from .solver import Iteration, Stage
@@ -31,9 +34,15 @@ __all__ = [
     "LBFGS",
     "PRESETS",
     "VGG19",
+    "CoSegmentation",
     "ImageMetric",
     "Iteration",
+    "LocalAffineSmoothing",
     "Look",
+    "MaskedGramLoss",
+    "MaskedGramMatrix",
+    "MattingLaplacian",
+    "MattingLoss",
     "Objective",
     "Photo",
     "PhotostyleError",
@@ -43,6 +52,7 @@ __all__ = [
     "Weights",
     "__version__",
     "color_distance",
+    "cosegment",
     "evaluate",
     "load_vgg19",
     "ops",
@@ -54,11 +64,14 @@ __all__ = [
 # Public names by module. They are imported at first use, so that `photostyle --help` need not wait for torch and
 # `photostyle doctor` can say that torch or the extension is what is missing.
 _MODULES = {
+    "cosegmentation": ("CoSegmentation", "cosegment"),
     "evaluation": ("evaluate",),
     "image_metric": ("ImageMetric",),
     "images": ("Photo", "read_photo", "write_photo"),
     "looks": ("Look",),
+    "matting": ("MattingLaplacian",),
     "metrics": ("color_distance",),
+    "modules": ("LocalAffineSmoothing", "MaskedGramLoss", "MaskedGramMatrix", "MattingLoss"),
     "objective": ("Objective", "Terms", "Weights"),
     "optimizers": ("LBFGS",),
     "solver": ("Iteration", "Stage"),

@@ -17,7 +17,21 @@ from typing import Any, NoReturn
 from . import __version__
 from .errors import PhotostyleError
 
-_PARAMETERS = ("size", "device", "weights", "iterations", "preset", "seed", "bit_depth", "content_mask", "style_mask")
+_PARAMETERS = (
+    "size",
+    "device",
+    "weights",
+    "iterations",
+    "preset",
+    "seed",
+    "bit_depth",
+    "content_mask",
+    "style_mask",
+    "auto_mask",
+    "regions",
+    "content_scribbles",
+    "style_scribbles",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_transfer(commands)
     _add_apply(commands)
     _add_lut(commands)
+    _add_masks_command(commands)
     _add_evaluate(commands)
     _add_demo(commands)
     _add_doctor(commands)
@@ -101,6 +116,7 @@ def _add_transfer(commands: Any) -> None:
     parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
     _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
     _add_masks(parser)
+    _add_auto_mask(parser)
     _add_size(parser)
     parser.add_argument(
         "--preset",
@@ -159,6 +175,24 @@ def _add_lut(commands: Any) -> None:
     parser.set_defaults(run=_lut)
 
 
+def _add_masks_command(commands: Any) -> None:
+    about = "divide two photos into regions that correspond: label images to look at, correct and hand to `transfer`"
+    parser = commands.add_parser("masks", help=about, description=about)
+    parser.add_argument("content", metavar="CONTENT", type=_file_name, help="photo to change")
+    parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
+    _add_output(parser, "DIR", "folder for content.png, style.png and sheet.png", required=True)
+    parser.add_argument("--regions", metavar="K", type=_region_count, help="how many (default: as many as match)")
+    for photo in ("content", "style"):
+        parser.add_argument(
+            f"--{photo}-scribbles",
+            metavar="F",
+            type=_file_name,
+            help=f"strokes in label colours on {photo.upper()}, or on a transparent layer",
+        )
+    _add_network(parser)
+    parser.set_defaults(run=_masks)
+
+
 def _add_evaluate(commands: Any) -> None:
     about = "score an output image: the four terms of the energy that `transfer` minimises"
     parser = commands.add_parser("evaluate", help=about, description=about)
@@ -214,6 +248,18 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def _add_auto_mask(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--auto-mask",
+        choices=("features", "none"),
+        default="features",
+        help="without masks: features (default) finds regions that correspond, none takes each photo as one",
+    )
+    parser.add_argument(
+        "--regions", metavar="K", type=_region_count, help="of --auto-mask, 1 to 9 (default: as many as match)"
+    )
+
+
 def _add_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size",
@@ -266,6 +312,10 @@ def _whole(text: str) -> int:
     return _number(text, 0, None, "a whole number that is not negative")
 
 
+def _region_count(text: str) -> int:
+    return _number(text, 1, 9, "a whole number from 1 to 9")
+
+
 def _table_size(text: str) -> int:
     return _number(text, 2, 256, "a whole number from 2 to 256")
 
@@ -298,6 +348,12 @@ def _lut(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from .cli_evaluate import run
+
+    return run(options)
+
+
+def _masks(options: argparse.Namespace) -> int:
+    from .cli_masks import run
 
     return run(options)
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from . import __version__
+from .automatic_masks import check_automatic
 from .cli_files import check_file, same_file
 from .cli_progress import Display, announced_interrupts, plain_warnings
 from .errors import PhotostyleError
@@ -70,6 +71,8 @@ def solve(
             style,
             content_mask=options.content_mask,
             style_mask=options.style_mask,
+            auto_mask=options.auto_mask,
+            regions=options.regions,
             size=options.size,
             preset=options.preset,
             iterations=options.iterations,
@@ -86,6 +89,9 @@ def check_options(options: argparse.Namespace) -> None:
     """Raise PhotostyleError for what is wrong whatever the photos contain: the device, the files to write."""
     if (options.content_mask is None) != (options.style_mask is None):
         raise PhotostyleError("--content-mask and --style-mask belong together: give both or neither")
+    if options.content_mask is not None and options.regions is not None:
+        raise PhotostyleError("--regions is for automatic masks: leave out --content-mask and --style-mask")
+    check_automatic(options.auto_mask, options.regions)
     resolve_device(options.device)
     inputs = {
         "CONTENT": options.content,

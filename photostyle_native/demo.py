@@ -52,6 +52,8 @@ def _transfer_options(options: argparse.Namespace) -> argparse.Namespace:
             **vars(options),
             "content_mask": CONTENT_MASK,
             "style_mask": STYLE_MASK,
+            "auto_mask": None,
+            "regions": None,
             "preset": "default",
             "weights": "bundled",
             "precision": "auto",

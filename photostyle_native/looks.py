@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from . import ops
+from .conjugate_gradients import conjugate_gradients
 from .errors import PhotostyleError
 from .image_codecs.atomic import write_atomically
 
@@ -172,7 +172,7 @@ def _fit(content: Tensor, result: Tensor, start: Tensor, smoothness: float) -> T
     # Sums of weights times squared colours: about the diagonal of the normal equations.
     diagonal = adjoint(torch.ones_like(content), content.square()) + (smoothness + _KEEP) * share
     residual = adjoint(result - ops.slice_bilateral_grid(start, guide, content), content)
-    return start + conjugate_gradients(normal, residual, diagonal, _STEPS)
+    return start + conjugate_gradients(normal, residual, lambda v: v / diagonal, steps=_STEPS)
 
 
 def _roughness(grid: Tensor) -> Tensor:
@@ -184,29 +184,3 @@ def _roughness(grid: Tensor) -> Tensor:
             out.narrow(dim, 1, step.shape[dim]).add_(step)
             out.narrow(dim, 0, step.shape[dim]).sub_(step)
     return out
-
-
-def conjugate_gradients(
-    operator: Callable[[Tensor], Tensor], right: Tensor, diagonal: Tensor, steps: int, tolerance: float = 1e-5
-) -> Tensor:
-    """Solve A x = right for a symmetric positive semidefinite A, preconditioned by its diagonal.
-
-    Starts from zero; ends after `steps`, or once the residual is below `tolerance` times `right`.
-
-    Source: Hestenes, Stiefel: *Methods of conjugate gradients for solving linear systems* (1952).
-    """
-    x, residual = torch.zeros_like(right), right.clone()
-    z = residual / diagonal
-    direction, product = z.clone(), (residual * z).sum(dtype=torch.float64)
-    goal = tolerance * float(right.norm())
-    for _ in range(steps):
-        if float(residual.norm()) <= goal:
-            break
-        image = operator(direction)
-        length = (product / (direction * image).sum(dtype=torch.float64)).to(x.dtype)
-        x += length * direction
-        residual -= length * image
-        z = residual / diagonal
-        before, product = product, (residual * z).sum(dtype=torch.float64)
-        direction = z + (product / before).to(x.dtype) * direction
-    return x

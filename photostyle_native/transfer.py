@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 
 from . import ops
+from .automatic_masks import automatic_pair, check_automatic
 from .color_transport import masked_transport
 from .errors import PhotostyleError
 from .images import Photo, as_photo, write_photo
 from .inputs import fitting_size, read_mask_pair, resolve_device, resolve_precision
 from .looks import Look
-from .masks import MaskPair, prepare_pair, single_region
+from .masks import MaskPair, prepare_pair
 from .memory import plan_low_memory
 from .objective import Objective, Weights
 from .solver import Iteration, Solver, Stage
@@ -108,6 +109,8 @@ def transfer(
     *,
     content_mask: Any = None,
     style_mask: Any = None,
+    auto_mask: str | None = "features",
+    regions: int | None = None,
     size: int | None = None,
     preset: str = "default",
     iterations: int | None = None,
@@ -124,7 +127,10 @@ def transfer(
     Args:
         content, style: a path, a PIL image, a NumPy array (H, W, 3) or a tensor (3, H, W) each.
         content_mask, style_mask: label images or mask stacks (see `masks.read_labels`), both or neither; sizes may
-            differ from the photos'. Without masks, each photo is one region.
+            differ from the photos'.
+        auto_mask: where masks come from if none are given: ``features`` divides both photos into regions that
+            correspond (see `cosegmentation`); ``none`` or None takes each photo as one region.
+        regions: how many ``features`` is to make, from 1 to 9; default: as many as match.
         size: longest side of the working size; default 400 on the CPU, 700 on a GPU. Never larger than the photo.
         preset: ``default`` starts from a masked colour transfer, takes steps in a metric of pictures, and ends once
             10 iterations gain less than 1.5 %, after 80 at most; ``paper`` is the authors' two stages from noise.
@@ -154,6 +160,7 @@ def transfer(
         raise PhotostyleError(f"`iterations` must not be negative, got {iterations}")
     if callback_every is not None and callback_every < 1:
         raise PhotostyleError(f"`callback_every` must be at least 1, got {callback_every}")
+    check_automatic(auto_mask, regions)
     target = resolve_device(device)
     dtype = resolve_precision(precision, target)
     clock = _Clock()
@@ -165,17 +172,19 @@ def transfer(
         content_image, style_image = photo.tensor(small), style_photo.tensor(small_style)
     history = max(stage.history for stage in PRESETS[preset].stages)
     low_memory = plan_low_memory(small, dtype, history if iterations is None else min(history, iterations), target)
+    with clock.phase("network"):
+        vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
     with clock.phase("masks"):
         labels = read_mask_pair(content_mask, style_mask, photo, style_photo)
         sizes = small, small_style
         if labels is None:
-            masks = single_region(*sizes)
+            masks = automatic_pair(content_image, style_image, auto_mask, regions, vgg)
         else:
             masks = prepare_pair(*labels, *sizes, content_image=content_image, style_image=style_image)
     with clock.phase("start"):
         start = _start(PRESETS[preset], content_image, style_image, masks, seed)
     with clock.phase("network"):
-        vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target).at_precision(dtype)
+        vgg = vgg.at_precision(dtype)
         objective = Objective(
             content_image.to(target),
             style_image.to(target),

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from photostyle_native import Look, PhotostyleError, looks, read_photo
 from photostyle_native.cli import main
-from photostyle_native.looks import conjugate_gradients
 
 MAP = torch.tensor([[0.7, 0.1, 0.0, 0.05], [0.1, 0.8, -0.1, 0.0], [0.0, 0.2, 0.5, 0.2]])
 
@@ -144,14 +143,6 @@ def test_options_are_checked(look: Look, tmp_path: Path) -> None:
         look.save(tmp_path / "look.json")
     with pytest.raises(PhotostyleError, match="from 2 to 256"):
         look.cube(1)
-
-
-def test_conjugate_gradients_solve() -> None:
-    root = torch.randn(30, 30, dtype=torch.float64)
-    matrix = root @ root.T + 0.1 * torch.eye(30)
-    right = torch.randn(30, dtype=torch.float64)
-    x = conjugate_gradients(lambda v: matrix @ v, right, matrix.diagonal(), 300, 1e-10)
-    torch.testing.assert_close(matrix @ x, right, rtol=0, atol=1e-7)
 
 
 def test_the_table_is_read_by_others(look: Look, tmp_path: Path) -> None:

@@ -1,21 +1,28 @@
 """The package's operators: native kernels behind `torch.library` ops with autograd.
 
 Each module holds one family: argument checks, the registered op (namespace ``photostyle``), its gradient,
-and the choice of the kernel by device.
+and the choice of the kernel by device. All take tensors or arrays of another library (`_arrays`).
 """
 
+from . import bilateral_grid, local_affine
+from . import masked_gram as _gram
+from . import masked_gram_loss as _loss
+from . import matting_laplacian as _matting
+from ._arrays import any_array
 from ._runtime import FallbackWarning, backend
-from .bilateral_grid import slice_bilateral_grid
-from .local_affine import (
-    apply_local_affine,
-    fit_local_affine,
-    smooth_affine_coefficients,
-    smooth_local_affine,
-    upsample_local_affine,
-)
-from .masked_gram import masked_gram
-from .masked_gram_loss import masked_gram_loss
-from .matting_laplacian import guided_filter, matting_energy, matting_laplacian
+
+# What follows the function: its arguments whose channels come last under layout="channels_last".
+matting_laplacian = any_array(_matting.matting_laplacian, ("x", "image", "out", "return"))
+matting_energy = any_array(_matting.matting_energy, ("x", "image"))
+guided_filter = any_array(_matting.guided_filter, ("x", "image", "return"))
+masked_gram = any_array(_gram.masked_gram, ("features", "masks"))
+masked_gram_loss = any_array(_loss.masked_gram_loss, ("features", "masks"))
+fit_local_affine = any_array(local_affine.fit_local_affine, ("output", "content", "return"))
+apply_local_affine = any_array(local_affine.apply_local_affine, ("coefs", "image", "return"))
+smooth_affine_coefficients = any_array(local_affine.smooth_affine_coefficients, ("coefs", "content", "return"))
+smooth_local_affine = any_array(local_affine.smooth_local_affine, ("output", "content", "return"))
+upsample_local_affine = any_array(local_affine.upsample_local_affine, ("coefs", "guide", "photo", "return"))
+slice_bilateral_grid = any_array(bilateral_grid.slice_bilateral_grid, ("image", "return"))
 
 __all__ = [
     "FallbackWarning",

@@ -1,0 +1,101 @@
+"""`photostyle masks`: label images of two photos from the photos alone, to look at and to correct."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .cli_files import check_file, same_file
+from .cli_progress import plain_warnings
+from .cosegmentation import CoSegmentation, cosegment, label_colors
+from .errors import PhotostyleError
+from .image_codecs.atomic import write_atomically
+from .images import Photo, read_photo, working_size
+from .inputs import resolve_device
+from .mask_sheet import overlay_sheet
+from .scribbles import read_scribbles
+from .sheet import photo_pixels
+from .vgg import load_vgg19
+
+_LONGEST = 2000  # pixels of a label image: enough for any working size, and quick to paint on
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command. Returns 0.
+
+    Raises:
+        PhotostyleError: an option or a file cannot be used; nothing has been written then.
+    """
+    device = resolve_device(options.device)
+    folder = Path(options.output)
+    paths = [str(folder / name) for name in ("content.png", "style.png", "sheet.png")]
+    _check_outputs(folder, paths, options)
+    photos = read_photo(options.content), read_photo(options.style)
+    photos = photos[0], photos[1].converted_to(photos[0].icc_profile)
+    images = [photo.tensor(working_size(photo.size, _LONGEST)) for photo in photos]
+    scribbles = [
+        None if path is None else read_scribbles(path, photo.tensor(), f"`{name}_scribbles`")
+        for path, photo, name in zip(
+            (options.content_scribbles, options.style_scribbles), photos, ("content", "style"), strict=True
+        )
+    ]
+    with plain_warnings():
+        found = cosegment(
+            images[0],
+            images[1],
+            regions=options.regions,
+            content_scribbles=scribbles[0],
+            style_scribbles=scribbles[1],
+            vgg=load_vgg19(options.weights).to(device),
+        )
+    _write(paths, photos, found)
+    print(_summary(paths, found))
+    return 0
+
+
+def _check_outputs(folder: Path, paths: list[str], options: argparse.Namespace) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PhotostyleError(f"{folder}: the folder cannot be made ({error.strerror or error})") from error
+    inputs = {
+        "CONTENT": options.content,
+        "STYLE": options.style,
+        "--content-scribbles": options.content_scribbles,
+        "--style-scribbles": options.style_scribbles,
+        "--weights": options.weights,
+    }
+    for path in paths:
+        for role, source in inputs.items():
+            if source and same_file(source, path):
+                raise PhotostyleError(f"{path}: the output would overwrite {role}")
+        check_file(path, "label image")
+
+
+def _write(paths: list[str], photos: tuple[Photo, Photo], found: CoSegmentation) -> None:
+    for path, index in zip(paths, (found.content, found.style), strict=False):
+        write_atomically(path, palette_png(index, found.labels))
+    sheet = io.BytesIO()
+    Image.fromarray(overlay_sheet([photo_pixels(photo) for photo in photos], found)).save(sheet, "PNG")
+    write_atomically(paths[2], sheet.getvalue())
+
+
+def palette_png(index: np.ndarray, labels: tuple[str, ...]) -> bytes:
+    """A label map (H, W) as a PNG file with a palette, one entry for each label."""
+    image = Image.fromarray(index.astype(np.uint8))
+    image.putpalette(label_colors(labels).tobytes())
+    stream = io.BytesIO()
+    image.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _summary(paths: list[str], found: CoSegmentation) -> str:
+    lines = [f"{paths[0]}, {paths[1]}: label images for --content-mask and --style-mask", f"{paths[2]}: overlays"]
+    for k, (name, confidence) in enumerate(zip(found.labels, found.confidence, strict=True)):
+        shares = [f"{float((index == k).mean()):.0%}" for index in (found.content, found.style)]
+        lines.append(f"{name:8} {shares[0]:>4} of content, {shares[1]:>4} of style, confidence {confidence:.2f}")
+    return "\n".join([*lines, *(f"note: {note}" for note in found.notes)])

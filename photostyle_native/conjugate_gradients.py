@@ -1,0 +1,73 @@
+"""Preconditioned conjugate gradients for one system or several, on any device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+# Between looks at the residual. Each waits for the device: nothing on the CPU, a pipeline run dry on a GPU.
+_PATIENCE = {"cpu": 1}
+_PATIENCE_ELSEWHERE = 10
+
+
+def conjugate_gradients(
+    operator: Callable[[Tensor], Tensor],
+    right: Tensor,
+    precondition: Callable[[Tensor], Tensor],
+    *,
+    steps: int,
+    tolerance: float = 1e-5,
+    start: Tensor | None = None,
+    systems: bool = False,
+    callback: Callable[[int, float], None] | None = None,
+) -> Tensor:
+    """Solve A x = right for a symmetric positive semidefinite A.
+
+    Args:
+        operator: v -> A v, shaped like `right`.
+        right: the right-hand side, any shape.
+        precondition: v -> M v, where M is symmetric positive definite and close to the inverse of A.
+        steps: iterations at most.
+        tolerance: ends once the residual's norm is below this times that of `right`.
+        start: where to begin; zero by default.
+        systems: the first dimension of `right` counts systems of their own. All are worked on until the last is done.
+        callback: gets the iteration and the largest relative residual whenever that is looked at.
+
+    Returns:
+        x, shaped like `right`.
+
+    Source: Hestenes, Stiefel: *Methods of conjugate gradients for solving linear systems* (1952).
+    """
+    one_each = (len(right) if systems else 1, *(1 for _ in right.shape[1:]))
+
+    def inner(a: Tensor, b: Tensor) -> Tensor:
+        return torch.linalg.vecdot(a.reshape(one_each[0], -1), b.reshape(one_each[0], -1)).double().view(one_each)
+
+    def ratio(a: Tensor, b: Tensor) -> Tensor:
+        # A system that is solved exactly stays as it is, while the others go on.
+        return torch.where(b > 0, a / b.clamp(min=torch.finfo(torch.float64).tiny), 0.0).to(right.dtype)
+
+    x = torch.zeros_like(right) if start is None else start.clone()
+    residual = right.clone() if start is None else right - operator(x)
+    scale = inner(right, right).sqrt()
+    z = precondition(residual)
+    direction, product = z.clone(), inner(residual, z)
+    patience = _PATIENCE.get(right.device.type, _PATIENCE_ELSEWHERE)
+    for step in range(steps + 1):
+        if step % patience == 0 or step == steps:
+            norm = inner(residual, residual).sqrt()
+            done = bool((norm <= tolerance * scale).all())
+            if callback is not None:
+                callback(step, float(ratio(norm, scale).max()) if right.numel() else 0.0)
+            if done or step == steps:
+                break
+        image = operator(direction)
+        length = ratio(product, inner(direction, image))
+        x.addcmul_(length, direction)
+        residual.addcmul_(length, image, value=-1)
+        z = precondition(residual)
+        before, product = product, inner(residual, z)
+        direction.mul_(ratio(product, before)).add_(z)
+    return x

@@ -1,0 +1,191 @@
+"""The operators as `torch.nn` modules: what a loop needs is held in buffers, so `.to()` and `state_dict` carry it.
+
+None has parameters or changes when it is called. Under autocast they take the half-precision features that the
+network makes and work in float32.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from . import ops
+from .errors import PhotostyleError
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise PhotostyleError(message)
+
+
+def _float(x: Tensor) -> Tensor:
+    """Half precision (what autocast makes) as float32; anything else as it is, for the op to judge."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+class MattingLoss(nn.Module):
+    """Photorealism regularisation of Luan et al. 2017: `ops.matting_energy` under the content photo's Laplacian.
+
+    Args:
+        content: (3, H, W) or (B, 3, H, W), RGB in [0, 1], float32 or float64; kept in the buffer ``content``.
+        weight: multiplies the loss; 1e4 in the paper.
+        eps, radius: of the Laplacian.
+
+    ``forward(x)`` takes (..., C, H, W) and gives one loss per batch item, (...). Differentiable in x, twice.
+    """
+
+    content: Tensor
+
+    def __init__(self, content: Tensor, *, weight: float = 1.0, eps: float = 1e-7, radius: int = 1) -> None:
+        super().__init__()
+        self.weight, self.eps, self.radius = weight, eps, radius
+        self.register_buffer("content", _image("content", content))
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            energy = ops.matting_energy(_float(x), self.content, eps=self.eps, radius=self.radius)
+            return energy * self.weight
+
+    def extra_repr(self) -> str:
+        return f"weight={self.weight:g}, eps={self.eps:g}, radius={self.radius}"
+
+
+class MaskedGramMatrix(nn.Module):
+    """Masked Gram matrices G_k = sum_p m_k^2 F F^T, by default divided by C N mean(m_k) as Luan et al. 2017 do.
+
+    Args:
+        masks: (K, H, W), float32 or float64, at the features' size; kept in the buffer ``masks``.
+        normalise: divide; the matrix of a mask that is empty is zero.
+        tf32: see `ops.masked_gram`.
+
+    ``forward(features)`` takes (..., C, H, W) and gives (..., K, C, C). Differentiable in the features, any number of
+    times.
+    """
+
+    masks: Tensor
+
+    def __init__(self, masks: Tensor, *, normalise: bool = True, tf32: bool = False) -> None:
+        super().__init__()
+        self.normalise, self.tf32 = normalise, tf32
+        self.register_buffer("masks", _masks(masks))
+
+    def forward(self, features: Tensor) -> Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            gram = ops.masked_gram(features, self.masks, tf32=self.tf32)
+            return gram * _scales(self.masks, features.shape[-3])[:, None, None] if self.normalise else gram
+
+    def extra_repr(self) -> str:
+        return f"masks={len(self.masks)}, normalise={self.normalise}"
+
+
+class MaskedGramLoss(nn.Module):
+    """Augmented style loss of one layer (Luan et al. 2017, eq. 5): `ops.masked_gram_loss` with the authors' weights.
+
+    The sum over masks of mean(m_k) times the mean squared difference of the normalised Gram matrix from its target.
+
+    Args:
+        targets: (K, C, C), float32 or float64: what `MaskedGramMatrix` makes of the style photo's features and masks.
+        masks: (K, H, W), the content's masks at the features' size; dtype of the targets. An empty one adds nothing.
+        weight: multiplies the loss.
+        tf32: see `ops.masked_gram`.
+
+    Targets, masks, and the normalisation that follows from them, are buffers. ``forward(features)`` takes
+    (..., C, H, W) and gives one loss per batch item, (...). Differentiable in the features, any number of times.
+    """
+
+    targets: Tensor
+    masks: Tensor
+    scales: Tensor
+    shares: Tensor
+
+    def __init__(self, targets: Tensor, masks: Tensor, *, weight: float = 1.0, tf32: bool = False) -> None:
+        super().__init__()
+        self.weight, self.tf32 = weight, tf32
+        masks = _masks(masks)
+        _require(isinstance(targets, Tensor), f"`targets` must be a torch.Tensor, got {type(targets).__name__}")
+        channels = targets.shape[-1] if targets.dim() else 0
+        _require(
+            tuple(targets.shape) == (len(masks), channels, channels) and channels > 0,
+            f"`targets` must have shape ({len(masks)}, C, C), one matrix per mask, got {tuple(targets.shape)}",
+        )
+        self.register_buffer("targets", targets.detach().to(masks).contiguous())
+        self.register_buffer("masks", masks)
+        self.register_buffer("scales", _scales(masks, channels))
+        self.register_buffer("shares", masks.mean((-2, -1)) / channels**2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            loss = ops.masked_gram_loss(features, self.masks, self.targets, self.scales, self.shares, tf32=self.tf32)
+            return loss * self.weight
+
+    def extra_repr(self) -> str:
+        return f"masks={len(self.masks)}, channels={self.targets.shape[-1]}, weight={self.weight:g}"
+
+
+class LocalAffineSmoothing(nn.Module):
+    """The last step of Luan et al. 2017: `ops.smooth_local_affine` towards a content photo.
+
+    Args:
+        content: (3, H, W) or (B, 3, H, W), RGB in [0, 1], float32 or float64; kept in the buffer ``content``.
+        patch_radius, ridge, radius, sigma_space, sigma_color: of `ops.smooth_local_affine`.
+
+    ``forward(output)`` takes (..., 3, H, W) and gives the same shape, not clamped. It has no gradient: asked for one
+    it raises NotImplementedError.
+    """
+
+    content: Tensor
+
+    def __init__(
+        self,
+        content: Tensor,
+        *,
+        patch_radius: int = 1,
+        ridge: float = 1e-3,
+        radius: int = 15,
+        sigma_space: float | None = None,
+        sigma_color: float = 0.01,
+    ) -> None:
+        super().__init__()
+        self.patch_radius, self.ridge, self.radius = patch_radius, ridge, radius
+        self.sigma_space, self.sigma_color = sigma_space, sigma_color
+        self.register_buffer("content", _image("content", content))
+
+    def forward(self, output: Tensor) -> Tensor:
+        with torch.autocast(output.device.type, enabled=False):
+            return ops.smooth_local_affine(
+                _float(output),
+                self.content,
+                patch_radius=self.patch_radius,
+                ridge=self.ridge,
+                radius=self.radius,
+                sigma_space=self.sigma_space,
+                sigma_color=self.sigma_color,
+            )
+
+    def extra_repr(self) -> str:
+        return f"patch_radius={self.patch_radius}, radius={self.radius}, sigma_color={self.sigma_color:g}"
+
+
+def _image(name: str, image: Tensor) -> Tensor:
+    _require(isinstance(image, Tensor), f"`{name}` must be a torch.Tensor, got {type(image).__name__}")
+    _require(
+        image.dim() in (3, 4) and image.shape[-3] == 3,
+        f"`{name}` must have shape (3, H, W) or (B, 3, H, W), got {tuple(image.shape)}",
+    )
+    return image.detach().contiguous()
+
+
+def _masks(masks: Tensor) -> Tensor:
+    _require(isinstance(masks, Tensor), f"`masks` must be a torch.Tensor, got {type(masks).__name__}")
+    _require(masks.dim() == 3, f"`masks` must have shape (K, H, W), got {tuple(masks.shape)}")
+    _require(
+        masks.dtype in (torch.float32, torch.float64),
+        f"`masks` must be float32 or float64, got {str(masks.dtype).removeprefix('torch.')}",
+    )
+    return masks.detach().contiguous()
+
+
+def _scales(masks: Tensor, channels: int) -> Tensor:
+    """1 / (C N mean(m_k)), (K,); zero for a mask that is empty."""
+    total = masks.sum((-2, -1)) * channels
+    return torch.where(total > 0, 1 / total.clamp(min=1e-30), torch.zeros_like(total))

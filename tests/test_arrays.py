@@ -1,0 +1,169 @@
+"""Arrays of other libraries: the same numbers, the same memory, and clear errors."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import smooth_picture
+from torch import Tensor
+
+from photostyle_native import MattingLaplacian, PhotostyleError, ops
+from photostyle_native.ops import _arrays
+
+H, W = 8, 11
+
+
+def _cases() -> dict[str, tuple[Callable[..., Any], tuple[Tensor, ...], dict[str, Any]]]:
+    image, x = smooth_picture(H, W), torch.rand(3, H, W)
+    features, masks = torch.rand(4, H, W), torch.rand(2, H, W)
+    targets, one = torch.rand(2, 4, 4), torch.rand(2)
+    coefs, small = torch.rand(12, H, W), {"radius": 2}
+    return {
+        "matting_laplacian": (ops.matting_laplacian, (x, image), {}),
+        "matting_energy": (ops.matting_energy, (x, image), {}),
+        "guided_filter": (ops.guided_filter, (x, image), small),
+        "masked_gram": (ops.masked_gram, (features, masks), {}),
+        "masked_gram_loss": (ops.masked_gram_loss, (features, masks, targets, one, one), {}),
+        "fit_local_affine": (ops.fit_local_affine, (x, image), {}),
+        "apply_local_affine": (ops.apply_local_affine, (coefs, image), {}),
+        "smooth_affine_coefficients": (ops.smooth_affine_coefficients, (coefs, image), small),
+        "smooth_local_affine": (ops.smooth_local_affine, (x, image), small),
+        "upsample_local_affine": (ops.upsample_local_affine, (coefs, image, smooth_picture(2 * H, 2 * W)), {}),
+        "slice_bilateral_grid": (ops.slice_bilateral_grid, (torch.rand(12, 3, 2, 2), image[0].contiguous(), x), {}),
+    }
+
+
+CASES = sorted(_cases())
+
+
+def test_every_op_is_here() -> None:
+    assert (
+        sorted(name for name in ops.__all__ if inspect.isfunction(getattr(ops, name)) and name != "backend") == CASES
+    )
+
+
+def _read_only(value: Tensor) -> np.ndarray:
+    array = value.numpy().copy()
+    array.flags.writeable = False
+    return array
+
+
+@functools.cache
+def _jax() -> Any:
+    return pytest.importorskip("jax.numpy")
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("library", ["numpy", "numpy read-only", "jax"])
+def test_same_numbers_of_the_same_library(name: str, library: str) -> None:
+    op, tensors, options = _cases()[name]
+    expected = op(*tensors, **options)
+    if library == "jax":
+        given, want = [_jax().asarray(t.numpy()) for t in tensors], type(_jax().zeros(1))
+    else:
+        given, want = [_read_only(t) if "only" in library else t.numpy() for t in tensors], np.ndarray
+    result = op(*given, **options)
+    assert type(result) is want
+    assert np.array_equal(np.asarray(result), expected.numpy())
+
+
+@pytest.mark.parametrize("library", ["numpy", "numpy read-only", "jax"])
+def test_nothing_is_copied(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, int] = {}
+
+    def function(x: Tensor) -> Tensor:
+        seen["in"], seen["out"] = x.data_ptr(), (result := x * 2).data_ptr()
+        seen["alive"] = result  # type: ignore[assignment]
+        return result
+
+    wrapped = _arrays.any_array(function)
+    if library == "jax":
+        given = _jax().ones((H, W))
+        result = wrapped(given)
+        addresses = given.unsafe_buffer_pointer(), result.unsafe_buffer_pointer()
+    else:
+        given = _read_only(torch.ones(H, W)) if "only" in library else np.ones((H, W), np.float32)
+        result = wrapped(given)
+        addresses = given.ctypes.data, result.ctypes.data
+    assert (seen["in"], seen["out"]) == addresses
+    assert float(result[0, 0]) == 2
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("library", ["torch", "numpy"])
+def test_channels_last(name: str, library: str) -> None:
+    op, tensors, options = _cases()[name]
+    expected = op(*tensors, **options)
+    last = ("x", "image", "output", "content", "features", "masks", "coefs", "photo")
+    names = list(inspect.signature(op).parameters)
+    moves = [n in last or (n == "guide" and name == "upsample_local_affine") for n in names]
+    given = [t.movedim(-3, -1).contiguous() if m else t for t, m in zip(tensors, moves, strict=False)]
+    result = op(*(t.numpy() if library == "numpy" else t for t in given), **options, layout="channels_last")
+    result = torch.as_tensor(result)
+    if name not in ("matting_energy", "masked_gram", "masked_gram_loss"):
+        assert result.shape[-1] == expected.shape[-3]
+        result = result.movedim(-1, -3)
+    assert torch.equal(result, expected)
+
+
+def test_batches_of_channels_last() -> None:
+    x, image = torch.rand(2, 3, H, W), smooth_picture(H, W)
+    result = ops.matting_laplacian(x.movedim(1, -1).numpy(), image.movedim(0, -1).numpy(), layout="channels_last")
+    assert np.array_equal(result, ops.matting_laplacian(x, image).movedim(1, -1).numpy())
+
+
+def test_gradients_pass_through_channels_last() -> None:
+    image = smooth_picture(H, W)
+    x = torch.rand(H, W, 3, requires_grad=True)
+    ops.matting_energy(x, image.movedim(0, -1), layout="channels_last").backward()
+    assert x.grad is not None
+    torch.testing.assert_close(x.grad.movedim(-1, 0), 2 * ops.matting_laplacian(x.detach().movedim(-1, 0), image))
+
+
+def test_out_is_the_array_that_was_given() -> None:
+    x, image = torch.rand(3, H, W).numpy(), smooth_picture(H, W).numpy()
+    out = np.empty_like(x)
+    assert ops.matting_laplacian(x, image, out=out) is out
+    assert np.array_equal(out, ops.matting_laplacian(x, image))
+
+
+X = np.random.default_rng(0).random((3, H, W), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ops.matting_energy(X, torch.from_numpy(X)), "of one library, got `x` of numpy, `image` of torch"),
+        (lambda: ops.matting_energy(torch.from_numpy(X), X), "`image` must be a torch.Tensor, got ndarray"),
+        (lambda: ops.matting_energy([1.0], X), "`x` must be a torch.Tensor, got list"),
+        (lambda: ops.matting_energy(X[:, ::-1], X), "`x` must be an array that torch can view: .*stride"),
+        (lambda: ops.matting_energy(X.astype(">f4"), X), "`x` must be an array that torch can view"),
+        (lambda: ops.matting_energy(X.astype(np.float64), X), "`image` must have x's dtype float64, got float32"),
+        (lambda: ops.matting_energy(X, X, layout="hwc"), "`layout` must be 'channels_first' or 'channels_last'"),
+        (lambda: ops.matting_energy(X[0], X, layout="channels_last"), r"`x` must have shape \(\.\.\., H, W, C\)"),
+        (lambda: ops.matting_laplacian(X, X, out=_read_only(torch.zeros(3, H, W))), "`out` must be writeable"),
+        (lambda: ops.matting_laplacian(X, X, out=X.copy(), layout="channels_last"), "`out` must not be given"),
+    ],
+)
+def test_what_does_not_fit_is_said(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(PhotostyleError, match=message):
+        call()
+
+
+def test_the_linear_operator_answers_in_the_library_of_the_question() -> None:
+    jnp = _jax()
+    image, x = smooth_picture(H, W), torch.rand(H * W)
+    laplacian = MattingLaplacian(image)
+    answer = laplacian @ jnp.asarray(x.numpy())
+    assert type(answer) is type(jnp.zeros(1))
+    assert np.array_equal(np.asarray(answer), (laplacian @ x).numpy())
+    assert isinstance(MattingLaplacian(image.numpy()).diagonal(), np.ndarray)
+    trimap = torch.full((H, W), 0.5)
+    trimap[:2], trimap[-2:] = 0, 1
+    assert np.array_equal(laplacian.matte(_read_only(trimap)), laplacian.matte(trimap).numpy())
