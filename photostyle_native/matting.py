@@ -150,7 +150,7 @@ class MattingLaplacian:
             preconditioner: ``"affine"``, a multilevel one that knows what L does not see: few iterations whatever is
                 known. ``"jacobi"``, the diagonal alone: the cheapest iterations and the least memory, faster where
                 no unknown pixel is far from known ones, as with the narrow band of a good trimap.
-            tolerance: of the residual's norm, relative to the right-hand side's. Below 1e-6 use a float64 image.
+            tolerance: of the residual's norm, relative to the right-hand side's. Below 1e-7 use a float64 image.
             steps: iterations at most. A RuntimeWarning says if they did not do.
             start: first guess, shaped like `b`; zero by default.
             callback: gets the iteration and the relative residual: at every one on the CPU, at every tenth elsewhere.
@@ -201,7 +201,7 @@ class MattingLaplacian:
             trimap: (H, W); at least 0.9 is foreground, at most 0.1 background, between them the pixel is open.
             weight: None holds the trimap exactly. A number holds it softly, as Levin et al. write it,
                 (L + weight C) alpha = weight C trimap; they use 100.
-            options: of `solve`.
+            options: of `solve`; the tolerance is 1e-7 by default, as pymatting's.
 
         Returns:
             alpha in [0, 1], (H, W).
@@ -209,6 +209,7 @@ class MattingLaplacian:
         Raises:
             PhotostyleError: the shape does not fit, or nothing is marked.
         """
+        options = {"tolerance": 1e-7, **options}
         given = to_tensor("trimap", trimap)
         if tuple(given.shape) != self.size:
             raise PhotostyleError(f"`trimap` must have shape {self.size}, got {tuple(given.shape)}")

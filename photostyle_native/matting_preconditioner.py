@@ -19,6 +19,7 @@ from torch import Tensor
 from .matting_tiles import Tiles
 
 _SPACING = 4  # pixels between the nodes of the finest grid, and nodes between those of the next
+_COARSEST = 16  # nodes in either direction
 _APART = 3  # nodes: functions that are this far apart do not meet
 _RIDGE = 1e-5  # of blocks scaled to a unit diagonal: a region of one colour has an affine function only in name
 
@@ -43,7 +44,7 @@ class AffinePreconditioner:
         centred = tiles.guide - tiles.guide.mean((0, 2, 3), keepdim=True)
         self._basis = torch.cat([torch.ones_like(centred[:, :1]), centred], 1)  # (T, 4, h, w)
         self._grids = [self._shape]  # nodes down and across, finest first
-        while max(self._grids[-1]) > _SPACING:
+        while max(self._grids[-1]) > _COARSEST:
             self._grids.append((_nodes(self._grids[-1][0]), _nodes(self._grids[-1][1])))
         self._inverses = [self._invert(level, operator) for level in range(len(self._grids))]
 
@@ -139,8 +140,7 @@ def _hats(at: Tensor, owned: Tensor, size: int, dtype: torch.dtype) -> tuple[Ten
 
 
 def _slices(size: int, dim: int) -> list[tuple[float, tuple[Any, ...]]]:
-    """For a grid of `size` nodes in `dim`, padded by a hat on both sides: the weight of every place of a hat, and which
-    nodes are at that place of the coarser grid's hats."""
+    """Every place of a hat: its weight, and which nodes of a padded grid are there in the coarser grid's hats."""
     span = _SPACING * (_nodes(size) - 1) + 1
     tail = (slice(None),) * (-1 - dim)
     return [
@@ -158,8 +158,11 @@ def _coarser(x: Tensor, dim: int) -> Tensor:
     size = x.shape[dim]
     after = _padded(size) - size - (_SPACING - 1)
     padded = torch.nn.functional.pad(x, (0, 0) * (-1 - dim) + (_SPACING - 1, after))
-    terms = [weight * padded[at] for weight, at in _slices(size, dim)]
-    return torch.stack(terms).sum(0)
+    (first, at), *rest = _slices(size, dim)
+    out = first * padded[at]
+    for weight, at in rest:
+        out.add_(padded[at], alpha=weight)
+    return out
 
 
 def _finer(x: Tensor, size: int, dim: int) -> Tensor:
@@ -168,5 +171,5 @@ def _finer(x: Tensor, size: int, dim: int) -> Tensor:
     shape[dim] = _padded(size)
     out = x.new_zeros(shape)
     for weight, at in _slices(size, dim):
-        out[at] += weight * x
+        out[at].add_(x, alpha=weight)
     return out.narrow(dim, _SPACING - 1, size)
