@@ -1,7 +1,7 @@
 """`photostyle`: the command line, its options, and how it fails.
 
 Input that cannot be used ends in one line on stderr and exit code 2, too little memory or a broken installation
-in one line and exit code 1, Ctrl-C in exit code 130. Any other exception is a bug and shows its traceback.
+in one line and exit code 1, Ctrl-C in exit code 130, a reader of the output that has gone in 141. Any other exception is a bug and shows its traceback.
 
 torch takes over a second to import, so this file imports nothing that needs it: help and wrong options are instant.
 """
@@ -9,7 +9,9 @@ torch takes over a second to import, so this file imports nothing that needs it:
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -41,7 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         options = build_parser().parse_args(argv)
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`photostyle doctor | head -1`): end as other programs do.
+        _discard_output()
+        return 128 + signal.SIGPIPE
     except PhotostyleError as error:
         return _fail(_with_option_names(str(error)), 2)
     except KeyboardInterrupt:
@@ -55,6 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not _extension_missing(error):
             raise
         return _fail(f"the native extension cannot be loaded ({error}): photostyle doctor says more", 1)
+
+
+def _discard_output() -> None:
+    """What stdout still holds goes nowhere, or the interpreter would complain about the closed pipe as it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _fail(message: str, code: int) -> int:

@@ -495,6 +495,15 @@ def test_program_succeeds(photos: Path, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["out.tif"]
 
 
+def test_reader_that_has_gone_is_no_error() -> None:
+    process = start("doctor")  # prints after its imports, so much later than the pipe is closed here
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 128 + signal.SIGPIPE
+
+
 def test_program_fails_with_one_line(photos: Path) -> None:
     process = start(*PAIR.split(), "--content-mask", "day_mask.png", "--style-mask", "other_labels.png")
     out, err = process.communicate()
