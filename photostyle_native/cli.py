@@ -1,7 +1,8 @@
 """`photostyle`: the command line, its options, and how it fails.
 
 Input that cannot be used ends in one line on stderr and exit code 2, too little memory or a broken installation
-in one line and exit code 1, Ctrl-C in exit code 130, a reader of the output that has gone in 141. Any other exception is a bug and shows its traceback.
+in one line and exit code 1, Ctrl-C in exit code 130, a reader of the output that has gone in 141. Any other exception
+is a bug and shows its traceback.
 
 torch takes over a second to import, so this file imports nothing that needs it: help and wrong options are instant.
 """

@@ -496,12 +496,12 @@ def test_program_succeeds(photos: Path, tmp_path: Path) -> None:
 
 
 def test_reader_that_has_gone_is_no_error() -> None:
-    process = start("doctor")  # prints after its imports, so much later than the pipe is closed here
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    assert process.wait() == 128 + signal.SIGPIPE
+    with start("doctor") as process:  # prints after its imports, so much later than the pipe is closed here
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 128 + signal.SIGPIPE
 
 
 def test_program_fails_with_one_line(photos: Path) -> None:
