@@ -10,6 +10,7 @@ torch takes over a second to import, so this file imports nothing that needs it:
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import signal
@@ -121,6 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_masks_command(commands)
     _add_evaluate(commands)
     _add_demo(commands)
+    _add_bench(commands)
     _add_doctor(commands)
     return parser
 
@@ -237,6 +239,32 @@ def _add_demo(commands: Any) -> None:
     parser.set_defaults(run=_demo)
 
 
+def _add_bench(commands: Any) -> None:
+    about = "time this package beside its peers on this machine; `bench compare` shows what changed"
+    parser = commands.add_parser("bench", help=about, description=about)
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="default: auto, the CPU and a GPU if there is",
+    )
+    parser.add_argument(
+        "--sizes", metavar="N,N", type=_sizes, help="widths of the pictures (default: three, 350 to 3328 by device)"
+    )
+    parser.add_argument("--quick", action="store_true", help="small pictures, few samples: under two minutes")
+    parser.add_argument(
+        "--limit", metavar="S", type=_positive, default=math.inf, help="seconds after which no case is begun any more"
+    )
+    _add_output(parser, "DIR", "folder for results.json, report.html and plots")
+    parser.set_defaults(run=_bench)
+    kinds = parser.add_subparsers(metavar="[compare A.json B.json]")
+    about = "what changed from one result of `bench` to another, beyond noise; exit code 1 if ours became slower"
+    comparison = kinds.add_parser("compare", help=about, description=about)
+    comparison.add_argument("before", metavar="A.json", type=_file_name, help="results.json of the first run")
+    comparison.add_argument("after", metavar="B.json", type=_file_name, help="results.json of the second run")
+    comparison.set_defaults(run=_bench_compare)
+
+
 def _add_doctor(commands: Any) -> None:
     about = "say what is installed, which kernels run on what, and why a fallback would"
     parser = commands.add_parser("doctor", help=about, description=about)
@@ -336,6 +364,11 @@ def _table_size(text: str) -> int:
     return _number(text, 2, 256, "a whole number from 2 to 256")
 
 
+def _sizes(text: str) -> tuple[int, ...]:
+    """Widths from 64 on: below, VGG-19's deep layers have next to nothing left."""
+    return tuple(sorted({_number(part, 64, None, "whole numbers of at least 64") for part in text.split(",")}))
+
+
 def _seed(text: str) -> int:
     return _number(text, 0, 2**63 - 1, "a whole number from 0 to 2^63 - 1")
 
@@ -378,6 +411,18 @@ def _demo(options: argparse.Namespace) -> int:
     from .demo import run
 
     return run(options)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from .cli_bench import run
+
+    return run(options)
+
+
+def _bench_compare(options: argparse.Namespace) -> int:
+    from .cli_bench import compare
+
+    return compare(options)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -125,7 +125,7 @@ class MattingLaplacian:
 
     def as_cupy(self) -> Any:
         """A `cupyx.scipy.sparse.linalg.LinearOperator` on CuPy vectors; the image must be on that GPU."""
-        from cupyx.scipy.sparse.linalg import aslinearoperator  # type: ignore[import-not-found]
+        from cupyx.scipy.sparse.linalg import aslinearoperator
 
         return aslinearoperator(self)
 

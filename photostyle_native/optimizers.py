@@ -141,7 +141,8 @@ class LBFGS(torch.optim.Optimizer):
         x = self._gather(self._params)
         best = state["best"]
         rise = torch.where(best.isinf(), best, (options["divergence"] - 1) * best.abs())  # losses may be negative
-        good = (loss <= best + rise) & gradient.isfinite().all()
+        finite = gradient.sum(dtype=torch.float64).isfinite()  # one pass; finite float32 cannot overflow it
+        good = (loss <= best + rise) & finite
         better = good & (loss < best)
         torch.where(better, x, state["best_x"], out=state["best_x"])
         best.copy_(torch.where(better, loss, best))
@@ -181,11 +182,12 @@ class LBFGS(torch.optim.Optimizer):
         pair = torch.where(accepted, new[:2], basis.index_select(0, rows))
         basis.index_copy_(0, rows, pair)
         vectors = torch.cat((pair, new[2:]))
-        inner = torch.bmm(basis.transpose(0, 1), vectors.permute(1, 2, 0)).sum(0, dtype=torch.float64)
-        products.index_copy_(1, rows, inner[:, :2])
-        products.index_copy_(0, rows, inner[:, :2].T)
+        # The few vectors on the left: MKL reads the basis a third faster so.
+        inner = torch.bmm(vectors.transpose(0, 1), basis.permute(1, 2, 0)).sum(0, dtype=torch.float64)
+        products.index_copy_(0, rows, inner[:2])
+        products.index_copy_(1, rows, inner[:2].T)
         state["pairs"].add_(accepted)
-        return inner[:, 2]
+        return inner[2]
 
     def _direction(self, g: Tensor, products_with_g: Tensor) -> Tensor:
         """-H g, or the first step's direction while there is no history."""

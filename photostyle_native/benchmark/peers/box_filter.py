@@ -1,6 +1,6 @@
 """Matting energy and gradient as a port without a matrix writes them: box filters, and the 3x3 inverse spelled out.
 
-He, Sun, Tang 2010. In float32, its users' choice, it is wrong on grey and flat windows; what counts is its speed.
+He, Sun, Tang 2010. It wants float64: in float32 the second moments cancel wherever a window is nearly flat.
 """
 
 from __future__ import annotations

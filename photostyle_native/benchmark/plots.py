@@ -1,0 +1,172 @@
+"""Pictures of the results, as PNG. Needs matplotlib (extra ``bench``)."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from .units import duration
+
+_OURS, _LIMIT = "#c2410c", "#111111"
+_OTHERS = (
+    "#1d4ed8",
+    "#0f766e",
+    "#7c3aed",
+    "#64748b",
+    "#ca8a04",
+    "#be185d",
+    "#4d7c0f",
+    "#0891b2",
+    "#78716c",
+    "#9f1239",
+)
+
+
+def all_plots(result: dict[str, Any]) -> dict[str, tuple[str, bytes]]:
+    """File name to title and PNG: time against pixels, speedups, shares of an iteration, CPU against GPU."""
+    plots = {}
+    for device in result["ceilings"]:
+        for family in _families_with_sizes(result, device):
+            cases = _of(result, device, family)
+            title = f"{cases[0]['title']}: time against pixels, {device}"
+            plots[f"pixels-{family}-{device}.png"] = title, _pixels(cases, result["ceilings"][device], title)
+        plots[f"speedup-{device}.png"] = (f"Peers' time over ours, {device}", _speedups(result, device))
+        shares = _of(result, device, "parts")
+        if shares:
+            title = f"Where an iteration's time goes, {device}"
+            plots[f"shares-{device}.png"] = title, _shares(shares, title)
+    pairs = _on_both(result)
+    if pairs:
+        title = "What the GPU buys: our time on the CPU over our time on the GPU"
+        plots["cpu-gpu.png"] = title, _cpu_gpu(pairs, title)
+    return plots
+
+
+def _of(result: dict[str, Any], device: str, family: str) -> list[dict[str, Any]]:
+    return [case for case in result["cases"] if case["device"] == device and case["family"] == family]
+
+
+def _families_with_sizes(result: dict[str, Any], device: str) -> list[str]:
+    """Families that move known bytes, at two sizes or more that differ in nothing else."""
+    found: dict[str, set[int]] = {}
+    for case in result["cases"]:
+        if case["device"] == device and case["bytes"] and "layer" not in case["parameters"]:
+            found.setdefault(case["family"], set()).add(case["pixels"])
+    return [family for family, pixels in found.items() if len(pixels) > 1]
+
+
+def _figure(width: float, height: float) -> Any:
+    from matplotlib.figure import Figure  # not pyplot: no window, no global state
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def _clean(axes: Any) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.grid(True, which="major", alpha=0.25)
+    axes.set_axisbelow(True)
+
+
+def _times(axis: Any) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda seconds, _: duration(seconds)))
+
+
+def _pixels(cases: list[dict[str, Any]], limits: dict[str, float], title: str) -> bytes:
+    figure = _figure(7.5, 4.6)
+    axes = figure.subplots()
+    cases = sorted(cases, key=lambda case: case["pixels"])
+    names = list(dict.fromkeys(name for case in cases for name in case["ways"]))
+    for k, name in enumerate(names):
+        points = [(c["pixels"], c["ways"][name]["median"]) for c in cases if name in c["ways"]]
+        ours = name == "ours"
+        color = _OURS if ours else _OTHERS[(k - 1) % len(_OTHERS)]
+        axes.plot(*zip(*points, strict=True), "o-", color=color, lw=2.6 if ours else 1.3, ms=5, label=name)
+    bound = [(c["pixels"], c["bytes"] / limits["copy_bytes_per_s"]) for c in cases]
+    axes.plot(*zip(*bound, strict=True), "--", color=_LIMIT, lw=1.2, label="memory-bound limit")
+    axes.set(xscale="log", yscale="log", xlabel="pixels", ylabel="time per call", title=title)
+    _times(axes.yaxis)
+    _clean(axes)
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return _png(figure)
+
+
+def _speedups(result: dict[str, Any], device: str) -> bytes:
+    """One bar per peer of the largest size of each family."""
+    bars = []
+    for family in dict.fromkeys(case["family"] for case in result["cases"]):
+        cases = [c for c in _of(result, device, family) if family != "parts"]
+        for case in sorted(cases, key=lambda c: c["pixels"])[-1:]:
+            peers = [(n, w["times_ours"]) for n, w in case["ways"].items() if not n.startswith("ours")]
+            bars += [(f"{case['title']}, {case['label']}: {name}", value) for name, value in peers]
+    bars.reverse()
+    figure = _figure(11, 0.9 + 0.24 * len(bars))
+    axes = figure.subplots()
+    values = [value for _, value in bars]
+    axes.barh(range(len(bars)), values, color=[_OURS if v >= 1 else "#94a3b8" for v in values], left=0)
+    axes.set_yticks(range(len(bars)), [name for name, _ in bars], fontsize=8)
+    for k, value in enumerate(values):
+        axes.annotate(f"{value:.3g}", (value, k), (3, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.axvline(1, color=_LIMIT, lw=1)
+    axes.set(xscale="log", xlabel="peer's time / our time (right of 1: ours is faster)")
+    axes.set_title(f"Peers' time over ours, {device}")
+    axes.set_ylim(-0.7, len(bars) - 0.3)
+    _clean(axes)
+    return _png(figure)
+
+
+def shares_of(case: dict[str, Any]) -> dict[str, float]:
+    """Share of the whole per part, and what is left over; parts timed alone may add up to a little more than all."""
+    whole = case["ways"]["ours"]["median"]
+    parts = {name: way["median"] / whole for name, way in case["ways"].items() if name != "ours"}
+    return {**parts, "everything else": max(0.0, 1 - sum(parts.values()))}
+
+
+def _shares(cases: list[dict[str, Any]], title: str) -> bytes:
+    figure = _figure(8.5, 1.3 + 0.55 * len(cases))
+    axes = figure.subplots()
+    left = [0.0] * len(cases)
+    for k, name in enumerate(shares_of(cases[0])):
+        widths = [shares_of(case)[name] for case in cases]
+        axes.barh(range(len(cases)), widths, left=left, color=(_OTHERS[3], _OURS, *_OTHERS)[k], label=name)
+        for row, width in enumerate(widths):
+            if width > 0.04:
+                axes.annotate(f"{width:.0%}", (left[row] + width / 2, row), ha="center", va="center", color="white")
+        left = [a + b for a, b in zip(left, widths, strict=True)]
+    axes.set_yticks(range(len(cases)), [case["label"] for case in cases])
+    axes.set(xlabel="share of an iteration", title=title)
+    _clean(axes)
+    figure.legend(fontsize=8, frameon=False, loc="outside lower center", ncols=5)
+    return _png(figure)
+
+
+def _on_both(result: dict[str, Any]) -> list[tuple[str, float]]:
+    """Cases of ours that ran on the CPU and on a GPU, and the ratio of the times."""
+    ours = {(c["device"], c["title"], c["label"]): c["ways"]["ours"]["median"] for c in result["cases"]}
+    return [
+        (f"{title}, {label}", seconds / ours[other, title, label])
+        for (device, title, label), seconds in ours.items()
+        for other in result["ceilings"]
+        if device == "cpu" and other != "cpu" and (other, title, label) in ours
+    ]
+
+
+def _cpu_gpu(pairs: list[tuple[str, float]], title: str) -> bytes:
+    pairs = pairs[::-1]
+    figure = _figure(10, 0.9 + 0.26 * len(pairs))
+    axes = figure.subplots()
+    axes.barh(range(len(pairs)), [value for _, value in pairs], color=_OURS)
+    axes.set_yticks(range(len(pairs)), [name for name, _ in pairs], fontsize=8)
+    for k, (_, value) in enumerate(pairs):
+        axes.annotate(f"{value:.3g}", (value, k), (3, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set(xscale="log", xlabel="times faster on the GPU", title=title)
+    _clean(axes)
+    return _png(figure)

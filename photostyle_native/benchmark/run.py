@@ -1,0 +1,137 @@
+"""Run cases and keep every sample.
+
+The whole list is gone through several times (passes), with data made anew each time: what differs between passes of
+the same code is this machine's noise, and `compare` measures differences against it.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import torch
+
+from .case import Spec
+from .cases import specs
+from .machine import ceilings, facts
+from .timing import summary, take_turns
+
+SCHEMA = 1
+
+
+def run(
+    devices: list[torch.device],
+    sizes: dict[str, tuple[int, ...]],
+    passes: int = 3,
+    seconds: float = 0.3,
+    quick: bool = False,
+    limit: float = math.inf,
+    progress: Callable[[str, int, int], None] = lambda _what, _done, _of: None,
+) -> dict[str, Any]:
+    """Time every case on every device.
+
+    Args:
+        devices: where to run.
+        sizes: widths in pixels, per device type.
+        passes: how often the whole list is gone through; `compare` needs 2.
+        seconds: for each way in each pass.
+        quick: fewer layers, fewer iterations.
+        limit: seconds after which no case is begun any more; Ctrl-C ends the run in the same way.
+        progress: told what runs next, how many steps are done and how many there are.
+
+    Returns:
+        What `report` and `compare` take, ready for JSON: ``machine``, ``ceilings`` per device, and ``cases`` with,
+        per way, ``median``, ``spread`` (quartile range), ``samples`` (one list per pass), all in seconds, and ratios.
+        A case with a wrong result, with an error, or that was not reached is in ``failures``, with the reason.
+    """
+    jobs = [(device, spec) for device in devices for spec in specs(sizes[device.type], device.type, quick)]
+    rows = [_Row(spec, device) for device, spec in jobs]
+    turns = [row for _ in range(passes) for row in rows]
+    limits = {str(device): ceilings(device, quick) for device in devices}
+    end = time.monotonic() + limit
+    with warnings.catch_warnings(), suppress(KeyboardInterrupt):
+        warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)  # a beta feature of torch
+        for done, row in enumerate(turns):
+            if time.monotonic() > end:
+                break
+            progress(row.spec.id, done, len(turns))
+            row.take(seconds)
+    return {
+        "schema": SCHEMA,
+        "machine": facts(devices),
+        "settings": {"passes": passes, "seconds": seconds, "quick": quick, "sizes": sizes},
+        "ceilings": limits,
+        "cases": [row.result(limits[str(row.device)]) for row in rows if not row.failure],
+        "failures": {f"{row.device} {row.spec.id}": row.failure for row in rows if row.failure},
+    }
+
+
+class _Row:
+    """One case on one device: its samples so far."""
+
+    def __init__(self, spec: Spec, device: torch.device) -> None:
+        self.spec, self.device = spec, device
+        self.failure = "not reached"
+        self._failed = False
+        self._samples: dict[str, list[list[float]]] = {}
+        self._hows: dict[str, str] = {}
+        self._about: dict[str, Any] = {}
+
+    def take(self, seconds: float) -> None:
+        """One pass, unless an earlier one failed."""
+        if self._failed:
+            return
+        try:
+            case = self.spec.build(self.device)
+            samples, self._hows = take_turns(case.ways, self.device, seconds, case.once)
+        except RuntimeError as error:  # a wrong result, or out of memory: the other cases still count
+            self._failed = True
+            self.failure = str(error).strip().splitlines()[0]
+            return
+        self.failure = ""
+        for name, values in samples.items():
+            self._samples.setdefault(name, []).append(values)
+        self._about = {
+            "pixels": case.pixels,
+            "bytes": case.bytes,
+            "operations": case.operations,
+            "missing": case.missing,
+        }
+        del case, samples
+        gc.collect()
+
+    def result(self, limits: dict[str, float]) -> dict[str, Any]:
+        times = {
+            name: summary([s for one in passes for s in one], self._hows[name])
+            for name, passes in self._samples.items()
+        }
+        ours = times["ours"].median
+        ways: dict[str, dict[str, Any]] = {}
+        for name, took in times.items():
+            ways[name] = {
+                "median": took.median,
+                "spread": took.spread,
+                "timed_by": took.how,
+                "times_ours": took.median / ours,
+                "samples_taken": took.samples,
+                "samples": [[float(f"{s:.4g}") for s in one] for one in self._samples[name]],
+            }
+            if self._about["bytes"]:  # else it is a whole loop, whose bytes mean nothing
+                ways[name]["bytes_per_s"] = self._about["bytes"] / took.median
+                ways[name]["share_of_copy"] = ways[name]["bytes_per_s"] / limits["copy_bytes_per_s"]
+                ways[name]["operations_per_s"] = self._about["operations"] / took.median
+                ways[name]["share_of_matrix"] = ways[name]["operations_per_s"] / limits["float32_operations_per_s"]
+        return {
+            "family": self.spec.family.name,
+            "title": self.spec.family.title,
+            "label": self.spec.label,
+            "parameters": dict(self.spec.parameters),
+            "device": str(self.device),
+            **self._about,
+            "ways": ways,
+        }

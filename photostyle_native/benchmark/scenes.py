@@ -1,0 +1,56 @@
+"""One real photo at any size, masks, and features: the data of the benchmarks."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+# Channels and the pooling so far of VGG-19's style layers.
+STYLE_LAYERS = {
+    "conv1_1": (64, 1),
+    "conv2_1": (128, 2),
+    "conv3_1": (256, 4),
+    "conv4_1": (512, 8),
+    "conv5_1": (512, 16),
+}
+
+
+def height_of(width: int) -> int:
+    """All scenes are 4:3."""
+    return round(width * 0.75)
+
+
+def photo(width: int) -> Tensor:
+    """The demo's content photo, cropped to 4:3: (3, 3/4 width, width), float32 in [0, 1]."""
+    path = files("photostyle_native") / "data" / "china.jpg"
+    with Image.open(str(path)) as file:
+        pixels = np.asarray(file.convert("RGB"), dtype=np.float32) / 255
+    image = torch.from_numpy(pixels).permute(2, 0, 1)
+    height = image.shape[1] // 3 * 3
+    crop = image[None, :, :height, : height // 3 * 4]
+    resized = torch.nn.functional.interpolate(crop, (height_of(width), width), mode="bicubic", antialias=True)
+    return resized[0].clamp(0, 1).contiguous()
+
+
+def views(image: Tensor, count: int) -> list[Tensor]:
+    """`count` pictures of the same kind and size: a benchmark uses them in turn, so that no cache holds the next."""
+    flips = (image, image.flip(2), image.flip(1), image.flip((1, 2)))
+    return [flips[i % 4].contiguous() for i in range(count)]
+
+
+def bands(count: int, height: int, width: int) -> Tensor:
+    """A partition into `count` slanted bands, (count, height, width), float32."""
+    y = torch.arange(height)[:, None] / height
+    x = torch.arange(width)[None, :] / width
+    label = ((y + 0.2 * x) / 1.2 * count).long().clamp(max=count - 1)
+    return (label == torch.arange(count)[:, None, None]).float()
+
+
+def layer_size(layer: str, width: int) -> tuple[int, int, int]:
+    """Channels, height and width of a style layer for a photo of that width (pooling rounds up)."""
+    channels, step = STYLE_LAYERS[layer]
+    return channels, -(-height_of(width) // step), -(-width // step)

@@ -1,0 +1,61 @@
+"""Results on a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from .units import duration, rate, ratio
+
+COLUMNS = ("", "median", "spread", "to ours", "of copy", "of matrix")
+
+
+def rows_of(case: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The ways of a case, the missing ones last with their reason: cells for `COLUMNS`."""
+    rows = []
+    for name, way in case["ways"].items():
+        shares = tuple(f"{way[key]:.0%}" if key in way else "" for key in ("share_of_copy", "share_of_matrix"))
+        spread = f"{way['spread'] / way['median']:.0%}" if way["samples_taken"] > 1 else ""
+        rows.append((name, duration(way["median"]), spread, ratio(way["times_ours"]), *shares))
+    return rows + [(name, "", "", "", "", f"({why})") for name, why in case["missing"].items()]
+
+
+def ceilings_of(limits: dict[str, float]) -> str:
+    copy = rate(limits["copy_bytes_per_s"], "B")
+    return f"copy {copy} (read + written), float32 matrix product {rate(limits['float32_operations_per_s'], 'FLOP')}"
+
+
+def device_line(result: dict[str, Any], device: str) -> str:
+    facts = result["machine"]["devices"][device]
+    threads = f", {result['machine']['threads']} threads" if device == "cpu" else ""
+    return f"{device}: {facts['name']}{threads}, {facts['backend']}; {ceilings_of(result['ceilings'][device])}"
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """Print everything that was measured, what was not, and why."""
+    machine = result["machine"]
+    console.print(
+        f"photostyle_native {machine['photostyle_native']} ({machine['commit']}), "
+        f"torch {machine['versions']['torch']}, {machine['date']}",
+        highlight=False,
+    )
+    for device in result["ceilings"]:
+        console.print(device_line(result, device), highlight=False, soft_wrap=True)
+    for case in result["cases"]:
+        table = Table(
+            title=f"{case['title']}: {case['label']}, {case['device']}", title_justify="left", title_style="bold",
+            box=None, pad_edge=False,
+        )  # fmt: skip
+        for k, column in enumerate(COLUMNS):
+            table.add_column(column, justify="right" if k else "left", no_wrap=True)
+        for name, *cells in rows_of(case):
+            if cells[0]:
+                table.add_row(name, *cells, style="bold" if name == "ours" else "")
+        console.print()
+        console.print(table, highlight=False)
+        for name, why in case["missing"].items():
+            console.print(f"{name}: {why}", style="dim", highlight=False, soft_wrap=True)
+    for name, why in result["failures"].items():
+        console.print(f"\nnot timed: {name}: {why}", style="red", highlight=False, soft_wrap=True)

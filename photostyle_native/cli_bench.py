@@ -1,0 +1,144 @@
+"""`photostyle bench`: this package beside its peers on this machine; `photostyle bench compare`: two such runs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import PhotostyleError
+
+_PASSES = 3
+_SECONDS = {False: 0.4, True: 0.06}  # per way and pass
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the benchmark. Returns 1 if a case failed, else 0."""
+    import torch
+    from rich.console import Console
+
+    from .benchmark import cases
+    from .benchmark.run import run as run_cases
+    from .benchmark.table import show
+
+    devices = _devices(options.device)
+    sizes: dict[str, tuple[int, ...]] = dict(cases.SIZES)
+    if options.quick or options.sizes:
+        sizes = dict.fromkeys(sizes, options.sizes or cases.QUICK_SIZES)
+    folder = _folder(options.output)
+    logging.getLogger("torch").setLevel(logging.ERROR)  # torch.compile says that it looked for CUDA
+    # A float32 product must be one: both switches decide what "the same accuracy" is.
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        with _progress() as progress:
+            result = run_cases(devices, sizes, _PASSES, _SECONDS[options.quick], options.quick, progress)
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+    result["command"] = "photostyle " + " ".join(sys.argv[1:])
+    show(result, Console(highlight=False))
+    if folder:
+        _write(result, folder)
+    return 1 if result["failures"] else 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Compare two results. Returns 1 if something of ours became slower, else 0."""
+    from .benchmark.compare import compare as compare_results
+    from .benchmark.units import duration
+
+    changes, notes = compare_results(*(_read(path) for path in (options.before, options.after)))
+    flagged = [change for change in changes if change.verdict != "same"]
+    for change in flagged:
+        print(
+            f"{change.verdict:7}{change.factor:6.2f} x  (noise up to {change.noise:.2f} x)  "
+            f"{change.case}: {change.way}, {duration(change.before)} to {duration(change.after)}"
+        )
+    same = len(changes) - len(flagged)
+    print(f"{same} of {len(changes)} timings differ by no more than noise")
+    for note in notes:
+        print(f"note: {note}")
+    return 1 if any(c.verdict == "slower" and c.way.startswith("ours") for c in flagged) else 0
+
+
+def _devices(wanted: str) -> list[Any]:
+    import torch
+
+    from .inputs import resolve_device
+
+    if wanted != "auto":
+        return [resolve_device(wanted)]
+    return [torch.device("cpu")] + ([torch.device("cuda")] if torch.cuda.is_available() else [])
+
+
+def _folder(name: str | None) -> Path | None:
+    """The output folder, made before minutes are spent on what goes there."""
+    if name is None:
+        return None
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PhotostyleError(f"{name} cannot be made a folder: {error.strerror}") from None
+    return folder
+
+
+def _write(result: dict[str, Any], folder: Path) -> None:
+    from .benchmark.html_report import render
+
+    (folder / "results.json").write_text(json.dumps(result, indent=1) + "\n")
+    plots: dict[str, tuple[str, bytes]] = {}
+    if importlib.util.find_spec("matplotlib"):
+        from .benchmark.plots import all_plots
+
+        plots = all_plots(result)
+        for name, (_, png) in plots.items():
+            (folder / name).write_bytes(png)
+    else:
+        print('no plots: matplotlib is not installed (pip install "photostyle-native[bench]")')
+    (folder / "report.html").write_text(render(result, plots), encoding="utf-8")
+    print(f"\n{folder / 'report.html'}, results.json and {len(plots)} plots")
+
+
+def _read(path: str) -> dict[str, Any]:
+    from .benchmark.run import SCHEMA
+
+    try:
+        result = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PhotostyleError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise PhotostyleError(f"{path} is not JSON") from None
+    if not isinstance(result, dict) or result.get("schema") != SCHEMA:
+        raise PhotostyleError(f"{path} is not a result of `photostyle bench` (schema {SCHEMA})")
+    return result
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Where the run is: a bar on a terminal, a line now and then elsewhere; on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        shown = -1
+
+        def tell(what: str, done: int, of: int) -> None:
+            nonlocal shown
+            if 10 * done // of > shown:
+                shown = 10 * done // of
+                print(f"{done}/{of} {what}", file=sys.stderr, flush=True)
+
+        yield tell
+        return
+    columns = (BarColumn(), TextColumn("{task.completed}/{task.total} {task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
