@@ -409,7 +409,10 @@ def test_evaluate_json(run: Callable[..., tuple[int, str, str]], photos: Path) -
     code, out, err = run("evaluate", "day.png", "dusk.jpg", "day.png", "--json")
     assert (code, err) == (0, "")
     scores = json.loads(out)
-    assert list(scores) == ["content", "style", "photo", "tv", "total", "weights", "size"]
+    assert list(scores) == ["content", "style", "photo", "tv", "total", "weights", "size", "metrics"]
+    assert (scores["metrics"]["ssim"], scores["metrics"]["edge_ssim"]) == (1, 1)
+    assert scores["metrics"]["labels"]["all"]["share"] == 1
+    assert sum(scores["metrics"]["labels"]["all"]["gram"].values()) == pytest.approx(scores["style"])
     assert scores["weights"] == {"content": 5.0, "style": 100.0, "photo": 1e4, "tv": 1e-3}
     assert scores["size"] == {"width": WIDTH, "height": HEIGHT}
     assert scores["content"] == 0, "the content has its own features"
@@ -434,10 +437,14 @@ def test_evaluate_takes_size_and_masks(run: Callable[..., tuple[int, str, str]],
 def test_evaluate_table(run: Callable[..., tuple[int, str, str]], photos: Path) -> None:
     code, out, err = run("evaluate", "day.png", "dusk.jpg", "day.png")
     assert (code, err) == (0, "")
-    rows = {line.split()[1]: line for line in out.splitlines() if line.startswith("│")}
-    assert list(rows) == ["content", "style", "photo", "tv", "total"]
-    assert "10000" in rows["photo"]
-    assert "100.0%" in rows["total"]
+    rows = [line.strip("│").split() for line in out.splitlines() if line.startswith("│")]
+    assert [row[0] for row in rows[:5]] == ["content", "style", "photo", "tv", "total"]
+    assert "10000" in rows[2]
+    assert "100.0%" in rows[4]
+    metrics = {" ".join(row[: row.index("│")]): row[row.index("│") + 1] for row in rows[5:]}
+    assert metrics["SSIM of luma, to the content"] == "1.000"
+    assert metrics["noise gain in flat places"] == "1.000"
+    assert metrics["all"] == "100.0%"
 
 
 # ------------------------------------------------------------------------------- help, progress, real processes
