@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .cli_progress import plain_warnings
 from .errors import PhotostyleError
-from .evaluation import Evaluation, evaluate
+from .evaluation import energy_terms, evaluate
 from .images import read_photo
 from .inputs import fitting_size, resolve_device
 from .metrics import METRICS, Metrics
@@ -52,11 +53,6 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def energy_terms(scores: Evaluation) -> dict[str, float]:
-    """The terms and their total, without the metrics."""
-    return {name: scores[name] for name in ("content", "style", "photo", "tv", "total")}
-
-
 def number(value: float | None) -> str:
     """A metric in a table: three digits, a dash where it has no meaning."""
     if value is None:
@@ -93,5 +89,5 @@ def _labels_table(metrics: Metrics) -> Table:
         table.add_column(heading, justify="right")
     for name, entry in metrics["labels"].items():
         energy = sum(entry["gram"].values())
-        table.add_row(name, f"{entry['share']:.1%}", f"{energy:,.1f}", number(entry["color_distance"]))
+        table.add_row(escape(name), f"{entry['share']:.1%}", f"{energy:,.1f}", number(entry["color_distance"]))
     return table

@@ -28,6 +28,11 @@ class Evaluation(TypedDict):
     metrics: Metrics
 
 
+def energy_terms(scores: Evaluation) -> dict[str, float]:
+    """The terms and their total, without the metrics."""
+    return {name: scores[name] for name in ("content", "style", "photo", "tv", "total")}
+
+
 class Evaluator:
     """Scores outputs of one content and style photo, all at the content picture's size.
 

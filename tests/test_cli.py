@@ -450,7 +450,7 @@ def test_evaluate_table(run: Callable[..., tuple[int, str, str]], photos: Path) 
 # ------------------------------------------------------------------------------- help, progress, real processes
 
 
-@pytest.mark.parametrize("command", ["", "transfer", "evaluate", "demo", "doctor"])
+@pytest.mark.parametrize("command", ["", "transfer", "evaluate", "evaluate-set", "demo", "doctor"])
 def test_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command.split(), "--help"])

@@ -86,6 +86,8 @@ def test_a_warp_is_punished_more_than_any_recolouring(warp: Callable[[Tensor], T
         assert measure(content, warp(content)) < min(recolored) - 0.05
     matting = [metrics.matting_energy_per_pixel(content, change(content)) for change in (tinted, dimmed, curved)]
     assert metrics.matting_energy_per_pixel(content, warp(content)) > 20 * max(matting)
+    reversal = [metrics.gradient_reversal(content, change(content)) for change in (tinted, dimmed, curved)]
+    assert metrics.gradient_reversal(content, warp(content)) > max(0.01, 5 * max(reversal))
 
 
 def test_what_leaves_luma_alone_leaves_every_metric_perfect() -> None:
@@ -137,6 +139,10 @@ def test_added_noise_is_gained() -> None:
     spoilt[:, 5, 60] = 1  # one wild pixel
     assert metrics.noise_gain(content, spoilt) < 1.2
     assert metrics.noise_gain(noisy, noisy) == 1
+
+
+def test_grain_elsewhere_is_no_gain() -> None:
+    assert metrics.noise_gain(scene(), shifted(scene())) == pytest.approx(1, abs=0.1)
 
 
 def test_noise_in_textured_places_does_not_count() -> None:
