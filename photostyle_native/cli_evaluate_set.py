@@ -90,10 +90,11 @@ def _transfers(
             result = records.find(pair)
             if result is None and not interrupted:
                 records.check(pair)
+                made_from = records.made_from(pair)
                 print(f"photostyle: pair {pair.name}, {number} of {len(pairs)}", file=sys.stderr)
                 made = solve(pair.content, pair.style, _transfer_options(pair, settings, options, vgg))
                 interrupted = made.interrupted
-                result = None if interrupted else records.store(pair, made)
+                result = None if interrupted else records.store(pair, made_from, made)
             if result is not None:
                 finished[pair.name] = result
         except PhotostyleError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import struct
@@ -432,6 +433,24 @@ def test_evaluate_takes_size_and_masks(run: Callable[..., tuple[int, str, str]],
     assert masked["style"] != native["style"]
     files = {"content_mask": "day_mask.png", "style_mask": "dusk_mask.png"}
     assert masked["style"] == photostyle_native.evaluate("day.png", "dusk.jpg", "day.png", **files)["style"]
+
+
+def test_evaluate_says_null_where_a_metric_has_no_meaning(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    Image.fromarray(np.full((40, 50, 3), 90, np.uint8)).save(tmp_path / "flat.png")
+    noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    found = {}
+    for content in ("flat", "noise"):
+        code, out, err = run("evaluate", *(tmp_path / f"{name}.png" for name in (content, "flat", "flat")), "--json")
+        assert (code, err, "NaN" in out) == (0, "", False)
+        found[content] = json.loads(out)["metrics"]
+    assert (found["flat"]["gradient_reversal"], found["flat"]["noise_gain"]) == (None, 1)
+    assert (found["noise"]["gradient_reversal"], found["noise"]["noise_gain"]) == (0, None)
+    code, out, _ = run("evaluate", *(tmp_path / f"{name}.png" for name in ("noise", "flat", "flat")))
+    assert code == 0
+    assert re.search(r"noise gain in flat places +│ +- │", out)
 
 
 def test_evaluate_table(run: Callable[..., tuple[int, str, str]], photos: Path) -> None:

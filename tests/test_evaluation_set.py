@@ -168,9 +168,12 @@ def test_finished_pairs_are_made_again_only_if_something_changed(
     image = picture(51, 67, 0)
     result = transfer(image, image, size=48, iterations=0, auto_mask="none", weights=vgg, device="cpu")
     made: list[str] = []
+    edited_meanwhile = ""
 
     def instead_of_solve(content: Path, *_: Any) -> TransferResult:
         made.append(content.name)
+        if content.name == edited_meanwhile:
+            save(content, picture(51, 67, 77))
         return result
 
     monkeypatch.setattr(cli_evaluate_set, "solve", instead_of_solve)
@@ -194,6 +197,9 @@ def test_finished_pairs_are_made_again_only_if_something_changed(
     for option in ("--size", "40"), ("--iterations", "3"), ("--preset", "paper"):
         assert remade(*option) == ["in2.png", "in10.png"]
         assert remade(*option) == []
+    edited_meanwhile = "in10.png"
+    assert remade() == ["in2.png", "in10.png"]
+    assert remade() == ["in10.png"], "it was made from what the file held before"
 
 
 def test_ctrl_c_leaves_what_is_finished(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

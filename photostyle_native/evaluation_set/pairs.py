@@ -26,7 +26,8 @@ def find_pairs(folder: Path) -> tuple[list[Pair], dict[str, str]]:
     """The pairs of a folder, and by name what is wrong with those that are none.
 
     ``input/inN``, ``style/tarN``; if there are any, ``segmentation/inN`` and ``tarN``, and the reference result
-    ``final_results/bestN`` or ``bestN_...`` (the last of several). Files are .png or another format that is read.
+    ``final_results/bestN`` or ``bestN_...`` (the last of several). Files are .png or another format that is
+    read; of one name in several formats, the last by name.
 
     Raises:
         PhotostyleError: the folder holds no pair.

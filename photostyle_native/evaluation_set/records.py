@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..errors import PhotostyleError
 from ..image_codecs.atomic import write_atomically
 from ..images import check_writable
 from ..transfer import TransferResult
@@ -44,19 +45,18 @@ class Records:
         path, record_path = self._paths(pair)
         try:
             record = json.loads(record_path.read_text(encoding="utf-8"))
-            same = record["made_from"] == self._made_from(pair) and record["result"] == file_hash(path)
+            same = record["made_from"] == self.made_from(pair) and record["result"] == file_hash(path)
             return Finished(path, float(record["seconds"]), int(record["iterations"])) if same else None
-        except (OSError, ValueError, KeyError, TypeError):  # none yet, or not one of ours
+        except (PhotostyleError, OSError, ValueError, KeyError, TypeError):  # none yet, or not one of ours
             return None
 
     def check(self, pair: Pair) -> None:
         """Raise PhotostyleError if the result of a pair could not be written."""
         check_writable(self._paths(pair)[0])
 
-    def store(self, pair: Pair, result: TransferResult) -> Finished:
-        """Write a result, then its record."""
+    def store(self, pair: Pair, made_from: dict[str, Any], result: TransferResult) -> Finished:
+        """Write a result, then its record. `made_from` is from before the transfer: files may change meanwhile."""
         path, record_path = self._paths(pair)
-        made_from = self._made_from(pair)
         result.save(path)
         seconds = sum(result.timings.values())
         iterations = len(result.history) - len({entry["stage"] for entry in result.history})
@@ -76,7 +76,8 @@ class Records:
     def _paths(self, pair: Pair) -> tuple[Path, Path]:
         return self.folder / f"{pair.name}.png", self.folder / f"{pair.name}.json"
 
-    def _made_from(self, pair: Pair) -> dict[str, Any]:
+    def made_from(self, pair: Pair) -> dict[str, Any]:
+        """Settings and hashes of the inputs, ready for JSON. Raises PhotostyleError if one cannot be read."""
         files = {
             "content": pair.content,
             "style": pair.style,
@@ -88,5 +89,8 @@ class Records:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes. Raises OSError."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """SHA-256 of a file's bytes. Raises PhotostyleError if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise PhotostyleError(f"{path}: cannot be read ({error.strerror or error})") from error
