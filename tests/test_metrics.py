@@ -104,6 +104,7 @@ def test_contrast_and_brightness(gain: float, offset: float) -> None:
     content = scene().double()
     output = gain * content + offset
     assert metrics.edge_ssim(content, output) == pytest.approx(1, abs=1e-9)
+    assert (metrics.ssim(content, output) < 0.5) == (gain < 0)
     assert metrics.gradient_reversal(content, output) == 0
     assert metrics.matting_energy_per_pixel(content.float(), output.float()) < 1e-6
     rounding = 1 / 12  # in squared steps of an 8-bit file, where the grain has 4
