@@ -8,7 +8,7 @@ import torch
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("photostyle")
-    group.addoption("--sizes", default="256", help="widths of the pictures, comma-separated (default: 256)")
+    group.addoption("--sizes", default="128", help="widths of the pictures, comma-separated (default: 128)")
     group.addoption("--bench-device", default="cpu", help="cpu (default) or cuda")
 
 

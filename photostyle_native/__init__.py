@@ -1,6 +1,7 @@
 """Photographic style transfer with native kernels.
 
-`transfer` is the whole method; `ops` holds the operators that other projects can use on their own.
+`transfer` is the whole method; `ops` holds the operators that other projects can use on their own,
+`metrics` what one measures results with.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import PhotostyleError
 
 if TYPE_CHECKING:
-    from . import ops
+    from . import metrics, ops
     from .cosegmentation import CoSegmentation, cosegment
     from .evaluation import evaluate
     from .image_metric import ImageMetric
@@ -55,6 +56,7 @@ __all__ = [
     "cosegment",
     "evaluate",
     "load_vgg19",
+    "metrics",
     "ops",
     "read_photo",
     "transfer",
@@ -82,8 +84,8 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "ops":
-        return importlib.import_module(f"{__name__}.ops")
+    if name in ("metrics", "ops"):
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

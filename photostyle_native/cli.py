@@ -10,12 +10,13 @@ torch takes over a second to import, so this file imports nothing that needs it:
 from __future__ import annotations
 
 import argparse
+import importlib
 import math
 import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from . import __version__
@@ -121,6 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_lut(commands)
     _add_masks_command(commands)
     _add_evaluate(commands)
+    _add_evaluate_set(commands)
     _add_demo(commands)
     _add_bench(commands)
     _add_doctor(commands)
@@ -136,13 +138,7 @@ def _add_transfer(commands: Any) -> None:
     _add_masks(parser)
     _add_auto_mask(parser)
     _add_size(parser)
-    parser.add_argument(
-        "--preset",
-        choices=("default", "paper"),
-        default="default",
-        help="default: from a colour transfer until progress fades, 80 iterations at most; paper: the authors' "
-        "1000 + 1000 from noise",
-    )
+    _add_preset(parser, "default")
     _add_iterations(parser)
     _add_network(parser)
     parser.add_argument(
@@ -164,7 +160,7 @@ def _add_transfer(commands: Any) -> None:
     )
     _add_bit_depth(parser, "CONTENT")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
-    parser.set_defaults(run=_transfer)
+    parser.set_defaults(run=_function("cli_transfer"))
 
 
 def _add_apply(commands: Any) -> None:
@@ -181,7 +177,7 @@ def _add_apply(commands: Any) -> None:
     )
     _add_bit_depth(parser, "PHOTO")
     _add_device(parser)
-    parser.set_defaults(run=_apply)
+    parser.set_defaults(run=_function("cli_look", "apply"))
 
 
 def _add_lut(commands: Any) -> None:
@@ -190,7 +186,7 @@ def _add_lut(commands: Any) -> None:
     parser.add_argument("look", metavar="LOOK", type=_file_name, help="the look, .npz")
     _add_output(parser, "OUT.cube", "table to write", required=True)
     parser.add_argument("--size", metavar="N", type=_table_size, default=33, help="colours per axis (default: 33)")
-    parser.set_defaults(run=_lut)
+    parser.set_defaults(run=_function("cli_look", "lut"))
 
 
 def _add_masks_command(commands: Any) -> None:
@@ -208,11 +204,13 @@ def _add_masks_command(commands: Any) -> None:
             help=f"strokes in label colours on {photo.upper()}, or on a transparent layer",
         )
     _add_network(parser)
-    parser.set_defaults(run=_masks)
+    parser.set_defaults(run=_function("cli_masks"))
 
 
 def _add_evaluate(commands: Any) -> None:
-    about = "score an output image: the four terms of the energy that `transfer` minimises"
+    about = (
+        "score an output image: the energy that `transfer` minimises, and metrics of structure, style and artefacts"
+    )
     parser = commands.add_parser("evaluate", help=about, description=about)
     parser.add_argument("content", metavar="CONTENT", type=_file_name, help="the photo that was changed")
     parser.add_argument("style", metavar="STYLE", type=_file_name, help="the photo with the light and colours")
@@ -226,7 +224,33 @@ def _add_evaluate(commands: Any) -> None:
     )
     _add_network(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_evaluate)
+    parser.set_defaults(run=_function("cli_evaluate"))
+
+
+def _add_evaluate_set(commands: Any) -> None:
+    about = "make or read the results of a folder of pairs, and score them beside the folder's reference results"
+    parser = commands.add_parser(
+        "evaluate-set",
+        help=about,
+        description=f"{about}. DIR has input/inN.png and style/tarN.png, and may have segmentation/inN.png and "
+        "tarN.png (without them masks are found) and final_results/bestN_*.png. Finished pairs are not made again.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=_file_name, help="folder of pairs")
+    where = "folder for results, tables and a sheet (default: photostyle-set)"
+    _add_output(parser, "OUT", where, default="photostyle-set")
+    parser.add_argument(
+        "--results", metavar="DIR2", type=_file_name, help="score N.png or bestN_*.png of this folder"
+    )
+    parser.add_argument(
+        "--size",
+        metavar="N",
+        type=_positive,
+        help="longest side to solve and to compare at (default: 400 on the CPU, 700 on a GPU)",
+    )
+    _add_preset(parser, None)
+    _add_iterations(parser)
+    _add_network(parser)
+    parser.set_defaults(run=_function("cli_evaluate_set"))
 
 
 def _add_demo(commands: Any) -> None:
@@ -236,7 +260,7 @@ def _add_demo(commands: Any) -> None:
     _add_size(parser)
     _add_iterations(parser)
     _add_device(parser)
-    parser.set_defaults(run=_demo)
+    parser.set_defaults(run=_function("demo"))
 
 
 def _add_bench(commands: Any) -> None:
@@ -256,20 +280,29 @@ def _add_bench(commands: Any) -> None:
         "--limit", metavar="S", type=_positive, default=math.inf, help="seconds after which no case is begun any more"
     )
     _add_output(parser, "DIR", "folder for results.json, report.html and plots")
-    parser.set_defaults(run=_bench)
+    parser.set_defaults(run=_function("cli_bench"))
     kinds = parser.add_subparsers(metavar="[compare A.json B.json]")
     about = "what changed from one result of `bench` to another, beyond noise; exit code 1 if ours became slower"
     comparison = kinds.add_parser("compare", help=about, description=about)
     comparison.add_argument("before", metavar="A.json", type=_file_name, help="results.json of the first run")
     comparison.add_argument("after", metavar="B.json", type=_file_name, help="results.json of the second run")
-    comparison.set_defaults(run=_bench_compare)
+    comparison.set_defaults(run=_function("cli_bench", "compare"))
 
 
 def _add_doctor(commands: Any) -> None:
     about = "say what is installed, which kernels run on what, and why a fallback would"
     parser = commands.add_parser("doctor", help=about, description=about)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_doctor)
+    parser.set_defaults(run=_function("doctor"))
+
+
+def _function(module: str, name: str = "run") -> Callable[[argparse.Namespace], int]:
+    """A command's function, imported when it is called."""
+
+    def run(options: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(f".{module}", __package__), name)(options))
+
+    return run
 
 
 def _add_output(parser: argparse.ArgumentParser, metavar: str, about: str, **kwargs: Any) -> None:
@@ -310,6 +343,16 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=_positive,
         help="longest side to solve at (default: 400 on the CPU, 700 on a GPU); OUT has CONTENT's size always",
+    )
+
+
+def _add_preset(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument(
+        "--preset",
+        choices=("default", "paper"),
+        default=default,
+        help="default: from a colour transfer until progress fades, 80 iterations at most; paper: the authors' "
+        "1000 + 1000 from noise",
     )
 
 
@@ -375,57 +418,3 @@ def _seed(text: str) -> int:
 
 def _size_or_native(text: str) -> int | None:
     return None if text == "native" else _number(text, 1, None, "native or a whole number of at least 1")
-
-
-def _transfer(options: argparse.Namespace) -> int:
-    from .cli_transfer import run
-
-    return run(options)
-
-
-def _apply(options: argparse.Namespace) -> int:
-    from .cli_look import apply
-
-    return apply(options)
-
-
-def _lut(options: argparse.Namespace) -> int:
-    from .cli_look import lut
-
-    return lut(options)
-
-
-def _evaluate(options: argparse.Namespace) -> int:
-    from .cli_evaluate import run
-
-    return run(options)
-
-
-def _masks(options: argparse.Namespace) -> int:
-    from .cli_masks import run
-
-    return run(options)
-
-
-def _demo(options: argparse.Namespace) -> int:
-    from .demo import run
-
-    return run(options)
-
-
-def _bench(options: argparse.Namespace) -> int:
-    from .cli_bench import run
-
-    return run(options)
-
-
-def _bench_compare(options: argparse.Namespace) -> int:
-    from .cli_bench import compare
-
-    return compare(options)
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    from .doctor import run
-
-    return run(options)

@@ -38,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     try:
         with _progress() as progress:
-            result = run_cases(devices, sizes, _PASSES, _SECONDS[options.quick], options.quick, progress)
+            seconds = _SECONDS[options.quick]
+            result = run_cases(devices, sizes, _PASSES, seconds, options.quick, options.limit, progress)
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
     result["command"] = "photostyle " + " ".join(sys.argv[1:])

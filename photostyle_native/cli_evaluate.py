@@ -1,19 +1,22 @@
-"""`photostyle evaluate`: the energy of any output image, as a table or as JSON."""
+"""`photostyle evaluate`: the energy and the metrics of any output image, as tables or as JSON."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .cli_progress import plain_warnings
 from .errors import PhotostyleError
-from .evaluation import evaluate
+from .evaluation import energy_terms, evaluate
 from .images import read_photo
 from .inputs import fitting_size, resolve_device
+from .metrics import METRICS, Metrics
 from .objective import Weights
 
 
@@ -27,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     height, width = fitting_size(photo, longest)
     weights = Weights()
     with plain_warnings():
-        terms = evaluate(
+        scores = evaluate(
             options.content,
             options.style,
             photo,
@@ -38,14 +41,26 @@ def run(options: argparse.Namespace) -> int:
             term_weights=weights,
             device=options.device,
         )
+    metrics, terms = scores["metrics"], energy_terms(scores)
     if options.json:
-        print(json.dumps({**terms, "weights": asdict(weights), "size": {"width": width, "height": height}}))
+        size = {"width": width, "height": height}
+        print(json.dumps({**terms, "weights": asdict(weights), "size": size, "metrics": metrics}))
     else:
-        Console().print(_table(terms, asdict(weights), f"{width} x {height} pixels"))
+        console = Console()
+        console.print(_energy_table(terms, asdict(weights), f"{width} x {height} pixels"))
+        console.print(_metrics_table(metrics))
+        console.print(_labels_table(metrics))
     return 0
 
 
-def _table(terms: dict[str, float], weights: dict[str, float], caption: str) -> Table:
+def number(value: float | None) -> str:
+    """A metric in a table: three digits, a dash where it has no meaning."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.2e}"
+
+
+def _energy_table(terms: Mapping[str, float], weights: dict[str, float], caption: str) -> Table:
     table = Table("term", caption=caption)
     for heading in ("weight", "energy, weighted", "share"):
         table.add_column(heading, justify="right")
@@ -56,4 +71,23 @@ def _table(terms: dict[str, float], weights: dict[str, float], caption: str) -> 
         table.add_row(name, weight, f"{value:,.4g}" if abs(value) < 1 else f"{value:,.1f}", share)
         if name == "tv":
             table.add_section()
+    return table
+
+
+def _metrics_table(metrics: Metrics) -> Table:
+    table = Table("metric", caption="docs/metrics.md says what each is; - where it has no meaning")
+    for heading in ("value", "perfect"):
+        table.add_column(heading, justify="right")
+    for metric in METRICS:
+        table.add_row(metric.title, number(metrics[metric.key]), f"{metric.perfect:g}")
+    return table
+
+
+def _labels_table(metrics: Metrics) -> Table:
+    table = Table("label", caption="style energies sum to the style term")
+    for heading in ("share", "style energy", "distance of colours"):
+        table.add_column(heading, justify="right")
+    for name, entry in metrics["labels"].items():
+        energy = sum(entry["gram"].values())
+        table.add_row(escape(name), f"{entry['share']:.1%}", f"{energy:,.1f}", number(entry["color_distance"]))
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from .errors import PhotostyleError
 from .image_codecs.atomic import write_atomically
@@ -15,6 +16,14 @@ def check_file(path: str, what: str) -> None:
     if os.path.exists(path) and not os.access(path, os.W_OK):
         raise PhotostyleError(f"{path}: the file is write-protected")
     write_atomically(path, None)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it. Raises PhotostyleError if the system refuses."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PhotostyleError(f"{folder}: the folder cannot be made ({error.strerror or error})") from error
 
 
 def same_file(one: str, other: str) -> bool:

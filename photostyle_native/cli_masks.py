@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .cli_files import check_file, same_file
+from .cli_files import check_file, make_folder, same_file
 from .cli_progress import plain_warnings
 from .cosegmentation import CoSegmentation, cosegment, label_colors
 from .errors import PhotostyleError
@@ -58,10 +58,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_outputs(folder: Path, paths: list[str], options: argparse.Namespace) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PhotostyleError(f"{folder}: the folder cannot be made ({error.strerror or error})") from error
+    make_folder(folder)
     inputs = {
         "CONTENT": options.content,
         "STYLE": options.style,

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .cli_files import make_folder
 from .cli_transfer import solve, summary
-from .errors import PhotostyleError
 from .images import as_photo, check_writable, read_photo, write_photo
 from .inputs import resolve_device
 from .sheet import Tile, make_sheet, photo_pixels
@@ -32,10 +32,7 @@ def run(options: argparse.Namespace) -> int:
     resolve_device(options.device)
     folder = Path(options.output)
     result_path, sheet_path = str(folder / "result.jpg"), str(folder / "sheet.jpg")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PhotostyleError(f"{folder}: the folder cannot be made ({error.strerror or error})") from error
+    make_folder(folder)
     check_writable(result_path)
     check_writable(sheet_path)
     result = solve(CONTENT, STYLE, _transfer_options(options))

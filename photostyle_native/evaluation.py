@@ -1,18 +1,83 @@
-"""The energy of any output image: how well somebody's result solves the problem that `transfer` solves."""
+"""The energy and the metrics of any output image: how well somebody's result solves what `transfer` solves."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
+from torch import Tensor
 
 from .errors import PhotostyleError
-from .images import as_photo, resize
+from .images import Photo, as_photo, resize
 from .inputs import fitting_size, read_mask_pair, resolve_device
-from .masks import exact_pair, single_region
+from .masks import MaskPair, exact_pair, single_region
+from .metrics import Metrics, measure
 from .objective import Objective, Weights
 from .vgg import VGG19, load_vgg19
+
+
+class Evaluation(TypedDict):
+    """The terms of the energy, each with its weight, and the metrics."""
+
+    content: float
+    style: float
+    photo: float
+    tv: float
+    total: float
+    metrics: Metrics
+
+
+def energy_terms(scores: Evaluation) -> dict[str, float]:
+    """The terms and their total, without the metrics."""
+    return {name: scores[name] for name in ("content", "style", "photo", "tv", "total")}
+
+
+class Evaluator:
+    """Scores outputs of one content and style photo, all at the content picture's size.
+
+    Args:
+        content, style: (3, H, W) and (3, H', W'), RGB in [0, 1], float32.
+        masks: of both, at these sizes.
+        vgg: the network; everything is computed on its device.
+        term_weights: weights of the energy's terms instead of the authors'.
+
+    Raises:
+        PhotostyleError: shapes do not fit together.
+    """
+
+    def __init__(
+        self, content: Tensor, style: Tensor, masks: MaskPair, vgg: VGG19, term_weights: Weights | None = None
+    ) -> None:
+        self._device = vgg.mean.device
+        self._style, self._masks = style, masks
+        images = content.to(self._device), style.to(self._device)
+        both = masks.content.to(self._device), masks.style.to(self._device)
+        self._objective = Objective(*images, *both, vgg, term_weights)
+
+    @torch.no_grad()
+    def __call__(self, output: Tensor) -> Evaluation:
+        """Score an output, (3, h, w) RGB in [0, 1] of any size; it is resized to the content's."""
+        height, width = self._objective.guide.shape[-2:]
+        x = resize(output, (height, width)).to(self._device)
+        terms = self._objective(x).values()
+        return {
+            "content": terms["content"],
+            "style": terms["style"],
+            "photo": terms["photo"],
+            "tv": terms["tv"],
+            "total": terms["total"],
+            "metrics": measure(self._objective, self._style, self._masks, x),
+        }
+
+
+def check_output_aspect(output: Photo, content: Photo, at: tuple[int, int]) -> None:
+    """Raise PhotostyleError unless the output, compared at `at`, has its content's aspect ratio, to 2 %."""
+    if abs(content.width * at[0] - content.height * at[1]) > max(0.02 * content.height * at[1], *content.size, *at):
+        raise PhotostyleError(
+            f"{output.name} is {output.width}x{output.height}, its content {content.width}x{content.height}: "
+            "the aspect ratios differ"
+        )
 
 
 def evaluate(
@@ -26,8 +91,8 @@ def evaluate(
     weights: str | Path | VGG19 = "bundled",
     term_weights: Weights | None = None,
     device: str | torch.device = "auto",
-) -> dict[str, float]:
-    """The terms of the energy for an output image, whoever made it.
+) -> Evaluation:
+    """The terms of the energy and the metrics for an output image, whoever made it.
 
     Args:
         content, style, content_mask, style_mask, weights, term_weights, device: as for `transfer`; masks count
@@ -37,7 +102,8 @@ def evaluate(
             resized to the output's size; the style photo keeps its own unless it is larger.
 
     Returns:
-        ``content``, ``style``, ``photo``, ``tv`` and ``total``, each with its weight.
+        ``content``, ``style``, ``photo``, ``tv`` and ``total``, each with its weight, and ``metrics``: see
+        `metrics.Metrics` and docs/metrics.md.
 
     Raises:
         PhotostyleError: input that cannot be used, among it an output of another aspect ratio than the content.
@@ -48,23 +114,10 @@ def evaluate(
     result = result.converted_to(photo.icc_profile)
     longest = max(result.size) if size is None else size
     at = fitting_size(result, longest)
-    if abs(photo.width * at[0] - photo.height * at[1]) > max(0.02 * photo.height * at[1], *photo.size, *at):
-        raise PhotostyleError(
-            f"{result.name} is {result.width}x{result.height}, its content {photo.width}x{photo.height}: "
-            "the aspect ratios differ"
-        )
+    check_output_aspect(result, photo, at)
     style_at = fitting_size(style_photo, longest)
     images = photo.tensor(at), style_photo.tensor(style_at)
     labels = read_mask_pair(content_mask, style_mask, photo, style_photo)
     masks = single_region(at, style_at) if labels is None else exact_pair(*labels, at, style_at)
     vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
-    objective = Objective(
-        images[0].to(target),
-        images[1].to(target),
-        masks.content.to(target),
-        masks.style.to(target),
-        vgg,
-        term_weights,
-    )
-    with torch.no_grad():
-        return objective(resize(result.tensor(), at).to(target)).values()
+    return Evaluator(*images, masks, vgg, term_weights)(result.tensor(at))

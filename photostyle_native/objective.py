@@ -69,6 +69,11 @@ class _StyleTarget:
     def loss(self, features: Tensor) -> Tensor:
         return ops.masked_gram_loss(features, self.masks, self.targets, self.scale, self.weight)
 
+    def losses(self, features: Tensor) -> list[Tensor]:
+        """What each mask contributes to `loss`."""
+        parts = (value.split(1) for value in (self.masks, self.targets, self.scale, self.weight))
+        return [ops.masked_gram_loss(features, *part) for part in zip(*parts, strict=True)]
+
 
 def _normalisation(masks: Tensor, channels: int) -> tuple[Tensor, Tensor]:
     """Mean of each mask, and 1 / (C N mean), zero where the mask is empty."""
@@ -123,13 +128,14 @@ class Objective:
         self.vgg = vgg
         self.low_memory = low_memory
         self.guide = content.contiguous()
+        self._used = content_masks.flatten(1).amax(1) > 0
         with torch.no_grad():
             self._content_features = vgg(content, (CONTENT_LAYER,))[CONTENT_LAYER].float()
             self._style = self._style_targets(style, content_masks, style_masks)
 
     def _style_targets(self, style: Tensor, content_masks: Tensor, style_masks: Tensor) -> dict[str, _StyleTarget]:
         # Labels that never occur in the content would only cost time.
-        used = content_masks.flatten(1).amax(1) > 0
+        used = self._used
         ours = mask_pyramid(content_masks[used], STYLE_LAYERS)
         theirs = mask_pyramid(style_masks[used], STYLE_LAYERS)
         features = self.vgg(style, STYLE_LAYERS)
@@ -170,6 +176,16 @@ class Objective:
             energy,
             total_variation(x) * w.tv,
         )
+
+    @torch.no_grad()
+    def style_parts(self, x: Tensor) -> Tensor:
+        """The style term at `x` by layer and label, (len(STYLE_LAYERS), K): sums to ``self(x).style``."""
+        features = self.vgg(x, STYLE_LAYERS)
+        parts = x.new_zeros(len(STYLE_LAYERS), len(self._used))
+        for row, layer in enumerate(STYLE_LAYERS):
+            for k, loss in zip(self._used.nonzero(), self._style[layer].losses(features[layer]), strict=True):
+                parts[row, k] = loss
+        return parts * self.weights.style
 
     def _block(self, index: int, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """What the next block of the network takes, and the losses of this one: style, and content if it is here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import struct
@@ -409,7 +410,10 @@ def test_evaluate_json(run: Callable[..., tuple[int, str, str]], photos: Path) -
     code, out, err = run("evaluate", "day.png", "dusk.jpg", "day.png", "--json")
     assert (code, err) == (0, "")
     scores = json.loads(out)
-    assert list(scores) == ["content", "style", "photo", "tv", "total", "weights", "size"]
+    assert list(scores) == ["content", "style", "photo", "tv", "total", "weights", "size", "metrics"]
+    assert (scores["metrics"]["ssim"], scores["metrics"]["edge_ssim"]) == (1, 1)
+    assert scores["metrics"]["labels"]["all"]["share"] == 1
+    assert sum(scores["metrics"]["labels"]["all"]["gram"].values()) == pytest.approx(scores["style"])
     assert scores["weights"] == {"content": 5.0, "style": 100.0, "photo": 1e4, "tv": 1e-3}
     assert scores["size"] == {"width": WIDTH, "height": HEIGHT}
     assert scores["content"] == 0, "the content has its own features"
@@ -431,19 +435,41 @@ def test_evaluate_takes_size_and_masks(run: Callable[..., tuple[int, str, str]],
     assert masked["style"] == photostyle_native.evaluate("day.png", "dusk.jpg", "day.png", **files)["style"]
 
 
+def test_evaluate_says_null_where_a_metric_has_no_meaning(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    Image.fromarray(np.full((40, 50, 3), 90, np.uint8)).save(tmp_path / "flat.png")
+    noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    found = {}
+    for content in ("flat", "noise"):
+        code, out, err = run("evaluate", *(tmp_path / f"{name}.png" for name in (content, "flat", "flat")), "--json")
+        assert (code, err, "NaN" in out) == (0, "", False)
+        found[content] = json.loads(out)["metrics"]
+    assert (found["flat"]["gradient_reversal"], found["flat"]["noise_gain"]) == (None, 1)
+    assert (found["noise"]["gradient_reversal"], found["noise"]["noise_gain"]) == (0, None)
+    code, out, _ = run("evaluate", *(tmp_path / f"{name}.png" for name in ("noise", "flat", "flat")))
+    assert code == 0
+    assert re.search(r"noise gain in flat places +│ +- │", out)
+
+
 def test_evaluate_table(run: Callable[..., tuple[int, str, str]], photos: Path) -> None:
     code, out, err = run("evaluate", "day.png", "dusk.jpg", "day.png")
     assert (code, err) == (0, "")
-    rows = {line.split()[1]: line for line in out.splitlines() if line.startswith("│")}
-    assert list(rows) == ["content", "style", "photo", "tv", "total"]
-    assert "10000" in rows["photo"]
-    assert "100.0%" in rows["total"]
+    rows = [line.strip("│").split() for line in out.splitlines() if line.startswith("│")]
+    assert [row[0] for row in rows[:5]] == ["content", "style", "photo", "tv", "total"]
+    assert "10000" in rows[2]
+    assert "100.0%" in rows[4]
+    metrics = {" ".join(row[: row.index("│")]): row[row.index("│") + 1] for row in rows[5:]}
+    assert metrics["SSIM of luma, to the content"] == "1.000"
+    assert metrics["noise gain in flat places"] == "1.000"
+    assert metrics["all"] == "100.0%"
 
 
 # ------------------------------------------------------------------------------- help, progress, real processes
 
 
-@pytest.mark.parametrize("command", ["", "transfer", "evaluate", "demo", "doctor"])
+@pytest.mark.parametrize("command", ["", "transfer", "evaluate", "evaluate-set", "demo", "doctor"])
 def test_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command.split(), "--help"])

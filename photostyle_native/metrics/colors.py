@@ -7,10 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from .color_quantiles import color_quantiles
-from .errors import PhotostyleError
+from ..color_quantiles import color_quantiles
+from ..errors import PhotostyleError
 
 _DIRECTIONS = 64
+_AT_ONCE = 8  # directions: each takes 16 bytes a pixel
 
 
 def color_distance(image: Tensor, style: Tensor, image_masks: Tensor, style_masks: Tensor) -> float:
@@ -33,6 +34,20 @@ def color_distance(image: Tensor, style: Tensor, image_masks: Tensor, style_mask
 
     Source: Bonneel, Rabin, Peyre, Pfister: *Sliced and Radon Wasserstein Barycenters of Measures* (2015).
     """
+    distances = color_distances(image, style, image_masks, style_masks)
+    shares = image_masks.flatten(1).double().mean(1).tolist()
+    counted = [(share, distance) for share, distance in zip(shares, distances, strict=True) if distance is not None]
+    if not counted:
+        raise PhotostyleError("no label of `image_masks` occurs in `style_masks`")
+    return sum(share * distance for share, distance in counted) / sum(share for share, _ in counted)
+
+
+def color_distances(image: Tensor, style: Tensor, image_masks: Tensor, style_masks: Tensor) -> list[float | None]:
+    """The distances of which `color_distance` is the mean, label by label; its arguments, unit, errors and source.
+
+    Returns:
+        K distances; None for a label that is empty in either picture.
+    """
     for name, picture, masks in (("image", image, image_masks), ("style", style, style_masks)):
         if picture.dim() != 3 or picture.shape[0] != 3 or masks.shape[1:] != picture.shape[1:]:
             raise PhotostyleError(
@@ -43,16 +58,22 @@ def color_distance(image: Tensor, style: Tensor, image_masks: Tensor, style_mask
         raise PhotostyleError(
             f"`style_masks` must have as many masks as `image_masks`, {len(image_masks)}, got {len(style_masks)}"
         )
-    shares = image_masks.flatten(1).double().mean(1) * (style_masks.flatten(1).amax(1) > 0)
-    if float(shares.sum()) <= 0:
-        raise PhotostyleError("no label of `image_masks` occurs in `style_masks`")
     directions = _directions().to(image.device)
+    found: list[float | None] = []
+    for ours, theirs in zip(image_masks.flatten(1), style_masks.flatten(1), strict=True):
+        if float(ours.amax()) > 0 and float(theirs.amax()) > 0:
+            found.append(_distance(image.flatten(1), style.flatten(1), ours, theirs, directions))
+        else:
+            found.append(None)
+    return found
+
+
+def _distance(image: Tensor, style: Tensor, ours: Tensor, theirs: Tensor, directions: Tensor) -> float:
     total = 0.0
-    for k in shares.nonzero().flatten().tolist():
-        ours = color_quantiles(image.flatten(1), image_masks[k].flatten(), directions)
-        theirs = color_quantiles(style.flatten(1), style_masks[k].flatten(), directions)
-        total += float(shares[k] / shares.sum()) * float((ours - theirs).abs().mean())
-    return total
+    for some in directions.split(_AT_ONCE):
+        difference = color_quantiles(image, ours, some) - color_quantiles(style, theirs, some)
+        total += float(difference.abs().mean(1).sum())
+    return total / len(directions)
 
 
 def _directions() -> Tensor:

@@ -1,0 +1,93 @@
+"""All metrics of one output at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+import torch
+from torch import Tensor
+
+from ..masks import MaskPair
+from ..objective import STYLE_LAYERS, Objective
+from .artifacts import gradient_reversal, noise_gain
+from .colors import color_distances
+from .photorealism import matting_energy_per_pixel
+from .structure import edge_ssim, ssim
+
+
+class LabelMetrics(TypedDict):
+    """What one label contributes. `gram` is in units of the energy, by layer: over labels and layers it sums to the
+    style term. `color_distance` is None if the label is empty in the style photo."""
+
+    share: float  # of the content, 0 to 1
+    gram: dict[str, float]
+    color_distance: float | None
+
+
+class Metrics(TypedDict):
+    """The metrics of one output; None where one has no meaning for this content."""
+
+    ssim: float | None
+    edge_ssim: float | None
+    color_distance: float | None
+    matting_energy: float | None
+    gradient_reversal: float | None
+    noise_gain: float | None
+    labels: dict[str, LabelMetrics]
+
+
+MetricName = Literal["ssim", "edge_ssim", "color_distance", "matting_energy", "gradient_reversal", "noise_gain"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is called and read."""
+
+    key: MetricName
+    title: str
+    perfect: float
+
+
+METRICS = (
+    Metric("ssim", "SSIM of luma, to the content", 1),
+    Metric("edge_ssim", "SSIM of edge maps, to the content", 1),
+    Metric("color_distance", "distance of colours, to the style", 0),
+    Metric("matting_energy", "matting energy per pixel", 0),
+    Metric("gradient_reversal", "gradient reversal at edges", 0),
+    Metric("noise_gain", "noise gain in flat places", 1),
+)
+
+
+@torch.no_grad()
+def measure(objective: Objective, style: Tensor, masks: MaskPair, output: Tensor) -> Metrics:
+    """All metrics of an output picture.
+
+    Args:
+        objective: made from the content, the style photo and these masks.
+        style: (3, H', W') RGB in [0, 1].
+        masks: of both photos, K labels.
+        output: (3, H, W) RGB in [0, 1], on the objective's device.
+
+    Raises:
+        PhotostyleError: shapes do not fit together, or a value is not finite.
+    """
+    content = objective.guide
+    gram = objective.style_parts(output).cpu()
+    shares = masks.content.flatten(1).double().mean(1)
+    distances = color_distances(output.cpu(), style.cpu(), masks.content.cpu(), masks.style.cpu())
+    labels: dict[str, LabelMetrics] = {}
+    for k, name in enumerate(masks.labels):
+        by_layer = {layer: float(value) for layer, value in zip(STYLE_LAYERS, gram[:, k], strict=True)}
+        labels[name] = {"share": float(shares[k]), "gram": by_layer, "color_distance": distances[k]}
+    counted = [(entry["share"], d) for entry in labels.values() if (d := entry["color_distance"]) is not None]
+    total = sum(share for share, _ in counted)
+    return {
+        "ssim": ssim(content, output),
+        "edge_ssim": edge_ssim(content, output),
+        "color_distance": sum(share * d for share, d in counted) / total if total else None,
+        "matting_energy": matting_energy_per_pixel(content, output),
+        "gradient_reversal": gradient_reversal(content, output),
+        "noise_gain": noise_gain(content, output),
+        "labels": labels,
+    }
