@@ -24,8 +24,8 @@ img { max-width: 100%; }
 """
 _HOW = """Every way of doing a job was checked against the others, then timed in turns with them on the same data, the
 whole list {passes} times with data made anew. Median over all samples; spread is the quartile range; "to ours" the
-way's time over ours. "Of copy": bytes that the job cannot avoid, per second, as a share of this machine's copy
-bandwidth; "of matrix": its operations as a share of a float32 matrix product's rate. Both ceilings were measured in
+way's time over ours. "Copy": bytes that the job cannot avoid, per second, as a share of this machine's copy
+bandwidth; "matrix": its operations as a share of a float32 matrix product's rate. Both ceilings were measured in
 the same run."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from .units import duration
+from .units import digits, duration
 
 _OURS, _LIMIT = "#c2410c", "#111111"
 _OTHERS = (
@@ -38,7 +38,7 @@ def all_plots(result: dict[str, Any]) -> dict[str, tuple[str, bytes]]:
     pairs = _on_both(result)
     if pairs:
         title = "What the GPU buys: our time on the CPU over our time on the GPU"
-        plots["cpu-gpu.png"] = title, _cpu_gpu(pairs, title)
+        plots["cpu-gpu.png"] = title, _bars(pairs, title, "times faster on the GPU")
     return plots
 
 
@@ -92,35 +92,46 @@ def _pixels(cases: list[dict[str, Any]], limits: dict[str, float], title: str) -
         axes.plot(*zip(*points, strict=True), "o-", color=color, lw=2.6 if ours else 1.3, ms=5, label=name)
     bound = [(c["pixels"], c["bytes"] / limits["copy_bytes_per_s"]) for c in cases]
     axes.plot(*zip(*bound, strict=True), "--", color=_LIMIT, lw=1.2, label="memory-bound limit")
-    axes.set(xscale="log", yscale="log", xlabel="pixels", ylabel="time per call", title=title)
+    axes.set(xscale="log", yscale="log", xlabel="pixels", ylabel="time per call")
+    figure.suptitle(title)
     _times(axes.yaxis)
     _clean(axes)
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return _png(figure)
 
 
+def _bars(bars: list[tuple[str, float]], title: str, xlabel: str) -> bytes:
+    """Ratios on a logarithmic axis, each bar from 1."""
+    bars = bars[::-1]
+    figure = _figure(11, 1.1 + 0.24 * len(bars))
+    axes = figure.subplots()
+    for k, (_, value) in enumerate(bars):
+        axes.barh(k, value - 1, left=1, color=_OURS if value >= 1 else "#94a3b8")
+        side = 4 if value >= 1 else -4
+        axes.annotate(
+            digits(value), (value, k), (side, 0), textcoords="offset points", va="center", fontsize=8,
+            ha="left" if value >= 1 else "right",
+        )  # fmt: skip
+    axes.axvline(1, color=_LIMIT, lw=1)
+    axes.set_yticks(range(len(bars)), [name for name, _ in bars], fontsize=8)
+    axes.set(xscale="log", xlabel=xlabel, ylim=(-0.7, len(bars) - 0.3))
+    axes.margins(x=0.12)
+    figure.suptitle(title)
+    _clean(axes)
+    return _png(figure)
+
+
 def _speedups(result: dict[str, Any], device: str) -> bytes:
-    """One bar per peer of the largest size of each family."""
+    """One bar per peer, at the largest size of each family."""
     bars = []
     for family in dict.fromkeys(case["family"] for case in result["cases"]):
         cases = [c for c in _of(result, device, family) if family != "parts"]
-        for case in sorted(cases, key=lambda c: c["pixels"])[-1:]:
-            peers = [(n, w["times_ours"]) for n, w in case["ways"].items() if not n.startswith("ours")]
-            bars += [(f"{case['title']}, {case['label']}: {name}", value) for name, value in peers]
-    bars.reverse()
-    figure = _figure(11, 0.9 + 0.24 * len(bars))
-    axes = figure.subplots()
-    values = [value for _, value in bars]
-    axes.barh(range(len(bars)), values, color=[_OURS if v >= 1 else "#94a3b8" for v in values], left=0)
-    axes.set_yticks(range(len(bars)), [name for name, _ in bars], fontsize=8)
-    for k, value in enumerate(values):
-        axes.annotate(f"{value:.3g}", (value, k), (3, 0), textcoords="offset points", va="center", fontsize=8)
-    axes.axvline(1, color=_LIMIT, lw=1)
-    axes.set(xscale="log", xlabel="peer's time / our time (right of 1: ours is faster)")
-    axes.set_title(f"Peers' time over ours, {device}")
-    axes.set_ylim(-0.7, len(bars) - 0.3)
-    _clean(axes)
-    return _png(figure)
+        largest = max((c["parameters"]["width"] for c in cases), default=0)
+        for case in cases:
+            if case["parameters"]["width"] == largest:
+                peers = [(n, w["times_ours"]) for n, w in case["ways"].items() if not n.startswith("ours")]
+                bars += [(f"{case['title']}, {case['label']}: {name}", value) for name, value in peers]
+    return _bars(bars, f"Peers' time over ours, {device}", "peer's time / our time (right of 1: ours is faster)")
 
 
 def shares_of(case: dict[str, Any]) -> dict[str, float]:
@@ -142,7 +153,8 @@ def _shares(cases: list[dict[str, Any]], title: str) -> bytes:
                 axes.annotate(f"{width:.0%}", (left[row] + width / 2, row), ha="center", va="center", color="white")
         left = [a + b for a, b in zip(left, widths, strict=True)]
     axes.set_yticks(range(len(cases)), [case["label"] for case in cases])
-    axes.set(xlabel="share of an iteration", title=title)
+    axes.set(xlabel="share of an iteration")
+    figure.suptitle(title)
     _clean(axes)
     figure.legend(fontsize=8, frameon=False, loc="outside lower center", ncols=5)
     return _png(figure)
@@ -157,16 +169,3 @@ def _on_both(result: dict[str, Any]) -> list[tuple[str, float]]:
         for other in result["ceilings"]
         if device == "cpu" and other != "cpu" and (other, title, label) in ours
     ]
-
-
-def _cpu_gpu(pairs: list[tuple[str, float]], title: str) -> bytes:
-    pairs = pairs[::-1]
-    figure = _figure(10, 0.9 + 0.26 * len(pairs))
-    axes = figure.subplots()
-    axes.barh(range(len(pairs)), [value for _, value in pairs], color=_OURS)
-    axes.set_yticks(range(len(pairs)), [name for name, _ in pairs], fontsize=8)
-    for k, (_, value) in enumerate(pairs):
-        axes.annotate(f"{value:.3g}", (value, k), (3, 0), textcoords="offset points", va="center", fontsize=8)
-    axes.set(xscale="log", xlabel="times faster on the GPU", title=title)
-    _clean(axes)
-    return _png(figure)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from .units import duration, rate, ratio
 
-COLUMNS = ("", "median", "spread", "to ours", "of copy", "of matrix")
+COLUMNS = ("", "median", "spread", "to ours", "copy", "matrix")
 
 
 def rows_of(case: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -45,7 +45,6 @@ def show(result: dict[str, Any], console: Console) -> None:
         console.print(device_line(result, device), highlight=False, soft_wrap=True)
     for case in result["cases"]:
         table = Table(
-            title=f"{case['title']}: {case['label']}, {case['device']}", title_justify="left", title_style="bold",
             box=None, pad_edge=False,
         )  # fmt: skip
         for k, column in enumerate(COLUMNS):
@@ -53,7 +52,7 @@ def show(result: dict[str, Any], console: Console) -> None:
         for name, *cells in rows_of(case):
             if cells[0]:
                 table.add_row(name, *cells, style="bold" if name == "ours" else "")
-        console.print()
+        console.print(f"\n{case['title']}: {case['label']}, {case['device']}", style="bold", highlight=False)
         console.print(table, highlight=False)
         for name, why in case["missing"].items():
             console.print(f"{name}: {why}", style="dim", highlight=False, soft_wrap=True)

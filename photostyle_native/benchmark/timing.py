@@ -17,6 +17,7 @@ import torch
 from .case import Call
 
 _SHORTEST_SAMPLE = 2e-3  # seconds; below, the clock and the timer interrupt count
+_MOST = 40  # samples of a way: more would not tell more
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def take_turns(
 def _enough(samples: list[float], spent: float, seconds: float, once: bool) -> bool:
     if not samples:
         return False
-    return once or samples[0] > seconds or (spent >= seconds and len(samples) >= 3)
+    return once or samples[0] > seconds or len(samples) >= _MOST or (spent >= seconds and len(samples) >= 3)
 
 
 def measure(calls: list[Call], device: torch.device, seconds: float = 0.4) -> Time:

@@ -7,23 +7,24 @@ def duration(seconds: float) -> str:
     """Three digits and a unit: ``1.23 ms``."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
-            return f"{_digits(seconds / size)} {unit}"
-    return f"{_digits(seconds * 1e6)} us"
+            return f"{digits(seconds / size)} {unit}"
+    return f"{digits(seconds * 1e6)} us"
 
 
 def rate(per_second: float, unit: str) -> str:
     """Three digits and a prefix: ``12.3 GB/s``."""
     for prefix, size in (("T", 1e12), ("G", 1e9)):
         if per_second >= size:
-            return f"{_digits(per_second / size)} {prefix}{unit}/s"
-    return f"{_digits(per_second / 1e6)} M{unit}/s"
+            return f"{digits(per_second / size)} {prefix}{unit}/s"
+    return f"{digits(per_second / 1e6)} M{unit}/s"
 
 
 def ratio(value: float) -> str:
     """``x 3.21``."""
-    return f"x {_digits(value)}"
+    return f"x {digits(value)}"
 
 
-def _digits(value: float) -> str:
+def digits(value: float) -> str:
+    """Three of them, or all before the point."""
     decimals = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
     return f"{value:.{decimals}f}"

@@ -1,0 +1,70 @@
+"""Write the README's performance table from a recorded result; with --check, say whether the two agree.
+
+    python bench/readme.py [--check]
+
+The table stands between two marks in README.md, and is made from bench/results/*/results.json, a paragraph for each
+machine. What it says is what `photostyle bench -o` wrote: every peer, the faster ones too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from photostyle_native.benchmark.table import device_line
+from photostyle_native.benchmark.units import digits, duration
+
+ROOT = Path(__file__).parents[1]
+BEGIN, END = "<!-- from bench/results: python bench/readme.py -->", "<!-- end -->"
+WIDTH = 700  # the size of the authors' results, where a machine has it
+
+
+def section() -> str:
+    recorded = sorted((ROOT / "bench" / "results").glob("*/results.json"))
+    return "\n\n".join(_machine(json.loads(path.read_text()), path.parent.name) for path in recorded)
+
+
+def _machine(result: dict[str, Any], folder: str) -> str:
+    machine = result["machine"]
+    lines = [f"{device_line(result, device)}." for device in result["ceilings"]]
+    versions = f"torch {machine['versions']['torch']}, commit {machine['commit']}, {machine['date'][:10]}"
+    about = f"{' '.join(lines)} {versions}; [all numbers](bench/results/{folder}/results.json)."
+    rows = [_row(case) for case in result["cases"] if _wanted(case, result) and case["family"] != "parts"]
+    return "\n".join([about, "", "| job | ours | time of others, as a multiple of ours |", "|---|---|---|", *rows])
+
+
+def _wanted(case: dict[str, Any], result: dict[str, Any]) -> bool:
+    """One size per family: `WIDTH`, or the largest below it."""
+    same = [c for c in result["cases"] if (c["family"], c["device"]) == (case["family"], case["device"])]
+    widths = {c["parameters"]["width"] for c in same}
+    below = [w for w in widths if w <= WIDTH]
+    return bool(case["parameters"]["width"] == (max(below) if below else min(widths)))
+
+
+def _row(case: dict[str, Any]) -> str:
+    peers = [f"{name}: {digits(way['times_ours'])}" for name, way in case["ways"].items() if name != "ours"]
+    where = "" if case["device"] == "cpu" else f", {case['device']}"
+    title = f"{case['title']}, {case['label']}{where}"
+    return f"| {title} | {duration(case['ways']['ours']['median'])} | {'; '.join(peers)} |"
+
+
+def main() -> int:
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    head, rest = text.split(BEGIN)
+    _, tail = rest.split(END)
+    fresh = f"{head}{BEGIN}\n\n{section()}\n\n{END}{tail}"
+    if "--check" in sys.argv[1:]:
+        if fresh != text:
+            print("README.md does not say what bench/results says: run python bench/readme.py")
+            return 1
+        print("README.md says what bench/results says")
+        return 0
+    path.write_text(fresh, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
