@@ -39,25 +39,24 @@ def parse_scenes(content: Tensor, style: Tensor, parser: Parser, vgg: VGG19) -> 
     images = content.detach().float().cpu(), style.detach().float().cpu()
     soft = [along_edges(parser(image).exp(), image) for image in images]
     maps = [_without_slivers(own) for own in soft]
-    here, there = (np.flatnonzero(np.bincount(index.ravel(), minlength=len(GROUPS))) for index in maps)
+    here, there = np.unique(maps[0]), np.unique(maps[1])
+    orphans = np.setdiff1d(here, there)
+    likes = _likes(joint_features(*images, vgg), maps, orphans, there) if len(orphans) else {}
     follows, notes = np.arange(len(GROUPS)), []
-    features: JointFeatures | None = None
-    for group in np.setdiff1d(here, there):
-        chances = soft[0][:, torch.from_numpy(maps[0] == group)].mean(1)[torch.from_numpy(there)]
+    for group in orphans:
+        region = maps[0] == group
+        chances = soft[0][:, torch.from_numpy(region)].mean(1)[torch.from_numpy(there).long()]
         if float(chances.sum()) >= _OPINION:
-            target, reason = int(there[int(chances.argmax())]), "the parser's next choice"
+            follows[group], reason = there[int(chances.argmax())], "the parser's next choice"
         else:
-            features = features or joint_features(*images, vgg)
-            target, reason = _closest(features, maps, int(group), there), "the closest by features"
-        follows[group] = target
+            follows[group], reason = likes[group], "the closest by features"
         notes.append(
-            f"`{GROUPS[group]}` ({100 * (maps[0] == group).mean():.0f} % of the content) is not in the style photo and"
-            f" follows `{GROUPS[target]}`, {reason}."
+            f"`{GROUPS[group]}` ({100 * region.mean():.0f} % of the content) is not in the style photo and follows"
+            f" `{GROUPS[follows[group]]}`, {reason}."
         )
-    maps = [follows[maps[0]], maps[1]]
     if len(there) == 1:
         notes.append(f"The style photo shows nothing but `{GROUPS[there[0]]}`: each photo is one region.")
-    return _numbered(maps, soft, tuple(notes))
+    return _numbered([follows[maps[0]], maps[1]], soft, tuple(notes))
 
 
 def _without_slivers(soft: Tensor) -> np.ndarray:
@@ -72,12 +71,16 @@ def _without_slivers(soft: Tensor) -> np.ndarray:
         soft[slivers] = -torch.inf
 
 
-def _closest(features: JointFeatures, maps: list[np.ndarray], group: int, targets: np.ndarray) -> int:
-    """The style group of `targets` whose mean features are closest to those of the content's `group`."""
-    points = features.split(features.points)
-    own = _mean_point(points[0], maps[0] == group)
-    distances = [float((_mean_point(points[1], maps[1] == target) - own).norm()) for target in targets]
-    return int(targets[int(np.argmin(distances))])
+def _likes(
+    features: JointFeatures, maps: list[np.ndarray], groups: np.ndarray, targets: np.ndarray
+) -> dict[int, int]:
+    """For some of the content's groups the group of the style photo, of `targets`, whose mean features are closest."""
+    content, style = features.split(features.points)
+    theirs = torch.stack([_mean_point(style, maps[1] == target) for target in targets])
+    return {
+        group: int(targets[int((theirs - _mean_point(content, maps[0] == group)).norm(dim=1).argmin())])
+        for group in groups
+    }
 
 
 def _mean_point(points: Tensor, region: np.ndarray) -> Tensor:
