@@ -74,7 +74,7 @@ def _without_slivers(soft: Tensor) -> np.ndarray:
 def _likes(
     features: JointFeatures, maps: list[np.ndarray], groups: np.ndarray, targets: np.ndarray
 ) -> dict[int, int]:
-    """For some of the content's groups the group of the style photo, of `targets`, whose mean features are closest."""
+    """For each of some content groups, the one of the style photo's `targets` whose mean features are closest."""
     content, style = features.split(features.points)
     theirs = torch.stack([_mean_point(style, maps[1] == target) for target in targets])
     return {
