@@ -9,7 +9,7 @@ from scipy import ndimage  # type: ignore[import-untyped]
 from .cosegmentation import CoSegmentation, label_colors
 from .sheet import Tile, make_sheet
 
-_HEIGHT, _WIDEST = 480, 4800  # of each photo, in pixels
+_HEIGHT, _WIDEST = 480, 2400  # of each photo, in pixels
 _TINT = 0.45  # how much of the label's colour shows over the photo
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 _LINE, _SWATCH, _MARGIN = 30, 18, 14

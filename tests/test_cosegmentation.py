@@ -186,6 +186,27 @@ def test_a_label_in_one_photo_only_is_said(vgg: VGG19) -> None:
     assert found.notes[-1] == "`yellow` is in the content photo only: put a stroke of it on the style photo."
 
 
+def test_strokes_leave_out_what_only_the_style_photo_has(vgg: VGG19) -> None:
+    """Red on the lower half of the style photo's ground; the content's ground is told to stay as it is."""
+    plain = cosegment(DAY, DUSK, regions=2, vgg=vgg)
+    ground = int(plain.content[-1, 0])
+    found = cosegment(
+        DAY,
+        DUSK,
+        regions=2,
+        content_scribbles=strokes((160, 224), slice(70, 160), ground),
+        style_scribbles=strokes((192, 192), slice(150, 190), 4),
+        vgg=vgg,
+    )
+    red = found.labels.index("red")
+    assert not (found.content == red).any()
+    assert (found.style[150:190, 48:96] == red).all()
+    assert found.notes == ("`red` is in the style photo only: a transfer leaves it out.",)
+    pair = prepare_pair(*found.label_images(), (160, 224), (192, 192))
+    assert pair.labels == plain.labels
+    assert float(pair.style[:, 150:190, 48:96].sum()) == 0
+
+
 def test_reading_strokes_from_a_transparent_layer(tmp_path: Path) -> None:
     layer = np.zeros((80, 112, 4), np.uint8)
     layer[10:12, 5:20] = (255, 0, 0, 255)
