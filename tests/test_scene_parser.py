@@ -202,6 +202,16 @@ def test_nothing_of_the_libraries_is_seen(segformer: Path) -> None:
 
 
 @pytest.mark.usefixtures("photos")
+def test_nothing_of_it_is_imported_for_other_masks() -> None:
+    code = "import sys; from photostyle_native import cli; code = cli.main(sys.argv[1:]); assert code == 0;"
+    code += "assert not {'transformers', 'huggingface_hub'} & set(sys.modules)"
+    command = [sys.executable, "-c", code, "masks", "day.png", "dusk.png", "-o", "out"]
+    environment = os.environ | {"PYTHONPATH": str(Path(photostyle_native.__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("photos")
 def test_options_that_do_not_go_together(capsys: pytest.CaptureFixture[str]) -> None:
     base = ["masks", "day.png", "dusk.png", "-o", "out", "--auto-mask", "ade20k"]
     for more, message in (
