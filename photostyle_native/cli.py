@@ -34,6 +34,7 @@ _PARAMETERS = (
     "style_mask",
     "auto_mask",
     "regions",
+    "segment_model",
     "content_scribbles",
     "style_scribbles",
 )
@@ -136,7 +137,7 @@ def _add_transfer(commands: Any) -> None:
     parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
     _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
     _add_masks(parser)
-    _add_auto_mask(parser)
+    _add_auto_mask(parser, "features", "ade20k", "none")
     _add_size(parser)
     _add_preset(parser, "default")
     _add_iterations(parser)
@@ -195,7 +196,7 @@ def _add_masks_command(commands: Any) -> None:
     parser.add_argument("content", metavar="CONTENT", type=_file_name, help="photo to change")
     parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
     _add_output(parser, "DIR", "folder for content.png, style.png and sheet.png", required=True)
-    parser.add_argument("--regions", metavar="K", type=_region_count, help="how many (default: as many as match)")
+    _add_auto_mask(parser, "features", "ade20k")
     for photo in ("content", "style"):
         parser.add_argument(
             f"--{photo}-scribbles",
@@ -325,15 +326,18 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def _add_auto_mask(parser: argparse.ArgumentParser) -> None:
+def _add_auto_mask(parser: argparse.ArgumentParser, *choices: str) -> None:
+    about = "masks from the photos: features (default) finds regions that correspond, ade20k what the photos show"
+    about += ", none takes each photo as one region" if "none" in choices else ""
+    parser.add_argument("--auto-mask", choices=choices, default="features", help=about)
     parser.add_argument(
-        "--auto-mask",
-        choices=("features", "none"),
-        default="features",
-        help="without masks: features (default) finds regions that correspond, none takes each photo as one",
+        "--regions", metavar="K", type=_region_count, help="how many features is to find (default: as many as match)"
     )
     parser.add_argument(
-        "--regions", metavar="K", type=_region_count, help="of --auto-mask, 1 to 9 (default: as many as match)"
+        "--segment-model",
+        metavar="M",
+        type=_file_name,
+        help="of ade20k: a folder, or a name on the Hugging Face hub (default: a small SegFormer, downloaded once)",
     )
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .cli_files import make_folder
 from .errors import PhotostyleError
 
 _PASSES = 3
@@ -31,7 +32,9 @@ def run(options: argparse.Namespace) -> int:
     sizes: dict[str, tuple[int, ...]] = dict(cases.SIZES)
     if options.quick or options.sizes:
         sizes = dict.fromkeys(sizes, options.sizes or cases.QUICK_SIZES)
-    folder = _folder(options.output)
+    folder = Path(options.output) if options.output else None
+    if folder:
+        make_folder(folder)  # before minutes are spent on what goes there
     logging.getLogger("torch").setLevel(logging.ERROR)  # torch.compile says that it looked for CUDA
     # A float32 product must be one: both switches decide what "the same accuracy" is.
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
@@ -76,18 +79,6 @@ def _devices(wanted: str) -> list[Any]:
     if wanted != "auto":
         return [resolve_device(wanted)]
     return [torch.device("cpu")] + ([torch.device("cuda")] if torch.cuda.is_available() else [])
-
-
-def _folder(name: str | None) -> Path | None:
-    """The output folder, made before minutes are spent on what goes there."""
-    if name is None:
-        return None
-    folder = Path(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PhotostyleError(f"{name} cannot be made a folder: {error.strerror}") from None
-    return folder
 
 
 def _write(result: dict[str, Any], folder: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .automatic_masks import check_automatic, find_regions
 from .cli_files import check_file, make_folder, same_file
 from .cli_progress import plain_warnings
-from .cosegmentation import CoSegmentation, cosegment, label_colors
+from .cosegmentation import CoSegmentation, label_colors
 from .errors import PhotostyleError
 from .image_codecs.atomic import write_atomically
 from .images import Photo, read_photo, working_size
@@ -30,27 +31,32 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         PhotostyleError: an option or a file cannot be used; nothing has been written then.
     """
+    check_automatic(options.auto_mask, options.regions, options.segment_model)
+    if options.auto_mask != "features" and (options.content_scribbles or options.style_scribbles):
+        raise PhotostyleError(f"scribbles are for --auto-mask features, got {options.auto_mask}")
     device = resolve_device(options.device)
     folder = Path(options.output)
     paths = [str(folder / name) for name in ("content.png", "style.png", "sheet.png")]
-    _check_outputs(folder, paths, options)
     photos = read_photo(options.content), read_photo(options.style)
-    photos = photos[0], photos[1].converted_to(photos[0].icc_profile)
-    images = [photo.tensor(working_size(photo.size, _LONGEST)) for photo in photos]
     scribbles = [
         None if path is None else read_scribbles(path, photo.tensor(), f"`{name}_scribbles`")
         for path, photo, name in zip(
             (options.content_scribbles, options.style_scribbles), photos, ("content", "style"), strict=True
         )
-    ]
+    ]  # before the style photo is converted: strokes on a photo are compared with its file
+    photos = photos[0], photos[1].converted_to(photos[0].icc_profile)
+    images = [photo.tensor(working_size(photo.size, _LONGEST)) for photo in photos]
+    _check_outputs(folder, paths, options)
     with plain_warnings():
-        found = cosegment(
+        found = find_regions(
             images[0],
             images[1],
+            options.auto_mask,
+            load_vgg19(options.weights).to(device),
             regions=options.regions,
+            segment_model=options.segment_model,
             content_scribbles=scribbles[0],
             style_scribbles=scribbles[1],
-            vgg=load_vgg19(options.weights).to(device),
         )
     _write(paths, photos, found)
     print(_summary(paths, found))
@@ -92,7 +98,4 @@ def palette_png(index: np.ndarray, labels: tuple[str, ...]) -> bytes:
 
 def _summary(paths: list[str], found: CoSegmentation) -> str:
     lines = [f"{paths[0]}, {paths[1]}: label images for --content-mask and --style-mask", f"{paths[2]}: overlays"]
-    for k, (name, confidence) in enumerate(zip(found.labels, found.confidence, strict=True)):
-        shares = [f"{float((index == k).mean()):.0%}" for index in (found.content, found.style)]
-        lines.append(f"{name:8} {shares[0]:>4} of content, {shares[1]:>4} of style, confidence {confidence:.2f}")
-    return "\n".join([*lines, *(f"note: {note}" for note in found.notes)])
+    return "\n".join([*lines, *found.lines(), *(f"note: {note}" for note in found.notes)])

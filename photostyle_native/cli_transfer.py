@@ -73,6 +73,7 @@ def solve(
             style_mask=options.style_mask,
             auto_mask=options.auto_mask,
             regions=options.regions,
+            segment_model=options.segment_model,
             size=options.size,
             preset=options.preset,
             iterations=options.iterations,
@@ -89,9 +90,8 @@ def check_options(options: argparse.Namespace) -> None:
     """Raise PhotostyleError for what is wrong whatever the photos contain: the device, the files to write."""
     if (options.content_mask is None) != (options.style_mask is None):
         raise PhotostyleError("--content-mask and --style-mask belong together: give both or neither")
-    if options.content_mask is not None and options.regions is not None:
-        raise PhotostyleError("--regions is for automatic masks: leave out --content-mask and --style-mask")
-    check_automatic(options.auto_mask, options.regions)
+    given = options.content_mask is not None
+    check_automatic(options.auto_mask, options.regions, options.segment_model, masks_given=given)
     resolve_device(options.device)
     inputs = {
         "CONTENT": options.content,

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import ndimage  # type: ignore[import-untyped]
 from torch import Tensor
 
-from . import ops
 from .errors import PhotostyleError
 from .joint_features import joint_features
 from .joint_regions import CONFIDENT, Divider, Division
 from .label_images import LabelImage
 from .palettes import AUTHORS_COLORS
+from .region_edges import along_edges, strongest
 from .scribbles import spread, strokes_at, strokes_on_grid
 from .spectral import affinity
 from .vgg import VGG19, load_vgg19
 
 MAX_REGIONS = len(AUTHORS_COLORS)  # label images are in the authors' palette
 _NAMES = tuple(AUTHORS_COLORS)
-_RADIUS, _EPS = 1 / 56, 1e-3  # of the guided filter: a cell of the longest side; variance of fine texture
 _FLAT = 0.005  # standard deviation within a photo, of its average colours in 16 x 16 places
-_SPECK = 0.002  # islands of less than this share of a photo join what is around them
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +31,11 @@ class CoSegmentation:
 
     content     (H, W) int16, positions in `labels`.     style  (H', W') int16.
     labels      K colours of the authors' palette.
-    confidence  K numbers in [0, 1]: the share of a region whose likes in the other photo are of the same region, of
-                the two photos the lower. 1 where one region is all there is, 0 for one that a photo lacks.
+    confidence  K numbers in [0, 1], 0 for a region that a photo lacks. `cosegment`: the share of a region whose likes
+                in the other photo are of the same region, of the two photos the lower; 1 where one region is all
+                there is. `parse_scenes`: how probable the region is on its pixels, of the two photos the lower.
     notes       one sentence for each thing that the user should know.
+    meanings    K words for what the regions show, where that is known.
     """
 
     content: np.ndarray
@@ -44,19 +43,30 @@ class CoSegmentation:
     labels: tuple[str, ...]
     confidence: tuple[float, ...]
     notes: tuple[str, ...] = ()
-
-    def pictures(self) -> tuple[np.ndarray, np.ndarray]:
-        """Both label maps painted in their labels' colours, (H, W, 3) uint8 each."""
-        colors = label_colors(self.labels)
-        return colors[self.content], colors[self.style]
+    meanings: tuple[str, ...] = ()
 
     def label_images(self) -> tuple[LabelImage, LabelImage]:
-        """Both label maps as `masks.prepare_pair` takes them, and as it would read them from files."""
-        content, style = self.pictures()
+        """Both label maps as `masks.prepare_pair` takes them."""
+        names = self.meanings or self.labels
         return (
-            LabelImage("color", content, name="automatic content mask"),
-            LabelImage("color", style, name="automatic style mask"),
+            LabelImage("index", self.content, names, "automatic content mask"),
+            LabelImage("index", self.style, names, "automatic style mask"),
         )
+
+    def lines(self) -> list[str]:
+        """For each label what a person wants to know: how much of each photo, and the confidence."""
+        count = len(self.labels)
+        content, style = (
+            np.bincount(index.ravel(), minlength=count) / index.size for index in (self.content, self.style)
+        )
+        names = self.labels
+        if self.meanings:
+            names = tuple(f"{label} ({meaning})" for label, meaning in zip(self.labels, self.meanings, strict=True))
+        width = max(len(name) for name in names)
+        return [
+            f"{name:{width}} {own:4.0%} of content, {other:4.0%} of style, confidence {confidence:.2f}"
+            for name, own, other, confidence in zip(names, content, style, self.confidence, strict=True)
+        ]
 
 
 def label_colors(labels: tuple[str, ...]) -> np.ndarray:
@@ -115,16 +125,19 @@ def cosegment(
         labels = spread(weights, labels, torch.cat(on_grids))
     confidence = divider.confidence(labels)
 
-    maps = []
-    for image, cells, strokes in zip(images, features.split(labels), scribbles, strict=True):
-        index = _refine(cells, image, len(confidence))
-        painted = strokes_at(strokes, index.shape)
-        maps.append(np.where(painted >= 0, painted, index).astype(np.int16))
-    return _without_gaps(maps, confidence, notes)
+    painted = [strokes_at(s, (image.shape[1], image.shape[2])) for s, image in zip(scribbles, images, strict=True)]
+    asked_for = {int(k) for strokes in painted for k in np.unique(strokes) if k >= 0}
+    maps = _refine_both(images, features.split(labels), len(confidence), asked_for)
+    maps = [np.where(own >= 0, own, index).astype(np.int16) for own, index in zip(painted, maps, strict=True)]
+    found = _without_gaps(maps, confidence, notes)
+    if regions is None or flat or len(found.labels) >= regions:
+        return found
+    note = f"{regions} regions were asked for, but the photos have only {len(found.labels)} in common."
+    return replace(found, notes=(note, *found.notes))
 
 
 def _divide(divider: Divider, regions: int | None) -> tuple[Division, list[str]]:
-    """The regions of all cells, and what to say about their number."""
+    """The regions of all cells, and what to say if they do not correspond."""
     if regions is None:
         division, turned_down = divider.choose()
         if division.count > 1:
@@ -133,10 +146,7 @@ def _divide(divider: Divider, regions: int | None) -> tuple[Division, list[str]]
             "The photos have no regions that correspond with enough confidence (at best"
             f" {math.floor(100 * turned_down) / 100}, {CONFIDENT} is needed): each photo is one region."
         ]
-    division = divider.divide(regions)
-    if division.count == regions:
-        return division, []
-    return division, [f"{regions} regions were asked for, but the photos have only {division.count} in common."]
+    return divider.divide(regions), []
 
 
 def _is_flat(image: Tensor) -> bool:
@@ -145,7 +155,10 @@ def _is_flat(image: Tensor) -> bool:
 
 
 def _flat_notes(flat: list[str]) -> list[str]:
-    return [f"The {' and the '.join(flat)} photo shows no more than one even colour: each photo is one region."]
+    if not flat:
+        return []
+    who = "Both photos show" if len(flat) == 2 else f"The {flat[0]} photo shows"
+    return [f"{who} no more than one even colour: each photo is one region."]
 
 
 def _largest_first(labels: Tensor) -> Tensor:
@@ -154,25 +167,20 @@ def _largest_first(labels: Tensor) -> Tensor:
     return torch.argsort(order)[labels]
 
 
-def _refine(cells: Tensor, image: Tensor, count: int) -> np.ndarray:
-    """Labels of cells (rows, columns) -> labels of pixels (H, W) int16, along the edges of the photo (3, H, W)."""
-    size = int(image.shape[1]), int(image.shape[2])
-    soft = F.one_hot(cells, count).permute(2, 0, 1)[None].float()
-    soft = F.interpolate(soft, size, mode="bilinear", align_corners=False)[0].contiguous()
-    soft = ops.guided_filter(soft, image.contiguous(), eps=_EPS, radius=max(2, round(_RADIUS * max(size))))
-    return _without_specks(soft.argmax(0).numpy().astype(np.int16))
-
-
-def _without_specks(index: np.ndarray) -> np.ndarray:
-    """A label map (H, W) whose tiny islands have joined the nearest label."""
-    small = np.zeros(index.shape, bool)
-    for label in np.unique(index):
-        islands, _ = ndimage.label(index == label)
-        small |= (np.bincount(islands.ravel()) < _SPECK * index.size)[islands] & (islands > 0)
-    if not small.any() or small.all():
-        return index
-    nearest = ndimage.distance_transform_edt(small, return_distances=False, return_indices=True)
-    return index[tuple(nearest)]
+def _refine_both(
+    images: tuple[Tensor, Tensor], cells: tuple[Tensor, Tensor], count: int, asked_for: set[int]
+) -> list[np.ndarray]:
+    """Labels of both photos' pixels. A thin region may be lost on the way from cells to pixels: its label then gives
+    way in the other photo too, unless somebody has `asked_for` it with a stroke."""
+    hard = [F.one_hot(own, count).permute(2, 0, 1).float() for own in cells]
+    soft = [along_edges(own, image) for own, image in zip(hard, images, strict=True)]
+    while True:
+        maps = [strongest(s) for s in soft]
+        orphans = sorted({int(k) for k in np.setxor1d(maps[0], maps[1])} - asked_for)
+        if not orphans:
+            return maps
+        for s in soft:
+            s[orphans] = -torch.inf
 
 
 def _without_gaps(maps: list[np.ndarray], confidence: Tensor, notes: list[str]) -> CoSegmentation:
@@ -184,10 +192,11 @@ def _without_gaps(maps: list[np.ndarray], confidence: Tensor, notes: list[str]) 
     numbers = []
     for k in kept:
         both = bool(present[0][k] and present[1][k]) and k < len(confidence)
-        numbers.append(float(confidence[k]) if both else 0.0)
-        if not (present[0][k] and present[1][k]):
-            where, other = ("content", "style") if present[0][k] else ("style", "content")
-            notes = [*notes, f"`{_NAMES[k]}` is in the {where} photo only: put a stroke of it on the {other} photo."]
+        numbers.append(1.0 if len(kept) == 1 else float(confidence[k]) if both else 0.0)
+        if not present[1][k]:
+            notes = [*notes, f"`{_NAMES[k]}` is in the content photo only: put a stroke of it on the style photo."]
+        elif not present[0][k]:
+            notes = [*notes, f"`{_NAMES[k]}` is in the style photo only: a transfer leaves it out."]
     return CoSegmentation(
         position[maps[0]], position[maps[1]], tuple(_NAMES[k] for k in kept), tuple(numbers), tuple(notes)
     )

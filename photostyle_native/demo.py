@@ -51,6 +51,7 @@ def _transfer_options(options: argparse.Namespace) -> argparse.Namespace:
             "style_mask": STYLE_MASK,
             "auto_mask": None,
             "regions": None,
+            "segment_model": None,
             "preset": "default",
             "weights": "bundled",
             "precision": "auto",

@@ -17,7 +17,8 @@ from .spectral import embed, kmeans
 
 _GROUPS = 12  # at most, before those that only one photo has are joined to others
 _SHARED = 0.01  # a group with less than this share of a photo is one that only the other photo has
-_NEIGHBOURS = 10  # cells of the other photo that a cell is compared with
+_NEIGHBOURS = 10  # cells of the other photo that a cell is compared with, but no more than
+_NEIGHBOURHOOD = 0.05  # of them: on a tiny photo ten cells are half of it
 _MOST_CHOSEN = 5  # regions, where nobody forces a number
 CONFIDENT = 0.65  # a division with a region of less confidence is not made
 _LOSS = 0.03  # of confidence that a region more may cost
@@ -49,7 +50,7 @@ class Divider:
         self._degree = weights.sum(1)
         self._groups: dict[int, Tensor] = {}
         self._walk: Tensor | None = None
-        k = min(_NEIGHBOURS, n, len(weights) - n)
+        k = max(2, min(_NEIGHBOURS, round(_NEIGHBOURHOOD * min(n, len(weights) - n))))
         across = weights[:n, n:]
         self._alike = across.topk(k, 1).indices + n, across.topk(k, 0).indices.mT
 

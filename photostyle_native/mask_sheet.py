@@ -9,7 +9,7 @@ from scipy import ndimage  # type: ignore[import-untyped]
 from .cosegmentation import CoSegmentation, label_colors
 from .sheet import Tile, make_sheet
 
-_HEIGHT = 480  # of each photo, in pixels
+_HEIGHT, _WIDEST = 480, 2400  # of each photo, in pixels
 _TINT = 0.45  # how much of the label's colour shows over the photo
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 _LINE, _SWATCH, _MARGIN = 30, 18, 14
@@ -21,12 +21,11 @@ def overlay_sheet(photos: list[np.ndarray], found: CoSegmentation) -> np.ndarray
     `photos` are content and style as (H, W, 3) uint8 sRGB.
     """
     rows = []
+    height = max(1, min(_HEIGHT, *(_WIDEST * photo.shape[0] // photo.shape[1] for photo in photos)))
     for photo, index, name in zip(photos, (found.content, found.style), ("content", "style"), strict=True):
-        width = max(1, round(photo.shape[1] * _HEIGHT / photo.shape[0]))
-        small = np.asarray(Image.fromarray(photo).resize((width, _HEIGHT), Image.Resampling.LANCZOS))
-        labels = np.asarray(
-            Image.fromarray(index.astype(np.uint8)).resize((width, _HEIGHT), Image.Resampling.NEAREST)
-        )
+        size = max(1, round(photo.shape[1] * height / photo.shape[0])), height
+        small = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
+        labels = np.asarray(Image.fromarray(index.astype(np.uint8)).resize(size, Image.Resampling.NEAREST))
         rows.append([Tile(small, name), Tile(overlay(small, labels, found.labels), "regions")])
     return _with_legend(make_sheet(rows), found)
 
@@ -42,14 +41,14 @@ def overlay(photo: np.ndarray, index: np.ndarray, labels: tuple[str, ...]) -> np
 
 def _with_legend(sheet: np.ndarray, found: CoSegmentation) -> np.ndarray:
     height, width = sheet.shape[:2]
-    picture = Image.new("RGB", (width, height + _LINE * len(found.labels) + _MARGIN), _PAPER)
+    font, left, lines = ImageFont.load_default(size=18), 2 * _MARGIN + _SWATCH, found.lines()
+    width = max(width, left + _MARGIN + max(int(font.getlength(line)) for line in lines))
+    picture = Image.new("RGB", (width, height + _LINE * len(lines) + _MARGIN), _PAPER)
     picture.paste(Image.fromarray(sheet), (0, 0))
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=18)
-    for k, (color, confidence) in enumerate(zip(label_colors(found.labels), found.confidence, strict=True)):
+    draw = ImageDraw.Draw(picture)
+    for k, (color, line) in enumerate(zip(label_colors(found.labels), lines, strict=True)):
         top = height + _LINE * k
         box = (_MARGIN, top, _MARGIN + _SWATCH, top + _SWATCH)
         draw.rectangle(box, fill=tuple(int(v) for v in color), outline=_INK)
-        shares = [f"{float((index == k).mean()):.0%}" for index in (found.content, found.style)]
-        text = f"{found.labels[k]}: {shares[0]} of content, {shares[1]} of style, confidence {confidence:.2f}"
-        draw.text((2 * _MARGIN + _SWATCH, top), text, fill=_INK, font=font)
+        draw.text((left, top), line, fill=_INK, font=font)
     return np.asarray(picture)

@@ -70,8 +70,10 @@ def share_labels(*images: LabelImage) -> tuple[Palette, tuple[LabelImage, ...]]:
     if images[0].kind == "masks" and len({len(image.names) for image in images}) > 1:
         listed = ", ".join(f"{image.name} has {len(image.names)}" for image in images)
         raise PhotostyleError(f"mask stacks of a pair must have the same number of masks: {listed}")
-    names = {name for image in images for name in image.names}
-    return Palette(tuple(sorted(names, key=int))), images
+    names = list(dict.fromkeys(name for image in images for name in image.names))
+    if all(name.isdecimal() for name in names):
+        names.sort(key=int)
+    return Palette(tuple(names)), images
 
 
 def _as_color(image: LabelImage) -> LabelImage:

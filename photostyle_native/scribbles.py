@@ -6,6 +6,7 @@ painted on a transparent layer, or on the photo itself; whatever is not painted 
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,12 @@ def read_scribbles(path: str | Path, photo: Tensor, name: str) -> np.ndarray:
         PhotostyleError: the file cannot be read, has another size or aspect ratio, or no stroke.
     """
     try:
-        with Image.open(path) as file:
-            rgba = np.asarray(ImageOps.exif_transpose(file).convert("RGBA"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # merely large; beyond, Pillow raises
+            with Image.open(path) as file:
+                rgba = np.asarray(ImageOps.exif_transpose(file).convert("RGBA"))
+    except Image.DecompressionBombError:
+        raise PhotostyleError(f"{name} must have fewer pixels than Pillow's safety limit allows") from None
     except FileNotFoundError:
         raise PhotostyleError(f"{name} must be an image file, but {path} does not exist") from None
     except UnidentifiedImageError:

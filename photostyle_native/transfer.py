@@ -111,6 +111,7 @@ def transfer(
     style_mask: Any = None,
     auto_mask: str | None = "features",
     regions: int | None = None,
+    segment_model: str | Path | None = None,
     size: int | None = None,
     preset: str = "default",
     iterations: int | None = None,
@@ -129,8 +130,11 @@ def transfer(
         content_mask, style_mask: label images or mask stacks (see `masks.read_labels`), both or neither; sizes may
             differ from the photos'.
         auto_mask: where masks come from if none are given: ``features`` divides both photos into regions that
-            correspond (see `cosegmentation`); ``none`` or None takes each photo as one region.
+            correspond (see `cosegmentation`); ``ade20k`` divides them by what they show (see `scene_regions`; needs
+            the extra ``segment``); ``none`` or None takes each photo as one region.
         regions: how many ``features`` is to make, from 1 to 9; default: as many as match.
+        segment_model: the network of ``ade20k`` (see `scene_parser.load_scene_parser`); default: a small SegFormer,
+            downloaded once.
         size: longest side of the working size; default 400 on the CPU, 700 on a GPU. Never larger than the photo.
         preset: ``default`` starts from a masked colour transfer, takes steps in a metric of pictures, and ends once
             10 iterations gain less than 1.5 %, after 80 at most; ``paper`` is the authors' two stages from noise.
@@ -160,7 +164,7 @@ def transfer(
         raise PhotostyleError(f"`iterations` must not be negative, got {iterations}")
     if callback_every is not None and callback_every < 1:
         raise PhotostyleError(f"`callback_every` must be at least 1, got {callback_every}")
-    check_automatic(auto_mask, regions)
+    check_automatic(auto_mask, regions, segment_model, masks_given=content_mask is not None)
     target = resolve_device(device)
     dtype = resolve_precision(precision, target)
     clock = _Clock()
@@ -178,7 +182,9 @@ def transfer(
         labels = read_mask_pair(content_mask, style_mask, photo, style_photo)
         sizes = small, small_style
         if labels is None:
-            masks = automatic_pair(content_image, style_image, auto_mask, regions, vgg)
+            masks = automatic_pair(
+                photo, style_photo, sizes, auto_mask, vgg, regions=regions, segment_model=segment_model
+            )
         else:
             masks = prepare_pair(*labels, *sizes, content_image=content_image, style_image=style_image)
     with clock.phase("start"):

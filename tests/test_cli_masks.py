@@ -56,6 +56,20 @@ def test_masks_writes_label_images_that_are_read_back(folder: Path, capsys: pyte
     assert {(0, 0, 255), (0, 255, 0)} <= colors  # the legend
 
 
+def test_the_sheet_of_a_panorama_stays_small(folder: Path) -> None:
+    """And that of a line of pixels is wide enough for its legend."""
+    day = Image.open("day.png")
+    day.resize((900, 20)).save("wide.png")
+    day.resize((1, 96)).save("line.png")
+    for photo, least, most in (("wide.png", 2 * 2000, 2 * 2500), ("line.png", 400, 2 * 700)):
+        assert main(["masks", photo, "dusk.png", "-o", "out", "--regions", "2"]) == 0
+        with Image.open("out/sheet.png") as sheet:
+            assert least <= sheet.width <= most
+    assert main(["masks", "line.png", "line.png", "-o", "out", "--regions", "2"]) == 0
+    with Image.open("out/sheet.png") as sheet:
+        assert 300 < sheet.width < 600
+
+
 def test_masks_with_strokes(folder: Path) -> None:
     layer = Image.new("RGBA", (128, 96))
     layer.paste((255, 0, 0, 255), (20, 70, 60, 74))
@@ -84,6 +98,10 @@ def test_transfer_makes_masks_unless_told_otherwise(folder: Path) -> None:
         (["masks", "day.png", "dusk.png"], "required: -o/--output"),
         (["masks", "day.png", "dusk.png", "-o", "out", "--regions", "10"], "must be a whole number from 1 to 9"),
         (["masks", "day.png", "none.png", "-o", "out"], "none.png"),
+        (
+            ["transfer", "day.png", "dusk.png", "-o", "o.png", "--auto-mask", "none", "--regions", "2"],
+            "--regions is for",
+        ),
         (["masks", "day.png", "dusk.png", "-o", "day.png"], "the folder cannot be made"),
         (
             ["masks", "day.png", "dusk.png", "-o", "out", "--style-scribbles", "none.png"],
@@ -102,6 +120,7 @@ def test_what_cannot_be_done_is_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+    assert not Path("out").exists()
 
 
 def test_masks_does_not_overwrite_a_photo(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from photostyle_native.automatic_masks import automatic_pair, check_automatic
 from photostyle_native.cosegmentation import cosegment
 from photostyle_native.errors import PhotostyleError
+from photostyle_native.images import as_photo
 from photostyle_native.joint_regions import Divider
 from photostyle_native.masks import prepare_pair
 from photostyle_native.scribbles import read_scribbles, spread, strokes_at, strokes_on_grid
@@ -96,8 +97,8 @@ def test_a_flat_photo_is_one_region(vgg: VGG19, other: Tensor) -> None:
     assert not found.content.any()
     assert not found.style.any()
     (note,) = found.notes
-    assert note.startswith("The content")
-    assert note.endswith("shows no more than one even colour: each photo is one region.")
+    who = "The content photo shows" if other is DAY else "Both photos show"
+    assert note == f"{who} no more than one even colour: each photo is one region."
 
 
 def test_a_tiny_photo(vgg: VGG19) -> None:
@@ -105,6 +106,20 @@ def test_a_tiny_photo(vgg: VGG19) -> None:
     found = cosegment(tiny, DUSK, regions=2, vgg=vgg)
     assert found.content.shape == (30, 40)
     assert set(np.unique(found.content)) <= {0, 1}
+
+
+def test_photos_that_are_a_line_of_pixels_share_their_labels(vgg: VGG19) -> None:
+    """Regions lost between the cells and so few pixels give way in the other photo too."""
+    found = cosegment(DAY[:, :1], DUSK, regions=4, vgg=vgg)
+    assert set(np.unique(found.content)) == set(np.unique(found.style)) == set(range(len(found.labels)))
+    assert 0 not in found.confidence
+
+
+def test_identical_tiny_photos(vgg: VGG19) -> None:
+    tiny = torch.nn.functional.interpolate(DAY[None], (30, 40), mode="area")[0]
+    found = cosegment(tiny, tiny, vgg=vgg)
+    assert len(found.labels) > 1
+    np.testing.assert_array_equal(found.content, found.style)
 
 
 def test_one_region_by_request_needs_no_network() -> None:
@@ -169,6 +184,27 @@ def test_a_label_in_one_photo_only_is_said(vgg: VGG19) -> None:
     assert (found.style != yellow).all()
     assert found.confidence[yellow] == 0
     assert found.notes[-1] == "`yellow` is in the content photo only: put a stroke of it on the style photo."
+
+
+def test_strokes_leave_out_what_only_the_style_photo_has(vgg: VGG19) -> None:
+    """Red on the lower half of the style photo's ground; the content's ground is told to stay as it is."""
+    plain = cosegment(DAY, DUSK, regions=2, vgg=vgg)
+    ground = int(plain.content[-1, 0])
+    found = cosegment(
+        DAY,
+        DUSK,
+        regions=2,
+        content_scribbles=strokes((160, 224), slice(70, 160), ground),
+        style_scribbles=strokes((192, 192), slice(150, 190), 4),
+        vgg=vgg,
+    )
+    red = found.labels.index("red")
+    assert not (found.content == red).any()
+    assert (found.style[150:190, 48:96] == red).all()
+    assert found.notes == ("`red` is in the style photo only: a transfer leaves it out.",)
+    pair = prepare_pair(*found.label_images(), (160, 224), (192, 192))
+    assert pair.labels == plain.labels
+    assert float(pair.style[:, 150:190, 48:96].sum()) == 0
 
 
 def test_reading_strokes_from_a_transparent_layer(tmp_path: Path) -> None:
@@ -268,19 +304,32 @@ def test_confidence_is_the_share_of_likes_with_the_same_label() -> None:
 
 
 def test_automatic_masks(vgg: VGG19) -> None:
-    assert automatic_pair(DAY, DUSK, "none", None, vgg).labels == ("all",)
-    assert automatic_pair(DAY, DUSK, None, None, vgg).labels == ("all",)
-    pair = automatic_pair(DAY, DUSK, "features", 2, vgg)
+    day, dusk, sizes = as_photo(DAY), as_photo(DUSK), ((160, 224), (192, 192))
+    assert automatic_pair(day, dusk, sizes, "none", vgg).labels == ("all",)
+    assert automatic_pair(day, dusk, sizes, None, vgg).labels == ("all",)
+    pair = automatic_pair(day, dusk, sizes, "features", vgg, regions=2)
     assert len(pair.labels) == 2
     assert bool((pair.content.sum(0) == 1).all())
     assert pair.notes[0].startswith("Masks were made from the photos; the regions match with confidence blue ")
-    flat = automatic_pair(DAY, torch.full((3, 60, 60), 0.5), "features", None, vgg)
+    preview = automatic_pair(day, dusk, ((80, 112), (96, 96)), "features", vgg, regions=2)
+    assert float((preview.content == pair.content[:, 1::2, 1::2]).float().mean()) == 1
+    grey = as_photo(torch.full((3, 60, 60), 0.5))
+    flat = automatic_pair(day, grey, ((160, 224), (60, 60)), "features", vgg)
     assert flat.labels == ("all",)
     assert "even colour" in flat.notes[0]
 
 
 def test_automatic_masks_that_are_not_known() -> None:
-    with pytest.raises(PhotostyleError, match="`auto_mask` must be features or none, got 'magic'"):
+    with pytest.raises(PhotostyleError, match="`auto_mask` must be features, ade20k or none, got 'magic'"):
         check_automatic("magic", None)
     with pytest.raises(PhotostyleError, match="`regions` must be from 1 to 9, got 12"):
         check_automatic("features", 12)
+
+
+def test_what_would_be_ignored_is_an_error() -> None:
+    with pytest.raises(PhotostyleError, match="`regions` is for `auto_mask` features, got none"):
+        check_automatic("none", 3)
+    with pytest.raises(PhotostyleError, match="`segment_model` is for `auto_mask` ade20k, got features"):
+        check_automatic("features", None, "folder")
+    with pytest.raises(PhotostyleError, match="`regions` is for automatic masks: leave out `content_mask`"):
+        check_automatic("features", 3, masks_given=True)
