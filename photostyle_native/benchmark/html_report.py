@@ -41,7 +41,7 @@ def render(result: dict[str, Any], plots: dict[str, tuple[str, bytes]]) -> str:
     ]
     for title, png in plots.values():
         data = base64.b64encode(png).decode()
-        parts.append(f'<h2>{escape(title)}</h2><img alt="{escape(title)}" src="data:image/png;base64,{data}">')
+        parts.append(f'<p><img alt="{escape(title)}" src="data:image/png;base64,{data}">')
     parts.append("<h2>Every number</h2>")
     parts += [_case(case) for case in result["cases"]]
     if result["failures"]:

@@ -82,7 +82,7 @@ def _evaluator(
     images = content.tensor(at), style.tensor(style_at)
     labels = read_mask_pair(pair.content_mask, pair.style_mask, content, style)
     if labels is None:
-        masks = automatic_pair(*images, "features", None, vgg)
+        masks = automatic_pair(content, style, (at, style_at), "features", vgg)
     else:
         masks = exact_pair(*labels, at, style_at)
     return Evaluator(*images, masks, vgg)
