@@ -129,7 +129,7 @@ def _network_hash(vgg: VGG19) -> str:
 def _transfer_options(
     pair: Pair, settings: dict[str, Any], options: argparse.Namespace, vgg: VGG19
 ) -> argparse.Namespace:
-    others = {"device": options.device, "regions": None, "save_every": None}
+    others = {"device": options.device, "regions": None, "segment_model": None, "save_every": None}
     masks = {"content_mask": pair.content_mask, "style_mask": pair.style_mask}
     return argparse.Namespace(**{**settings, **others, **masks, "weights": vgg})
 
