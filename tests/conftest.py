@@ -54,4 +54,5 @@ def pytest_sessionfinish() -> None:
     """Leave a list of the CUDA kernels that ran in emulation, for .ci/cuda-report."""
     report = os.environ.get("PHOTOSTYLE_SIMT_REPORT")
     if report:
-        Path(report).write_text("".join(f"{count} {name}\n" for name, count in emulation.launches().items()))
+        with open(report, "a") as file:  # one of several processes, perhaps
+            file.writelines(f"{count} {name}\n" for name, count in emulation.launches().items())

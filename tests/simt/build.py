@@ -8,6 +8,7 @@ module holds no kernels but those that test the emulation.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -32,9 +33,15 @@ def compiler() -> str | None:
 
 def build(folder: Path, address: bool = False, selftest: bool = False) -> Path:
     """Compile what has changed and link; returns the folder to put on sys.path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:  # tests in several processes build it once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build(folder, address, selftest)
+
+
+def _build(folder: Path, address: bool, selftest: bool) -> Path:
     import pybind11
 
-    folder.mkdir(parents=True, exist_ok=True)
     cxx = compiler()
     if cxx is None:
         raise RuntimeError("the emulated CUDA device needs a C++ compiler ($CXX or g++)")
@@ -59,6 +66,8 @@ def build(folder: Path, address: bool = False, selftest: bool = False) -> Path:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(compile_one, sources))
     library = folder / f"photostyle_simt{sysconfig.get_config_var('EXT_SUFFIX')}"
+    if library.exists() and library.stat().st_mtime >= max(o.stat().st_mtime for o in objects):
+        return folder
     fresh = folder / "photostyle_simt.new"
     link = [cxx, "-shared", *(ADDRESS if address else []), *map(str, objects), "-o", str(fresh)]
     subprocess.run(link, check=True)
