@@ -87,7 +87,8 @@ class Spec:
     @property
     def label(self) -> str:
         """The parameters as people read them: ``700 px, 8 masks``."""
-        words = [_WORDS.get(name, "{}").format(value) for name, value in self.parameters.items()]
+        shown = {name: value for name, value in self.parameters.items() if not isinstance(value, bool)}
+        words = [_WORDS.get(name, "{}").format(value) for name, value in shown.items()]
         return ", ".join(words).replace("to, ", "to ")
 
     @property

@@ -39,7 +39,7 @@ def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> l
     found += [Spec(cases_grid.FAMILY, {"width": w}) for w in sizes]
     whole = [w for w in sizes if w <= _LARGEST_ITERATION[device]] or [min(sizes)]
     whole = whole[:1] if quick else whole
-    found += [Spec(cases_iteration.FAMILY, {"width": w, "masks": 3}) for w in whole]
+    found += [Spec(cases_iteration.FAMILY, {"width": w, "masks": 3, "compiled": not quick}) for w in whole]
     found += [Spec(cases_iteration.PART_FAMILY, {"width": w, "masks": 3}) for w in whole]
     found += [Spec(cases_solving.OPTIMIZER, {"width": w, "iterations": 20 if quick else 60}) for w in whole]
     width, steps = (128, 10) if quick else (_LOOP_WIDTH[device], 20)

@@ -79,7 +79,7 @@ def _network_alone(vgg: VGG19, x: Tensor) -> Call:
     return step
 
 
-def build(device: torch.device, width: int, masks: int) -> Case:
+def build(device: torch.device, width: int, masks: int, compiled: bool = True) -> Case:
     scene = Scene.of(width, masks, device)
     x = scene.start.clone().requires_grad_()
     vgg = network(device)
@@ -89,7 +89,10 @@ def build(device: torch.device, width: int, masks: int) -> Case:
     case.ways["ours"] = [lambda: _gradient(lambda p: ours(p).total, x)]
     case.ways["VGG-19 alone"] = [_network_alone(vgg, x)]
     case.ways["plain PyTorch"] = [lambda: _gradient(plain, x)]
-    case.offer_compiled("plain PyTorch, torch.compile", plain, [(x,)], lambda f: lambda x: _gradient(f, x))
+    if compiled:
+        case.offer_compiled("plain PyTorch, torch.compile", plain, [(x,)], lambda f: lambda x: _gradient(f, x))
+    else:
+        case.missing["plain PyTorch, torch.compile"] = "left out by --quick: compiling takes half a minute"
     slow = "" if resolve_precision("auto", device) == torch.bfloat16 else "this device does not multiply bfloat16"
     case.offer("ours, bfloat16 network", lambda: [_half_iteration(scene, x)], unless=slow)
     case.offer("VGG-19 alone, bfloat16", lambda: [_network_alone(network(device, torch.bfloat16), x)], unless=slow)
