@@ -24,7 +24,7 @@ SIZES = {"cpu": (350, 700, 1400), "cuda": (700, 1664, 3328)}
 QUICK_SIZES = (128, 256)
 _MASKS = 8
 _LARGEST_ITERATION = {"cpu": 700, "cuda": 1664}  # width: above, iterations take seconds
-_LOOP_WIDTH = {"cpu": 192, "cuda": 704}  # pastiche's pooling rounds down and ours up: alike at multiples of 64
+_LOOP_WIDTH = 704  # on a GPU. pastiche's pooling rounds down and ours up: alike at multiples of 64
 
 
 def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> list[Spec]:
@@ -42,7 +42,8 @@ def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> l
     found += [Spec(cases_iteration.FAMILY, {"width": w, "masks": 3, "compiled": not quick}) for w in whole]
     found += [Spec(cases_iteration.PART_FAMILY, {"width": w, "masks": 3}) for w in whole]
     found += [Spec(cases_solving.OPTIMIZER, {"width": w, "iterations": 20 if quick else 60}) for w in whole]
-    width, steps = (128, 10) if quick else (_LOOP_WIDTH[device], 20)
-    found.append(Spec(cases_solving.LOOP, {"width": width, "masks": 3, "iterations": steps}))
-    found.append(Spec(cases_solving.GATYS, {"width": width, "iterations": steps}))
-    return found
+    loop = {"width": 96, "masks": 3, "iterations": 10} if quick else {"width": 192, "masks": 3, "iterations": 20}
+    gatys = {"width": 128, "iterations": 5} if quick else {"width": 192, "iterations": 20}
+    if device != "cpu" and not quick:
+        loop["width"] = gatys["width"] = _LOOP_WIDTH
+    return [*found, Spec(cases_solving.LOOP, loop), Spec(cases_solving.GATYS, gatys)]
