@@ -70,6 +70,12 @@ def test_vmap_is_one_call_on_a_batch(name: str) -> None:
     torch.testing.assert_close(vmap(vmap(function))(nested), function(nested))
 
 
+def test_torch_compile_takes_torch_func() -> None:
+    module, x = MattingLoss(torch.rand(3, HEIGHT, WIDTH)), torch.rand(4, 3, HEIGHT, WIDTH)
+    for function in (vmap(module), vmap(grad(module))):
+        torch.testing.assert_close(torch.compile(function, backend="aot_eager")(x), function(x))
+
+
 def test_vmap_over_every_argument() -> None:
     x, images = torch.rand(4, 3, HEIGHT, WIDTH), torch.rand(4, 3, HEIGHT, WIDTH)
     one_each = ops.matting_energy(x, images)

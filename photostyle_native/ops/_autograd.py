@@ -49,6 +49,8 @@ def differentiable(
         result = call(*tensors, *args[len(dims) :])
         return result, (0,) * len(result) if isinstance(result, tuple) else 0
 
+    if dims:  # for vmap inside torch.compile, which sees the op
+        torch.library.register_vmap(f"photostyle::{name}", vmap, lib=rt.LIBRARY)
     functions = {"forward": op, "setup_context": setup_context, "backward": backward}
     if jvp is not None:
         functions["jvp"] = jvp
