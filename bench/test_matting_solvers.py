@@ -1,7 +1,7 @@
 """The two linear systems of the Matting Laplacian, ours and those who hold the matrix, at the same accuracy.
 
-They are pymatting's preconditioners, and the sparse factorisation that FastPhotoStyle does. Small by default, so that
-checking is quick; with SOLVER_WIDTH=870 in the environment it is half a megapixel, where it counts, and takes minutes.
+They are pymatting's preconditioners, and the sparse factorisation of FastPhotoStyle. Small by default, so that
+checking is quick; with SOLVER_WIDTH=870 in the environment it is half a megapixel, where it counts (minutes).
 `examples/alpha_matting.py` and `examples/stylised_smoothing.py` measure memory too.
 """
 
