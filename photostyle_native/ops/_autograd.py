@@ -6,6 +6,7 @@ word and refuses `torch.func`. An `autograd.Function` with the same formulas tak
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -51,7 +52,13 @@ def differentiable(
 
     if dims:  # for vmap inside torch.compile, which sees the op
         torch.library.register_vmap(f"photostyle::{name}", vmap, lib=rt.LIBRARY)
-    functions = {"forward": op, "setup_context": setup_context, "backward": backward}
+
+    def forward(*args: Any) -> Any:
+        return op(*args)
+
+    # Function.apply asks for it at every call, and working it out takes longer than a small op.
+    forward.__signature__ = inspect.signature(forward)  # type: ignore[attr-defined]
+    functions = {"forward": forward, "setup_context": setup_context, "backward": backward}
     if jvp is not None:
         functions["jvp"] = jvp
     if dims:
