@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.func import grad, hessian, jacfwd, jvp, vmap
 
-from photostyle_native import MaskedGramLoss, MattingLoss, ops
+from photostyle_native import MaskedGramLoss, MaskedGramMatrix, MattingLoss, ops
 
 # torch's own forward-mode machinery still compiles its decompositions with torch.jit
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script`:FutureWarning")
@@ -28,6 +28,7 @@ def _functions() -> dict[str, Callable[[Tensor], Tensor]]:
         "masked_gram": lambda x: ops.masked_gram(x, masks),
         "masked_gram_loss": lambda x: ops.masked_gram_loss(x, masks, targets, *one),
         "MattingLoss": MattingLoss(image, eps=1e-3),
+        "MaskedGramMatrix": MaskedGramMatrix(masks),
         "MaskedGramLoss": MaskedGramLoss(targets, masks),
     }
 
