@@ -39,8 +39,8 @@ class MattingLaplacian:
     or JAX arrays, and what comes back is of the same library.
 
     Args:
-        image: (3, H, W), RGB in [0, 1], float32 or float64: the precision that is worked in. Kept, not copied: who
-            writes to it changes L. Nothing is differentiable in it.
+        image: (3, H, W), RGB in [0, 1], float32 or float64: the precision that is worked in. Kept, and copied only
+            if not contiguous: who writes to it changes L. Nothing is differentiable in it.
         eps: regularisation of the windows' colour covariance, see `ops.matting_laplacian`.
         radius: windows have (2 radius + 1)^2 pixels.
 

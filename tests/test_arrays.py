@@ -18,7 +18,7 @@ from conftest import smooth_picture
 from torch import Tensor
 
 from photostyle_native import MattingLaplacian, PhotostyleError, ops
-from photostyle_native.ops import _arrays
+from photostyle_native.ops import _arrays, _runtime
 
 H, W = 8, 11
 
@@ -97,6 +97,29 @@ def test_nothing_is_copied(library: str, monkeypatch: pytest.MonkeyPatch) -> Non
         addresses = given.ctypes.data, result.ctypes.data
     assert (seen["in"], seen["out"]) == addresses
     assert float(result[0, 0]) == 2
+
+
+@pytest.mark.parametrize("library", ["torch", "numpy", "jax"])
+def test_the_kernel_works_on_the_callers_memory(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    launch, seen = _runtime.launch, []
+
+    def watch(name: str, device: torch.device, tensors: tuple[Tensor | None, ...], *rest: Any) -> None:
+        seen.append([t.data_ptr() for t in tensors if t is not None])
+        launch(name, device, tensors, *rest)
+
+    monkeypatch.setattr(_runtime, "launch", watch)
+    make: Callable[[Tensor], Any] = {"torch": Tensor.clone, "numpy": lambda t: t.numpy().copy()}.get(
+        library, lambda t: _jax().asarray(t.numpy())
+    )
+
+    def address(array: Any) -> int:
+        if library == "numpy":
+            return int(array.ctypes.data)
+        return int(array.data_ptr() if library == "torch" else array.unsafe_buffer_pointer())
+
+    x, image = make(torch.rand(3, H, W)), make(smooth_picture(H, W))
+    result = ops.matting_laplacian(x, image)
+    assert seen == [[address(image), address(x), address(result)]]
 
 
 @pytest.mark.parametrize("transform", ["jit", "grad", "vmap"])

@@ -96,3 +96,12 @@ def test_a_transfer_gives_the_same_picture_again() -> None:
     first, second = (ps.transfer(content, style, size=48, iterations=2, auto_mask="none") for _ in range(2))
     assert torch.equal(first.image, second.image)
     assert first.energies == second.energies
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_autocast_changes_nothing(name: str) -> None:
+    function, inputs = _cases(13, 17)[name]
+    expected = _with_gradient(function, inputs)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        result = _with_gradient(function, inputs)
+    assert all(torch.equal(a, b) for a, b in zip(result, expected, strict=True))
