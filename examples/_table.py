@@ -29,7 +29,7 @@ def row(recipe: Path, arguments: list[str]) -> str:
         "<br>".join(f"`{line}`" for line in added),
         f"{slow:.2f} s, {before} MB",
         f"{quick:.2f} s, {after} MB",
-        f"{slow / quick:.1f} x",
+        f"{slow / max(quick, 1e-3):.1f} x",  # a recipe prints milliseconds
         difference[1] if difference else "?",
     ]
     return f"| {' | '.join(cells)} |"
