@@ -1,13 +1,12 @@
 """The two linear systems of the Matting Laplacian, ours and those who hold the matrix, at the same accuracy.
 
-They are pymatting's preconditioners, and the sparse factorisation of FastPhotoStyle. Small by default, so that
-checking is quick; with SOLVER_WIDTH=870 in the environment it is half a megapixel, where it counts (minutes).
-`examples/alpha_matting.py` and `examples/stylised_smoothing.py` measure memory too.
+They are pymatting's preconditioners, and the sparse factorisation of FastPhotoStyle. `--sizes 870` is half a
+megapixel, where it counts (minutes). The recipes alpha_matting and stylised_smoothing measure memory too.
 """
 
 from __future__ import annotations
 
-import os
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,91 +14,88 @@ import pymatting
 import pytest
 import scipy.sparse
 import scipy.sparse.linalg
-import torch
-from conftest import photo
+from torch import Tensor
 
 from photostyle_native import MattingLaplacian
+from photostyle_native.benchmark.scenes import photo
 
-WIDTH = int(os.environ.get("SOLVER_WIDTH", "96"))
-HEIGHT = round(WIDTH * 0.75)
-SIZE = f"{WIDTH}x{HEIGHT}"
 STRENGTH, TOLERANCE = 0.9999, 1e-6
+PROPAGATION = ["ours jacobi", "ours affine", "SciPy factorisation", "pymatting ichol", "pymatting V-cycle"]
 
 
-@pytest.fixture(scope="module")
-def image() -> torch.Tensor:
-    return photo(WIDTH)
+@dataclass
+class Scene:
+    """A photo, and what its two systems are made of, computed once per size."""
 
+    image: Tensor  # (3, H, W)
 
-@pytest.fixture(scope="module")
-def trimap() -> np.ndarray:
-    """A slanted boundary with a band of a thirtieth of the height on either side."""
-    y, x = np.mgrid[:HEIGHT, :WIDTH]
-    distance, band = y - 0.4 * HEIGHT - 0.1 * x, HEIGHT / 30
-    return np.where(distance > band, 1.0, np.where(distance < -band, 0.0, 0.5))
+    def __post_init__(self) -> None:
+        self.pixels = self.image.permute(1, 2, 0).double().numpy()
+        height, width = self.size = self.pixels.shape[:2]
+        y, x = np.mgrid[:height, :width]
+        distance, band = y - 0.4 * height - 0.1 * x, height / 30  # a slanted boundary, open on either side
+        self.trimap = np.where(distance > band, 1.0, np.where(distance < -band, 0.0, 0.5))
+        self.alpha = pymatting.estimate_alpha_cf(self.pixels, self.trimap)
+        self.matrix, self.right = self._propagation()
+        self.truth = self._factorised()
 
+    def _propagation(self) -> tuple[scipy.sparse.csr_matrix, np.ndarray]:
+        """I - b D^-1/2 W D^-1/2, and (1 - b) y for the three channels of a picture."""
+        laplacian = pymatting.cf_laplacian(self.pixels)
+        rows, columns = (np.convolve(np.ones(size - 2), np.ones(3)) for size in self.size)
+        counts = (rows[:, None] * columns).ravel()
+        scale = scipy.sparse.diags(counts**-0.5)
+        affinity = scale @ (scipy.sparse.diags(counts) - laplacian) @ scale
+        matrix = scipy.sparse.identity(len(counts)) - STRENGTH * affinity
+        return matrix.tocsr(), (1 - STRENGTH) * self.image.flip(0).flatten(1).double().numpy()
 
-@pytest.mark.benchmark(group=f"closed-form alpha matting {SIZE}", min_rounds=3)
-@pytest.mark.parametrize("how", ["ours jacobi", "ours affine", "pymatting ichol", "pymatting jacobi"])
-def test_matting(benchmark: Any, how: str, image: torch.Tensor, trimap: np.ndarray) -> None:
-    pixels = image.permute(1, 2, 0).double().numpy()
+    def _factorised(self) -> np.ndarray:
+        solve = scipy.sparse.linalg.factorized(self.matrix.tocsc())
+        return np.stack([solve(channel) for channel in self.right])
 
-    def matte() -> np.ndarray:
+    def matte(self, how: str) -> np.ndarray:
         if how.startswith("ours"):
-            return MattingLaplacian(image).matte(trimap, preconditioner=how[5:])
+            return MattingLaplacian(self.image).matte(self.trimap, preconditioner=how[5:])
         precondition = pymatting.jacobi if "jacobi" in how else None
-        return pymatting.estimate_alpha_cf(pixels, trimap, preconditioner=precondition)
+        return pymatting.estimate_alpha_cf(self.pixels, self.trimap, preconditioner=precondition)
 
-    assert np.abs(matte() - pymatting.estimate_alpha_cf(pixels, trimap)).max() <= 1e-3
-    benchmark(matte)
-
-
-@pytest.fixture(scope="module")
-def system(image: torch.Tensor) -> tuple[scipy.sparse.csr_matrix, np.ndarray]:
-    """I - b D^-1/2 W D^-1/2, and (1 - b) y for the three channels of a picture."""
-    laplacian = pymatting.cf_laplacian(image.permute(1, 2, 0).double().numpy())
-    rows, columns = (np.convolve(np.ones(size - 2), np.ones(3)) for size in (HEIGHT, WIDTH))
-    counts = (rows[:, None] * columns).ravel()
-    scale = scipy.sparse.diags(counts**-0.5)
-    affinity = scale @ (scipy.sparse.diags(counts) - laplacian) @ scale
-    matrix = scipy.sparse.identity(len(counts)) - STRENGTH * affinity
-    return matrix.tocsr(), (1 - STRENGTH) * image.flip(0).flatten(1).double().numpy()
-
-
-@pytest.fixture(scope="module")
-def truth(system: tuple[scipy.sparse.csr_matrix, np.ndarray]) -> np.ndarray:
-    matrix, right = system
-    solve = scipy.sparse.linalg.factorized(matrix.tocsc())
-    return np.stack([solve(channel) for channel in right])
-
-
-@pytest.mark.benchmark(group=f"propagation {SIZE}x3")
-@pytest.mark.parametrize(
-    "how", ["ours jacobi", "ours affine", "SciPy factorisation", "pymatting ichol", "pymatting V-cycle"]
-)
-def test_propagation(
-    benchmark: Any,
-    how: str,
-    image: torch.Tensor,
-    system: tuple[scipy.sparse.csr_matrix, np.ndarray],
-    truth: np.ndarray,
-) -> None:
-    matrix, right = system
-
-    def propagate() -> np.ndarray:
+    def propagate(self, how: str) -> np.ndarray:
         if how.startswith("ours"):
-            x = MattingLaplacian(image).propagate(
-                image.flip(0), STRENGTH, preconditioner=how[5:], tolerance=TOLERANCE
-            )
+            laplacian, y = MattingLaplacian(self.image), self.image.flip(0)
+            x = laplacian.propagate(y, STRENGTH, preconditioner=how[5:], tolerance=TOLERANCE)
             return x.flatten(1).numpy()
         if how.startswith("SciPy"):
-            solve = scipy.sparse.linalg.factorized(matrix.tocsc())
-            return np.stack([solve(channel) for channel in right])
+            return self._factorised()
         if "ichol" in how:
-            precondition = pymatting.ichol(matrix.tocsc())
+            precondition = pymatting.ichol(self.matrix.tocsc())
         else:
-            precondition = pymatting.vcycle(matrix, (HEIGHT, WIDTH))
-        return np.stack([pymatting.cg(matrix, channel, M=precondition, rtol=TOLERANCE) for channel in right])
+            precondition = pymatting.vcycle(self.matrix, self.size)
+        return np.stack([pymatting.cg(self.matrix, c, M=precondition, rtol=TOLERANCE) for c in self.right])
 
-    assert np.abs(propagate() - truth).max() <= 1e-4
-    benchmark.pedantic(propagate, rounds=3 if WIDTH < 200 else 1)
+
+_SCENES: dict[int, Scene] = {}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize("width", [int(part) for part in metafunc.config.getoption("sizes").split(",")])
+
+
+@pytest.fixture
+def scene(width: int) -> Scene:
+    if width not in _SCENES:
+        _SCENES[width] = Scene(photo(width))
+    return _SCENES[width]
+
+
+@pytest.mark.parametrize("how", ["ours jacobi", "ours affine", "pymatting ichol", "pymatting jacobi"])
+def test_matting(benchmark: Any, how: str, width: int, scene: Scene) -> None:
+    benchmark.group = f"alpha matting, width {width}"
+    assert np.abs(scene.matte(how) - scene.alpha).max() <= 1e-3
+    benchmark(scene.matte, how)
+
+
+@pytest.mark.parametrize("how", PROPAGATION)
+def test_propagation(benchmark: Any, how: str, width: int, scene: Scene) -> None:
+    benchmark.group = f"propagation, width {width}"
+    result = benchmark.pedantic(scene.propagate, (how,), rounds=1)
+    assert np.abs(result - scene.truth).max() <= 1e-4

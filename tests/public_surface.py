@@ -15,10 +15,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, is_typeddict
 
 import photostyle_native
-from photostyle_native import ops
+from photostyle_native import metrics, ops
 from photostyle_native.cli import build_parser
 
 LISTING = Path(__file__).with_name("public_surface.txt")
@@ -28,7 +28,7 @@ HASH_LINE = re.compile(r"^Public surface: `(\w+)`", re.MULTILINE)
 
 def python_names() -> Iterator[tuple[str, str]]:
     """Every public name, with its module or class, and what is behind it: a signature, a type, or nothing."""
-    for prefix, module in (("ps", photostyle_native), ("ops", ops)):
+    for prefix, module in (("ps", photostyle_native), ("ops", ops), ("metrics", metrics)):
         for name in sorted(module.__all__):
             value = getattr(module, name)
             yield f"{prefix}.{name}", _shape(value)
@@ -39,10 +39,12 @@ def python_names() -> Iterator[tuple[str, str]]:
 def _shape(value: Any) -> str:
     if isinstance(value, ModuleType):
         return ": module"
-    if isinstance(value, dict):
-        return f": {', '.join(sorted(value))}"
+    if isinstance(value, (dict, tuple)):
+        return f": {', '.join(str(getattr(key, 'key', key)) for key in value)}"
     if isinstance(value, str):
         return ": str"
+    if is_typeddict(value):
+        return ": TypedDict"
     if inspect.isclass(value) and issubclass(value, (Exception, Warning)):
         return f": {value.__mro__[1].__name__}"
     return _signature(value)
@@ -55,6 +57,7 @@ def _signature(function: Any) -> str:
 def _members(value: type) -> Iterator[tuple[str, str]]:
     """What a class itself defines; fields of dataclasses are in its signature as far as they can be given."""
     fields = {field.name for field in dataclasses.fields(value)} if dataclasses.is_dataclass(value) else set()
+    fields |= set(value.__annotations__) if is_typeddict(value) else set()
     for name, member in sorted({**dict.fromkeys(fields), **vars(value)}.items()):
         if (name.startswith("_") and name not in ("__call__", "__matmul__")) or name == "extra_repr":
             continue
@@ -68,16 +71,24 @@ def _members(value: type) -> Iterator[tuple[str, str]]:
 
 def options() -> Iterator[tuple[str, str, str]]:
     """Of every command, its arguments and options: the command, the name, and what can be given."""
-    commands = next(a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
-    for command, parser in sorted(commands.choices.items()):
+    for command, parser in _commands("", build_parser()):
         for action in parser._actions:
-            if isinstance(action, argparse._HelpAction):
+            if isinstance(action, (argparse._HelpAction, argparse._VersionAction, argparse._SubParsersAction)):
                 continue
             choices = "|".join(map(str, action.choices)) if action.choices else action.metavar or ""
             default = "" if action.default is None or action.default is False else f" default {action.default}"
             name = "/".join(action.option_strings) or str(action.dest)
             given = f" {choices}" if choices and action.option_strings else ""
             yield command, name, f"{given}{' required' if action.required else ''}{default}"
+
+
+def _commands(prefix: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """A parser's commands, and theirs."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in sorted(action.choices.items()):
+                yield prefix + name, command
+                yield from _commands(f"{prefix}{name} ", command)
 
 
 def listing() -> str:
