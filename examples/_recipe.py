@@ -52,7 +52,7 @@ def compare(
             results[name] = function(*data)
             continue
         results[name], seconds, megabytes = _alone(function, data)
-        print(f"{name:7s} {seconds:8.2f} s  {megabytes:7.0f} MB more than the data")
+        print(f"{name:7s} {seconds:8.3f} s  {megabytes:7.0f} MB more than the data")
     scale = np.abs(results["before"]).max()
     difference = float(np.abs(results["after"] - results["before"]).max() / scale)
     print(f"largest difference {difference:.1e} of the largest value")

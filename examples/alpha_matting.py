@@ -19,7 +19,7 @@ def before(image: np.ndarray, trimap: np.ndarray) -> np.ndarray:
 
 
 def after(image: np.ndarray, trimap: np.ndarray) -> np.ndarray:
-    return MattingLaplacian(np.ascontiguousarray(image.transpose(2, 0, 1))).matte(trimap, preconditioner="jacobi")
+    return MattingLaplacian(np.ascontiguousarray(image.transpose(2, 0, 1))).matte(trimap)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -30,10 +30,11 @@ def conjugate_gradients(
         right: the right-hand side, any shape.
         precondition: v -> M v, where M is symmetric positive definite and close to the inverse of A.
         steps: iterations at most.
-        tolerance: ends once the residual's norm is below this times that of `right`.
+        tolerance: ends once the norm of the residual, as the iteration carries it along, is below this times that of
+            `right`. Also ends where that norm is no longer finite.
         start: where to begin; zero by default.
         systems: the first dimension of `right` counts systems of their own. All are worked on until the last is done.
-        callback: gets the iteration and the largest relative residual whenever that is looked at.
+        callback: gets the iteration and the largest relative residual whenever that is looked at; NaN if it is.
 
     Returns:
         x, shaped like `right`.
@@ -49,18 +50,20 @@ def conjugate_gradients(
         # A system that is solved exactly stays as it is, while the others go on.
         return torch.where(b > 0, a / b.clamp(min=torch.finfo(torch.float64).tiny), 0.0).to(right.dtype)
 
-    x = torch.zeros_like(right) if start is None else start.clone()
-    residual = right.clone() if start is None else right - operator(x)
     scale = inner(right, right).sqrt()
+    # Where the right-hand side is zero so is x, and nothing is small relative to it.
+    x = torch.zeros_like(right) if start is None else torch.where(scale == 0, 0, start)
+    residual = right.clone() if start is None else right - operator(x)
     z = precondition(residual)
     direction, product = z.clone(), inner(residual, z)
     patience = _PATIENCE.get(right.device.type, _PATIENCE_ELSEWHERE)
     for step in range(steps + 1):
         if step % patience == 0 or step == steps:
             norm = inner(residual, residual).sqrt()
-            done = bool((norm <= tolerance * scale).all())
+            done = bool((norm <= tolerance * scale).all()) or not bool(norm.isfinite().all())
             if callback is not None:
-                callback(step, float(ratio(norm, scale).max()) if right.numel() else 0.0)
+                relative = torch.where(norm == 0, 0.0, norm / scale)
+                callback(step, float(relative.max()) if right.numel() else 0.0)
             if done or step == steps:
                 break
         image = operator(direction)

@@ -7,6 +7,7 @@ Closed-form Solution to Photorealistic Image Stylization* (FastPhotoStyle, ECCV 
 from __future__ import annotations
 
 import math
+import numbers
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ from .errors import PhotostyleError
 from .matting_diagonal import diagonal, windows_over
 from .matting_preconditioner import AffinePreconditioner
 from .matting_tiles import Tiles, Whole
+from .ops import _runtime as rt
 from .ops._arrays import from_tensor, kind, to_tensor
 
 PRECONDITIONERS = ("jacobi", "affine")
@@ -37,7 +39,8 @@ class MattingLaplacian:
     or JAX arrays, and what comes back is of the same library.
 
     Args:
-        image: (3, H, W), RGB in [0, 1], float32 or float64: the precision that is worked in.
+        image: (3, H, W), RGB in [0, 1], float32 or float64: the precision that is worked in. Kept, and copied only
+            if not contiguous: who writes to it changes L. Nothing is differentiable in it.
         eps: regularisation of the windows' colour covariance, see `ops.matting_laplacian`.
         radius: windows have (2 radius + 1)^2 pixels.
 
@@ -150,8 +153,10 @@ class MattingLaplacian:
             preconditioner: ``"affine"``, a multilevel one that knows what L does not see: few iterations whatever is
                 known. ``"jacobi"``, the diagonal alone: the cheapest iterations and the least memory, faster where
                 no unknown pixel is far from known ones, as with the narrow band of a good trimap.
-            tolerance: of the residual's norm, relative to the right-hand side's. Below 1e-7 use a float64 image.
-            steps: iterations at most. A RuntimeWarning says if they did not do.
+            tolerance: of the norm of the residual that the iterations carry along, relative to the right-hand side's.
+                Where L cancels much (small weights), b - A x itself stays above it in float32, since rounding x alone
+                moves it by more; the image in float64 brings that down.
+            steps: iterations at most.
             start: first guess, shaped like `b`; zero by default.
             callback: gets the iteration and the relative residual: at every one on the CPU, at every tenth elsewhere.
 
@@ -160,37 +165,62 @@ class MattingLaplacian:
 
         Raises:
             PhotostyleError: an argument does not fit the above, or nothing determines x.
+            NotImplementedError: a gradient is asked for.
+
+        Warns:
+            RuntimeWarning: the tolerance was not reached; it says what was.
         """
+        with torch.autocast(self.image.device.type, enabled=False):
+            return self._solve(b, weights, known, preconditioner, tolerance, steps, start, callback)
+
+    def _solve(
+        self,
+        b: Any,
+        weights: Any,
+        known: Any,
+        preconditioner: str,
+        tolerance: float,
+        steps: int,
+        start: Any,
+        callback: Callable[[int, float], None] | None,
+    ) -> Any:
         if preconditioner not in PRECONDITIONERS:
             raise PhotostyleError(
                 f"`preconditioner` must be one of {', '.join(PRECONDITIONERS)}, got {preconditioner!r}"
             )
+        tolerance, steps = (
+            rt.require_at_least("tolerance", tolerance, 0),
+            rt.require_integer("steps", steps, 0, 2**31),
+        )
         right, restore = self._images("b", b)
-        right = right.detach().contiguous()
-        weight = self._field("weights", weights)
-        if not bool((weight >= 0).all()) or not bool(weight.isfinite().all()):
-            raise PhotostyleError("`weights` must be finite and not negative")
-        free = ~self._field("known", known, torch.bool)
-        if bool(free.all()) and not bool(weight.any()):
-            raise PhotostyleError("`weights` must be positive somewhere or `known` true: L alone determines no x")
-        first = None if start is None else self._images("start", start)[0].detach()
+        first = None if start is None else self._images("start", start)[0]
+        weight, free = self._field("weights", weights), ~self._field("known", known, torch.bool)
+        if rt.wants_derivative(right, weight, *(() if first is None else (first,))):
+            raise NotImplementedError("`solve` has no gradient: pass detached tensors")
+        for name, value in (("b", right), ("image", self.image)):
+            if not bool(value.isfinite().all()):
+                raise PhotostyleError(f"`{name}` must be finite")
         if first is not None and first.shape != right.shape:
             raise PhotostyleError(f"`start` must have the shape of `b`, got {tuple(first.shape)}")
-        system = _System(self, right, weight, free, preconditioner)
-        norms: list[float] = [0.0]
+        if not bool((weight >= 0).all()) or not bool(weight.isfinite().all()):
+            raise PhotostyleError("`weights` must be finite and not negative")
+        if self.shape[0] and bool(free.all()) and not bool(weight.any()):
+            raise PhotostyleError("`weights` must be positive somewhere or `known` true: L alone determines no x")
+        last: list[tuple[int, float]] = [(0, 0.0)]
 
         def watch(step: int, norm: float) -> None:
-            norms[0] = norm
+            last[0] = step, norm
             if callback is not None:
                 callback(step, norm)
 
-        x = system.solve(first, tolerance, steps, watch)
-        if not norms[0] <= tolerance:
+        x = _System(self, right.contiguous(), weight, free, preconditioner).solve(first, tolerance, steps, watch)
+        step, norm = last[0]
+        if not norm <= tolerance:
             warnings.warn(
-                f"conjugate gradients stopped after {steps} iterations at a relative residual of {norms[0]:.1e}, "
+                f"conjugate gradients stopped after {step} iterations at a relative residual of {norm:.1e}, "
                 f"not {tolerance:.1e}",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return restore(x)
 
@@ -198,7 +228,8 @@ class MattingLaplacian:
         """Closed-form alpha matting: how much of every pixel belongs to the foreground.
 
         Args:
-            trimap: (H, W); at least 0.9 is foreground, at most 0.1 background, between them the pixel is open.
+            trimap: (H, W) in [0, 1]; at least 0.9 is foreground, at most 0.1 background, between them the pixel is
+                open.
             weight: None holds the trimap exactly. A number holds it softly, as Levin et al. write it,
                 (L + weight C) alpha = weight C trimap; they use 100.
             options: of `solve`; the tolerance is 1e-7 by default, as pymatting's.
@@ -207,13 +238,17 @@ class MattingLaplacian:
             alpha in [0, 1], (H, W).
 
         Raises:
-            PhotostyleError: the shape does not fit, or nothing is marked.
+            PhotostyleError: an argument does not fit the above, or nothing is marked.
         """
         options = {"tolerance": 1e-7, **options}
-        given = to_tensor("trimap", trimap)
+        given = to_tensor("trimap", trimap).detach()
         if tuple(given.shape) != self.size:
             raise PhotostyleError(f"`trimap` must have shape {self.size}, got {tuple(given.shape)}")
-        given = given.to(self.image.dtype)
+        given = self._own("trimap", given)
+        if not bool(((given >= 0) & (given <= 1)).all()):
+            raise PhotostyleError(
+                f"`trimap` must be in [0, 1], got {given.amin().item():g} to {given.amax().item():g}"
+            )
         known = (given >= 0.9) | (given <= 0.1)
         if not bool(known.any()):
             raise PhotostyleError("`trimap` must mark some pixels as foreground (1) or background (0)")
@@ -241,7 +276,7 @@ class MattingLaplacian:
         Raises:
             PhotostyleError: an argument does not fit, or the photo is smaller than a window.
         """
-        if not 0 < strength < 1:
+        if not isinstance(strength, numbers.Real) or not 0 < strength < 1:
             raise PhotostyleError(f"`strength` must be between 0 and 1, got {strength!r}")
         if min(self.size) < 2 * self.radius + 1:
             raise PhotostyleError(f"`image` must be at least one window in size, got {self.size}")
@@ -254,32 +289,41 @@ class MattingLaplacian:
 
     def _images(self, name: str, x: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
         """An argument as (C, H, W) in the image's precision, and the way back to its own shape and library."""
-        library, value = kind(x) or "torch", to_tensor(name, x)
+        library, value = kind(x) or "torch", self._own(name, to_tensor(name, x))
         shape, (height, width) = value.shape, self.size
-        value = value.to(self.image.dtype)
         if value.dim() in (1, 2) and shape[0] == self.shape[0]:
-            channels = value.reshape(self.shape[0], -1).T.reshape(-1, height, width)
+            count = math.prod(shape[1:])
+            channels = value.reshape(self.shape[0], count).T.reshape(count, height, width)
             return channels, lambda out: from_tensor(out.flatten(1).T.reshape(shape), library)
         if value.dim() >= 2 and tuple(shape[-2:]) == self.size:
-            return value.reshape(-1, height, width), lambda out: from_tensor(out.reshape(shape), library)
+            images = value.reshape(math.prod(shape[:-2]), height, width)
+            return images, lambda out: from_tensor(out.reshape(shape), library)
         raise PhotostyleError(
             f"`{name}` must have shape ({self.shape[0]},), ({self.shape[0]}, C) or (..., {height}, {width}), "
             f"got {tuple(shape)}"
         )
 
+    def _own(self, name: str, value: Tensor) -> Tensor:
+        """A tensor in the image's precision, on its device."""
+        if value.device != self.image.device:
+            raise PhotostyleError(f"`{name}` must be on image's device {self.image.device}, got {value.device}")
+        if value.is_complex():
+            raise PhotostyleError(f"`{name}` must be real, got {str(value.dtype).removeprefix('torch.')}")
+        return value.to(self.image.dtype)
+
     def _field(self, name: str, value: Any, dtype: torch.dtype | None = None) -> Tensor:
         """A number per pixel, (H, W)."""
         dtype = dtype or self.image.dtype
-        if value is None or isinstance(value, (int, float)):
-            return torch.full(self.size, value or 0, dtype=dtype, device=self.image.device)
+        if value is None or isinstance(value, numbers.Real):
+            return torch.full(self.size, float(value or 0), dtype=dtype, device=self.image.device)
         field = to_tensor(name, value)
         if field.numel() != self.shape[0] or tuple(field.shape) not in ((self.shape[0],), self.size):
             raise PhotostyleError(
                 f"`{name}` must have shape ({self.shape[0]},) or {self.size}, got {tuple(field.shape)}"
             )
-        if field.device != self.image.device:
-            raise PhotostyleError(f"`{name}` must be on image's device {self.image.device}, got {field.device}")
-        return field.detach().reshape(self.size).to(dtype)
+        if dtype == torch.bool and field.dtype != dtype:
+            raise PhotostyleError(f"`{name}` must be bool, got {str(field.dtype).removeprefix('torch.')}")
+        return self._own(name, field).reshape(self.size).to(dtype)
 
 
 class _System:

@@ -1,7 +1,7 @@
 """The operators as `torch.nn` modules: what a loop needs is held in buffers, so `.to()` and `state_dict` carry it.
 
 None has parameters or changes when it is called. Under autocast they take the half-precision features that the
-network makes and work in float32.
+network makes and work in float32. They compile in one graph, and `torch.func` (vmap, grad, jvp, hessian) takes them.
 """
 
 from __future__ import annotations
@@ -10,12 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from . import ops
-from .errors import PhotostyleError
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise PhotostyleError(message)
+from .ops._runtime import require
 
 
 def _float(x: Tensor) -> Tensor:
@@ -31,7 +26,8 @@ class MattingLoss(nn.Module):
         weight: multiplies the loss; 1e4 in the paper.
         eps, radius: of the Laplacian.
 
-    ``forward(x)`` takes (..., C, H, W) and gives one loss per batch item, (...). Differentiable in x, twice.
+    ``forward(x)`` takes (..., C, H, W) and gives one loss per batch item, (...). Differentiable in x, any number of
+    times.
     """
 
     content: Tensor
@@ -102,9 +98,9 @@ class MaskedGramLoss(nn.Module):
         super().__init__()
         self.weight, self.tf32 = weight, tf32
         masks = _masks(masks)
-        _require(isinstance(targets, Tensor), f"`targets` must be a torch.Tensor, got {type(targets).__name__}")
+        require(isinstance(targets, Tensor), f"`targets` must be a torch.Tensor, got {type(targets).__name__}")
         channels = targets.shape[-1] if targets.dim() else 0
-        _require(
+        require(
             tuple(targets.shape) == (len(masks), channels, channels) and channels > 0,
             f"`targets` must have shape ({len(masks)}, C, C), one matrix per mask, got {tuple(targets.shape)}",
         )
@@ -167,8 +163,8 @@ class LocalAffineSmoothing(nn.Module):
 
 
 def _image(name: str, image: Tensor) -> Tensor:
-    _require(isinstance(image, Tensor), f"`{name}` must be a torch.Tensor, got {type(image).__name__}")
-    _require(
+    require(isinstance(image, Tensor), f"`{name}` must be a torch.Tensor, got {type(image).__name__}")
+    require(
         image.dim() in (3, 4) and image.shape[-3] == 3,
         f"`{name}` must have shape (3, H, W) or (B, 3, H, W), got {tuple(image.shape)}",
     )
@@ -176,9 +172,9 @@ def _image(name: str, image: Tensor) -> Tensor:
 
 
 def _masks(masks: Tensor) -> Tensor:
-    _require(isinstance(masks, Tensor), f"`masks` must be a torch.Tensor, got {type(masks).__name__}")
-    _require(masks.dim() == 3, f"`masks` must have shape (K, H, W), got {tuple(masks.shape)}")
-    _require(
+    require(isinstance(masks, Tensor), f"`masks` must be a torch.Tensor, got {type(masks).__name__}")
+    require(masks.dim() == 3, f"`masks` must have shape (K, H, W), got {tuple(masks.shape)}")
+    require(
         masks.dtype in (torch.float32, torch.float64),
         f"`masks` must be float32 or float64, got {str(masks.dtype).removeprefix('torch.')}",
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +18,7 @@ from conftest import smooth_picture
 from torch import Tensor
 
 from photostyle_native import MattingLaplacian, PhotostyleError, ops
-from photostyle_native.ops import _arrays
+from photostyle_native.ops import _arrays, _runtime
 
 H, W = 8, 11
 
@@ -95,6 +99,127 @@ def test_nothing_is_copied(library: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert float(result[0, 0]) == 2
 
 
+@pytest.mark.parametrize("library", ["torch", "numpy", "jax"])
+def test_the_kernel_works_on_the_callers_memory(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    launch, seen = _runtime.launch, []
+
+    def watch(name: str, device: torch.device, tensors: tuple[Tensor | None, ...], *rest: Any) -> None:
+        seen.append([t.data_ptr() for t in tensors if t is not None])
+        launch(name, device, tensors, *rest)
+
+    monkeypatch.setattr(_runtime, "launch", watch)
+    make: Callable[[Tensor], Any] = {"torch": Tensor.clone, "numpy": lambda t: t.numpy().copy()}.get(
+        library, lambda t: _jax().asarray(t.numpy())
+    )
+
+    def address(array: Any) -> int:
+        if library == "numpy":
+            return int(array.ctypes.data)
+        return int(array.data_ptr() if library == "torch" else array.unsafe_buffer_pointer())
+
+    x, image = make(torch.rand(3, H, W)), make(smooth_picture(H, W))
+    result = ops.matting_laplacian(x, image)
+    assert seen == [[address(image), address(x), address(result)]]
+
+
+@pytest.mark.parametrize("transform", ["jit", "grad", "vmap"])
+def test_what_jax_traces_is_an_error(transform: str) -> None:
+    jax, image = pytest.importorskip("jax"), smooth_picture(H, W).numpy()
+    given = _jax().ones((2, 3, H, W) if transform == "vmap" else (3, H, W))
+    for call in (
+        lambda x: ops.matting_energy(x, image),
+        lambda x: ops.matting_energy(image, x),
+        lambda x: (MattingLaplacian(image) @ x).sum(),
+    ):
+        with pytest.raises(PhotostyleError, match=r"`(x|image)` must be an array, got a JAX tracer: .*pure_callback"):
+            getattr(jax, transform)(call)(given)
+
+
+def test_jax_calls_it_back_from_compiled_code() -> None:
+    jax, image = pytest.importorskip("jax"), smooth_picture(H, W).numpy()
+
+    def product(x: Any) -> np.ndarray:
+        return ops.matting_laplacian(np.asarray(x), image)
+
+    @jax.jit
+    def compiled(x: Any) -> Any:
+        return jax.pure_callback(product, jax.ShapeDtypeStruct(x.shape, x.dtype), x) * 2
+
+    x = torch.rand(3, H, W)
+    expected = 2 * ops.matting_laplacian(x, torch.from_numpy(image))
+    assert np.array_equal(np.asarray(compiled(_jax().asarray(x.numpy()))), expected.numpy())
+
+
+def test_jax_arrays_stay_as_they_are_and_may_be_dropped() -> None:
+    jnp = _jax()
+    x, image = torch.rand(3, H, W), smooth_picture(H, W)
+    theirs = jnp.asarray(x.numpy()) * 1  # may still be being computed
+    laplacian = MattingLaplacian(jnp.asarray(image.numpy()))
+    result = laplacian @ theirs
+    assert np.array_equal(np.asarray(theirs), x.numpy())
+    del theirs
+    gc.collect()
+    assert np.array_equal(
+        np.asarray(laplacian @ result), (MattingLaplacian(image) @ (MattingLaplacian(image) @ x)).numpy()
+    )
+    features = jnp.asarray(torch.rand(4, H, W).numpy()).astype(jnp.bfloat16)
+    masks = jnp.ones((2, H, W))
+    gram = ops.masked_gram(features, masks)
+    assert gram.dtype == jnp.float32
+    narrow = torch.from_numpy(np.array(features.astype(jnp.float32))).bfloat16()
+    assert np.array_equal(np.asarray(gram), ops.masked_gram(narrow, torch.ones(2, H, W)).numpy())
+
+
+def test_pictures_without_pixels() -> None:
+    for empty in (np.zeros((3, 0, 4), np.float32), _jax().zeros((3, 0, 4))):
+        result = ops.matting_laplacian(empty, empty)
+        assert type(result) is type(empty)
+        assert result.shape == (3, 0, 4)
+
+
+def test_cupy_arrays_are_worked_on_in_cupys_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU: CuPy and the streams are stand-ins, and what is looked at is which stream the op ran under."""
+    current: list[Any] = []
+
+    class Array:
+        device = SimpleNamespace(id=0)
+
+        def __init__(self, value: Tensor) -> None:
+            self.value = value
+
+        def __dlpack__(self, **options: Any) -> Any:
+            return self.value.__dlpack__(**options)
+
+        def __dlpack_device__(self) -> Any:
+            return self.value.__dlpack_device__()
+
+    @contextlib.contextmanager
+    def use(stream: Any) -> Iterator[None]:
+        current.append(stream)
+        yield
+        current.pop()
+
+    theirs = SimpleNamespace(ptr=0)
+    cuda = SimpleNamespace(Device=lambda _: contextlib.nullcontext(), get_current_stream=lambda: theirs)
+    Array.__module__ = "cupy"
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda, from_dlpack=Array))
+    monkeypatch.setattr(torch.cuda, "ExternalStream", lambda address, device: (address, device))
+    monkeypatch.setattr(torch.cuda, "default_stream", lambda device: ("default", device))
+    monkeypatch.setattr(torch.cuda, "stream", use)
+    seen: list[Any] = []
+
+    def function(x: Tensor) -> Tensor:
+        seen.append(current[-1])
+        return x + 1
+
+    wrapped = _arrays.any_array(function)
+    for pointer, expected in ((0, ("default", 0)), (77, (77, 0))):
+        theirs.ptr = pointer
+        assert wrapped(Array(torch.zeros(2))).value.tolist() == [1, 1]
+        assert seen.pop() == expected
+    assert not current
+
+
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("library", ["torch", "numpy"])
 def test_channels_last(name: str, library: str) -> None:
@@ -133,6 +258,7 @@ def test_out_is_the_array_that_was_given() -> None:
     assert np.array_equal(out, ops.matting_laplacian(x, image))
 
 
+UNALIGNED = np.frombuffer(bytes(3 * H * W * 4 + 1), np.uint8)[1:].view(np.float32).reshape(3, H, W)
 X = np.random.default_rng(0).random((3, H, W), np.float32)
 
 
@@ -144,6 +270,7 @@ X = np.random.default_rng(0).random((3, H, W), np.float32)
         (lambda: ops.matting_energy([1.0], X), "`x` must be a torch.Tensor, got list"),
         (lambda: ops.matting_energy(X[:, ::-1], X), "`x` must be an array that torch can view: .*stride"),
         (lambda: ops.matting_energy(X.astype(">f4"), X), "`x` must be an array that torch can view"),
+        (lambda: ops.matting_energy(UNALIGNED, X), "its elements are not aligned in memory"),
         (lambda: ops.matting_energy(X.astype(np.float64), X), "`image` must have x's dtype float64, got float32"),
         (lambda: ops.matting_energy(X, X, layout="hwc"), "`layout` must be 'channels_first' or 'channels_last'"),
         (lambda: ops.matting_energy(X[0], X, layout="channels_last"), r"`x` must have shape \(\.\.\., H, W, C\)"),

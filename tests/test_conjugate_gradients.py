@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -40,6 +42,35 @@ def test_systems_have_steps_of_their_own() -> None:
     assert seen[-1][1] <= 1e-10
     one = conjugate_gradients(lambda v: matrix @ v, right[2], lambda v: v, steps=len(seen) - 1, tolerance=0)
     torch.testing.assert_close(one, x[2], rtol=1e-6, atol=1e-9)
+
+
+def test_a_zero_right_hand_side_has_a_zero_solution_wherever_it_starts() -> None:
+    matrix, right = _matrix(), torch.randn(2, 30, dtype=torch.float64)
+    right[0] = 0
+    seen: list[tuple[int, float]] = []
+    x = conjugate_gradients(
+        lambda v: v @ matrix,
+        right,
+        lambda v: v,
+        steps=300,
+        tolerance=1e-8,
+        systems=True,
+        start=torch.ones_like(right),
+        callback=lambda step, norm: seen.append((step, norm)),
+    )
+    assert not x[0].any()
+    assert seen[-1][1] <= 1e-8
+
+
+def test_numbers_that_are_none_end_it_and_are_reported() -> None:
+    right = torch.randn(30, dtype=torch.float64)
+    right[3] = torch.nan
+    seen: list[tuple[int, float]] = []
+    conjugate_gradients(
+        lambda v: v, right, lambda v: v, steps=50, callback=lambda step, norm: seen.append((step, norm))
+    )
+    assert len(seen) == 1
+    assert math.isnan(seen[0][1])
 
 
 def test_stops_after_the_steps_that_it_was_given() -> None:

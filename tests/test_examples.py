@@ -42,3 +42,16 @@ def test_a_recipe_measures_both_ways_and_fails_when_they_differ(
     monkeypatch.setattr(recipe, "after", lambda original, enlarged: enlarged)
     with pytest.raises(SystemExit, match="differ by more than"):
         recipe.main(["--quick", "--width", "64"])
+
+
+def test_the_table_has_a_row_for_a_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    table = importlib.import_module("_table")
+    cells = table.row(FOLDER / "guided_upsampling.py", ["--width", "64"]).strip("| ").split(" | ")
+    assert cells[0].startswith("[guided_upsampling](../examples/guided_upsampling.py): guided filter of an edit")
+    assert cells[1] == (
+        '`result = ops.guided_filter(enlarged, original, radius=radius, eps=eps, layout="channels_last")`'
+    )
+    assert all(re.fullmatch(r"[\d.]+ s, \d+ MB", cell) for cell in cells[2:4])
+    assert re.fullmatch(r"[\d.]+ x", cells[4])
+    assert float(cells[5]) < 1e-4

@@ -147,6 +147,43 @@ def test_says_when_it_did_not_converge() -> None:
         MattingLaplacian(image).solve(torch.rand(20, 30), 1e-3, steps=3)
 
 
+def test_pictures_without_pixels_or_channels() -> None:
+    empty = MattingLaplacian(torch.rand(3, 0, 4))
+    assert (empty @ torch.rand(0)).shape == (0,)
+    assert (empty @ torch.rand(0, 2)).shape == (0, 2)
+    assert empty.solve(torch.rand(2, 0, 4), 1.0).shape == (2, 0, 4)
+    assert empty.diagonal().shape == (0,)
+    assert not float(empty.energy(torch.rand(2, 0, 4)))
+    assert MattingLaplacian(torch.rand(3, 5, 4)).solve(torch.rand(0, 5, 4), 1.0).shape == (0, 5, 4)
+
+
+def test_weights_may_be_any_number_and_any_layout() -> None:
+    image, right = smooth_picture(9, 11), torch.rand(9, 11)
+    laplacian = MattingLaplacian(image)
+    expected = laplacian.solve(right, 0.5)
+    assert torch.equal(laplacian.solve(right, np.float32(0.5)), expected)
+    assert torch.equal(laplacian.solve(right.flatten()[:, None], torch.full((99,), 0.5))[:, 0], expected.flatten())
+    strided = torch.rand(9, 22)[:, ::2]
+    same = laplacian.solve(strided.contiguous(), 0.5)
+    assert torch.equal(laplacian.solve(strided, 0.5), same)
+    assert np.array_equal(MattingLaplacian(np.asfortranarray(image)).solve(right.numpy(), 0.5), expected.numpy())
+
+
+def test_autocast_changes_nothing() -> None:
+    image, right = smooth_picture(40, 50), torch.rand(40, 50)
+    expected = MattingLaplacian(image).solve(right, 1e-3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(MattingLaplacian(image).solve(right, 1e-3), expected)
+
+
+def test_solve_has_no_gradient_and_says_so() -> None:
+    laplacian = MattingLaplacian(IMAGE)
+    with pytest.raises(NotImplementedError, match="`solve` has no gradient"):
+        laplacian.propagate(IMAGE.clone().requires_grad_())
+    with torch.no_grad():
+        assert not laplacian.propagate(IMAGE.clone().requires_grad_()).requires_grad
+
+
 IMAGE = torch.rand(3, 5, 6)
 
 
@@ -169,6 +206,16 @@ IMAGE = torch.rand(3, 5, 6)
         (lambda: MattingLaplacian(IMAGE).solve(IMAGE, 1.0, start=IMAGE[:1]), "`start` must have the shape of `b`"),
         (lambda: MattingLaplacian(IMAGE).matte(IMAGE[0, :4]), r"`trimap` must have shape \(5, 6\), got \(4, 6\)"),
         (lambda: MattingLaplacian(IMAGE).matte(torch.full((5, 6), 0.5)), "`trimap` must mark some pixels"),
+        (lambda: MattingLaplacian(IMAGE) @ IMAGE.to(torch.complex64), "`x` must be real, got complex64"),
+        (lambda: MattingLaplacian(IMAGE) @ IMAGE.to("meta"), "`x` must be on image's device cpu, got meta"),
+        (lambda: MattingLaplacian(IMAGE).solve(IMAGE / 0, 1.0), "`b` must be finite"),
+        (lambda: MattingLaplacian(IMAGE / 0).solve(IMAGE, 1.0), "`image` must be finite"),
+        (lambda: MattingLaplacian(IMAGE).solve(IMAGE, 1.0, steps=-1), "`steps` must be an integer from 0"),
+        (lambda: MattingLaplacian(IMAGE).solve(IMAGE, 1.0, tolerance="x"), "`tolerance` must be finite"),
+        (lambda: MattingLaplacian(IMAGE).solve(IMAGE, known=IMAGE[0]), "`known` must be bool, got float32"),
+        (lambda: MattingLaplacian(IMAGE).matte(IMAGE[0] * 255), r"`trimap` must be in \[0, 1\], got"),
+        (lambda: MattingLaplacian(IMAGE).matte(IMAGE[0] / 0), r"`trimap` must be in \[0, 1\], got"),
+        (lambda: MattingLaplacian(IMAGE).propagate(IMAGE, "0.9"), "`strength` must be between 0 and 1"),
         (lambda: MattingLaplacian(IMAGE).propagate(IMAGE, 1.0), "`strength` must be between 0 and 1"),
         (lambda: MattingLaplacian(IMAGE, radius=3).propagate(IMAGE), "at least one window in size"),
     ],

@@ -6,6 +6,7 @@ the kind that it was given. A tensor that comes in is looked at once and goes st
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -21,7 +22,8 @@ from ..errors import PhotostyleError
 _LAYOUTS = ("channels_first", "channels_last")
 _NOTE = """
     Arrays of NumPy, CuPy and JAX (all arguments of one library) do as well, and the result is of that library, on the
-    same memory and device: nothing is copied, and nothing is recorded for a gradient.
+    same memory and device: nothing is copied, and nothing is recorded for a gradient. CuPy's current stream is worked
+    on; what JAX traces (`jax.jit`) is an error.
 """
 _LAYOUT_NOTE = """
     With ``layout="channels_last"`` {names} have their channels (or masks, or coefficients) last,
@@ -39,6 +41,16 @@ def kind(value: object) -> str | None:
         root = type(value).__module__.partition(".")[0]
         return {"jaxlib": "jax", "jax": "jax", "cupy": "cupy"}.get(root, "dlpack")
     return None
+
+
+def _require_concrete(name: str, value: object) -> None:
+    """JAX hands a function that it transforms placeholders without memory."""
+    jax = sys.modules.get("jax")
+    if jax is not None and isinstance(value, jax.core.Tracer):
+        raise PhotostyleError(
+            f"`{name}` must be an array, got a JAX tracer: under jax.jit, jax.vmap and jax.grad "
+            "wrap the call in jax.pure_callback"
+        )
 
 
 class _Writeable:
@@ -59,6 +71,7 @@ def to_tensor(name: str, value: Any) -> Tensor:
     library = kind(value)
     if library == "torch":
         return value
+    _require_concrete(name, value)
     if library is None:
         raise PhotostyleError(
             f"`{name}` must be a torch.Tensor or an array (NumPy, CuPy, JAX, DLPack), got {type(value).__name__}"
@@ -66,6 +79,8 @@ def to_tensor(name: str, value: Any) -> Tensor:
     try:
         if library != "numpy":
             return torch.from_dlpack(value)
+        if not value.flags.aligned:
+            raise ValueError("its elements are not aligned in memory")
         return torch.from_numpy(value if value.flags.writeable else np.asarray(_Writeable(value)))
     except (TypeError, ValueError, BufferError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
@@ -82,6 +97,18 @@ def from_tensor(value: Tensor, library: str) -> Any:
     if library == "jax":  # knows no strides
         return sys.modules["jax.numpy"].from_dlpack(value.contiguous())
     return sys.modules["cupy"].from_dlpack(value)  # is imported: somebody made an array with it
+
+
+def _stream(library: str, arrays: dict[str, Any]) -> contextlib.AbstractContextManager[Any]:
+    """Make the caller's stream torch's, for the library that has a current stream of its own."""
+    if library != "cupy" or not arrays:
+        return contextlib.nullcontext()
+    cupy, device = sys.modules["cupy"], next(iter(arrays.values())).device.id
+    with cupy.cuda.Device(device):
+        pointer = cupy.cuda.get_current_stream().ptr
+    # torch takes the address 0, which is the default stream, for none given
+    stream = torch.cuda.ExternalStream(pointer, device) if pointer else torch.cuda.default_stream(device)
+    return torch.cuda.stream(stream)
 
 
 def _common_kind(given: dict[str, Any]) -> str:
@@ -121,18 +148,21 @@ def any_array(function: Callable[..., Any], channels: tuple[str, ...] = ()) -> C
         if layout not in _LAYOUTS:
             raise PhotostyleError(f"`layout` must be 'channels_first' or 'channels_last', got {layout!r}")
         bound = signature.bind(*args, **kwargs)
+        for name in arrays & bound.arguments.keys():
+            _require_concrete(name, bound.arguments[name])
         # What is no array at all is left to the checks of the function.
         given = {n: v for n, v in bound.arguments.items() if n in arrays and kind(v) is not None}
         library, last = _common_kind(given), channels if layout == "channels_last" else ()
         if "out" in given:
             _require_output(given["out"], layout)
-        for name, value in given.items():
-            tensor = to_tensor(name, value)
-            bound.arguments[name] = _channels_first(name, tensor) if name in last else tensor
-        result = function(*bound.args, **bound.kwargs)
-        if "out" in given:
-            return given["out"]
-        return from_tensor(result.movedim(-3, -1) if "return" in last else result, library)
+        with _stream(library, given):
+            for name, value in given.items():
+                tensor = to_tensor(name, value)
+                bound.arguments[name] = _channels_first(name, tensor) if name in last else tensor
+            result = function(*bound.args, **bound.kwargs)
+            if "out" in given:
+                return given["out"]
+            return from_tensor(result.movedim(-3, -1) if "return" in last else result, library)
 
     @functools.wraps(function)
     def wrapper(*args: Any, layout: str = "channels_first", **kwargs: Any) -> Any:

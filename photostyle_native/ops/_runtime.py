@@ -182,6 +182,15 @@ def require_integer(name: str, value: object, low: int, high: int) -> int:
     return int(value)  # type: ignore[call-overload]
 
 
+def wants_derivative(*values: Tensor) -> bool:
+    """Whether autograd records what is done with one of the tensors, or one carries a forward-mode tangent."""
+    if torch.is_grad_enabled() and any(value.requires_grad for value in values):
+        return True
+    if torch.compiler.is_compiling():
+        return False
+    return any(torch.autograd.forward_ad.unpack_dual(value).tangent is not None for value in values)
+
+
 def require_at_least(name: str, value: object, low: float) -> float:
     """Check for a finite real number of at least `low`; returns it as float."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)

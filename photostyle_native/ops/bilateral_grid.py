@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..reference import bilateral_grid as reference
 from . import _runtime as rt
+from ._autograd import differentiable
 
 _DTYPES = (torch.float32, torch.float64)
 _MAX_VALUES = 2**30
@@ -177,11 +178,6 @@ for _name, _arguments, _native, _fallback, _fake in (
 # piecewise linear in the guide. So the derivatives of the four ops, of any order, are those ops again, some with the
 # weights of the levels replaced by their derivative, whose own derivative is zero.
 
-_sliced = torch.ops.photostyle.slice_bilateral_grid
-_to_grid = torch.ops.photostyle.slice_bilateral_grid_backward_grid
-_to_image = torch.ops.photostyle.slice_bilateral_grid_backward_image
-_to_guide = torch.ops.photostyle.slice_bilateral_grid_backward_guide
-
 
 def _without_offset(grid: Tensor) -> Tensor:
     rows = grid.unflatten(-4, (3, 4))
@@ -242,13 +238,10 @@ def _guide_gradient(ctx: Any, direction: Tensor) -> tuple[Tensor | None, ...]:
     )
 
 
-for _name, _gradient in (
-    (_NAME, _slice_gradient),
-    (f"{_NAME}_backward_grid", _grid_gradient),
-    (f"{_NAME}_backward_image", _image_gradient),
-    (f"{_NAME}_backward_guide", _guide_gradient),
-):
-    torch.library.register_autograd(f"photostyle::{_name}", _gradient, setup_context=_save, lib=rt.LIBRARY)
+_sliced = differentiable(_NAME, _save, _slice_gradient)
+_to_grid = differentiable(f"{_NAME}_backward_grid", _save, _grid_gradient)
+_to_image = differentiable(f"{_NAME}_backward_image", _save, _image_gradient)
+_to_guide = differentiable(f"{_NAME}_backward_guide", _save, _guide_gradient)
 
 
 def slice_bilateral_grid(grid: Tensor, guide: Tensor, image: Tensor) -> Tensor:
@@ -275,4 +268,4 @@ def slice_bilateral_grid(grid: Tensor, guide: Tensor, image: Tensor) -> Tensor:
     """
     _check(grid, guide, image)
     guide = guide.expand(*image.shape[:-3], *image.shape[-2:])
-    return torch.ops.photostyle.slice_bilateral_grid(grid, guide, image, False)
+    return _sliced(grid, guide, image, False)

@@ -67,7 +67,7 @@ def _check_upsample(
 
 
 def _no_gradient(op: str, *tensors: Tensor) -> None:
-    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+    if rt.wants_derivative(*tensors):
         raise NotImplementedError(f"`{op}` has no gradient: pass detached tensors")
 
 

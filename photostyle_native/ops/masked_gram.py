@@ -14,6 +14,7 @@ from torch import Tensor
 from .. import _core
 from ..reference import masked_gram as reference
 from . import _runtime as rt
+from ._autograd import differentiable, save
 
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 _MAX_PIXELS = 2**31 - 1
@@ -104,33 +105,48 @@ rt.register("masked_gram", _gram, _reference_gram, _gram_like)
 rt.register("masked_gram_backward", _backward, _reference_backward, _backward_like)
 
 
+def cross(features: Tensor, v: Tensor, masks: Tensor, tf32: bool) -> Tensor:
+    """sum_p m_k^2 (F V^T + V F^T): by polarisation, half the difference of the Gram matrices of F + V and F - V."""
+    total = _differentiable_gram(features + v, masks, tf32) - _differentiable_gram(features - v, masks, tf32)
+    return total / 2
+
+
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     features, masks, ctx.tf32 = inputs
-    ctx.save_for_backward(features, masks)
+    save(ctx, features, masks)
 
 
 def _gram_backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
     features, masks = ctx.saved_tensors
-    return torch.ops.photostyle.masked_gram_backward(upstream, features, masks, ctx.tf32), None, None
+    return differentiable_backward(upstream, features, masks, ctx.tf32), None, None
+
+
+def _gram_jvp(ctx: Any, tangent: Tensor, *_: Any) -> Tensor:
+    features, masks = ctx.saved_tensors
+    return cross(features, tangent, masks, ctx.tf32)
 
 
 def _save_all(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     *tensors, ctx.tf32 = inputs
-    ctx.save_for_backward(*tensors)
+    save(ctx, *tensors)
 
 
 def _second_backward(ctx: Any, v: Tensor) -> tuple[Tensor, Tensor, None, None]:
-    # dF is linear in D and in F. <V, dF> = sum_k <D_k, sum_p m_k^2 (F V^T + V F^T)>, and that cross product is, by
-    # polarisation, half the difference of the Gram matrices of F + V and F - V.
+    # dF is linear in D and in F, and <V, dF> = sum_k <D_k, sum_p m_k^2 (F V^T + V F^T)>.
     upstream, features, masks = ctx.saved_tensors
-    gram = torch.ops.photostyle.masked_gram
-    cross = (gram(features + v, masks, ctx.tf32) - gram(features - v, masks, ctx.tf32)) / 2
-    return cross, torch.ops.photostyle.masked_gram_backward(upstream, v, masks, ctx.tf32), None, None
+    through = differentiable_backward(upstream, v, masks, ctx.tf32)
+    return cross(features, v, masks, ctx.tf32), through, None, None
 
 
-torch.library.register_autograd("photostyle::masked_gram", _gram_backward, setup_context=_save, lib=rt.LIBRARY)
-torch.library.register_autograd(
-    "photostyle::masked_gram_backward", _second_backward, setup_context=_save_all, lib=rt.LIBRARY
+def _backward_jvp(ctx: Any, upstream_tangent: Tensor, features_tangent: Tensor, *_: Any) -> Tensor:
+    upstream, features, masks = ctx.saved_tensors
+    along = differentiable_backward(upstream_tangent, features, masks, ctx.tf32)
+    return along + differentiable_backward(upstream, features_tangent, masks, ctx.tf32)
+
+
+_differentiable_gram = differentiable("masked_gram", _save, _gram_backward, _gram_jvp, dims=(3, 3), shared=(1,))
+differentiable_backward = differentiable(
+    "masked_gram_backward", _save_all, _second_backward, _backward_jvp, dims=(3, 3, 3), shared=(2,)
 )
 
 
@@ -156,6 +172,6 @@ def masked_gram(features: Tensor, masks: Tensor, *, tf32: bool = False) -> Tenso
     number of threads.
     """
     _check(features, masks)
-    if masks.requires_grad and torch.is_grad_enabled():
+    if rt.wants_derivative(masks):
         raise NotImplementedError("the gradient with respect to `masks` is not implemented: pass masks.detach()")
-    return torch.ops.photostyle.masked_gram(features, masks, tf32)
+    return _differentiable_gram(features, masks, tf32)

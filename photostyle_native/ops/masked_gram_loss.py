@@ -13,7 +13,8 @@ from torch import Tensor
 
 from .. import _core
 from . import _runtime as rt
-from .masked_gram import _TYPES, _check, _gram_like, _readable, _shape, _sum_dtype
+from ._autograd import differentiable, save
+from .masked_gram import _TYPES, _check, _gram_like, _readable, _shape, _sum_dtype, cross, differentiable_backward
 
 rt.LIBRARY.define(
     "masked_gram_loss(Tensor features, Tensor masks, Tensor targets, Tensor scales, Tensor weights, bool tf32=False)"
@@ -90,7 +91,7 @@ rt.register("masked_gram_loss", _loss, _composed, _loss_like)
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     features, masks, _, scales, weights, ctx.tf32 = inputs
-    ctx.save_for_backward(features, masks, scales, weights, output[1])
+    save(ctx, features, masks, scales, weights, output[1])
     ctx.set_materialize_grads(False)
 
 
@@ -104,10 +105,17 @@ def _backward(ctx: Any, grad_loss: Tensor | None, grad_upstream: Tensor | None) 
         total = through if total is None else total + through
     if total is None:
         return (None,) * 6
-    return torch.ops.photostyle.masked_gram_backward(total, features, masks, ctx.tf32), *((None,) * 5)
+    return differentiable_backward(total, features, masks, ctx.tf32), *((None,) * 5)
 
 
-torch.library.register_autograd("photostyle::masked_gram_loss", _backward, setup_context=_save, lib=rt.LIBRARY)
+def _jvp(ctx: Any, tangent: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    features, masks, scales, weights, upstream = ctx.saved_tensors
+    gram = cross(features, tangent, masks, ctx.tf32)
+    along = (upstream * gram).sum((-3, -2, -1))
+    return along, gram * (2 * weights * scales * scales)[:, None, None]
+
+
+_differentiable_loss = differentiable("masked_gram_loss", _save, _backward, _jvp, dims=(3, 3, 3, 0, 0), shared=(1, 2))
 
 
 def masked_gram_loss(
@@ -133,8 +141,8 @@ def masked_gram_loss(
     """
     _check_loss(features, masks, targets, scales, weights)
     for name, value in (("masks", masks), ("targets", targets), ("scales", scales), ("weights", weights)):
-        if value.requires_grad and torch.is_grad_enabled():
+        if rt.wants_derivative(value):
             raise NotImplementedError(
                 f"the gradient with respect to `{name}` is not implemented: pass {name}.detach()"
             )
-    return torch.ops.photostyle.masked_gram_loss(features, masks, targets, scales, weights, tf32)[0]
+    return _differentiable_loss(features, masks, targets, scales, weights, tf32)[0]

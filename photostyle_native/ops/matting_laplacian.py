@@ -15,6 +15,7 @@ from torch import Tensor
 from .. import _core
 from ..reference import matting_laplacian as reference
 from . import _runtime as rt
+from ._autograd import differentiable, save
 
 _DTYPES = (torch.float32, torch.float64)
 _LAPLACIAN, _GUIDED = 0, 1
@@ -115,18 +116,22 @@ rt.register("guided_filter", _guided, _reference_guided, _like_x)
 
 def _save_image(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
     _, image, ctx.eps, ctx.radius = inputs
-    ctx.save_for_backward(image)
+    save(ctx, image)
 
 
 def _product_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
     # L is symmetric: the gradient of a linear map is the map itself.
+    return _product_jvp(ctx, grad), None, None, None
+
+
+def _product_jvp(ctx: Any, tangent: Tensor, *_: Any) -> Tensor:
     (image,) = ctx.saved_tensors
-    return torch.ops.photostyle.matting_laplacian(grad, image, ctx.eps, ctx.radius), None, None, None
+    return _differentiable_product(tangent, image, ctx.eps, ctx.radius)
 
 
 def _save_product(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     _, image, ctx.eps, ctx.radius = inputs
-    ctx.save_for_backward(image, output[1])
+    save(ctx, image, output[1])
     ctx.set_materialize_grads(False)
 
 
@@ -137,21 +142,27 @@ def _energy_backward(
     image, product = ctx.saved_tensors
     grad = None if grad_energy is None else 2 * grad_energy[..., None, None, None] * product
     if grad_product is not None:
-        through = torch.ops.photostyle.matting_laplacian(grad_product, image, ctx.eps, ctx.radius)
+        through = _differentiable_product(grad_product, image, ctx.eps, ctx.radius)
         grad = through if grad is None else grad + through
     return grad, None, None, None
 
 
-torch.library.register_autograd(
-    "photostyle::matting_laplacian", _product_backward, setup_context=_save_image, lib=rt.LIBRARY
+def _energy_jvp(ctx: Any, tangent: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    image, product = ctx.saved_tensors
+    along = 2 * (product * tangent).sum((-3, -2, -1))
+    return along, _differentiable_product(tangent, image, ctx.eps, ctx.radius)
+
+
+_differentiable_product = differentiable(
+    "matting_laplacian", _save_image, _product_backward, _product_jvp, dims=(3, 3), shared=(1,)
 )
-torch.library.register_autograd(
-    "photostyle::matting_energy", _energy_backward, setup_context=_save_product, lib=rt.LIBRARY
+_differentiable_energy = differentiable(
+    "matting_energy", _save_product, _energy_backward, _energy_jvp, dims=(3, 3), shared=(1,)
 )
 
 
 def _no_image_gradient(image: Tensor) -> None:
-    if image.requires_grad and torch.is_grad_enabled():
+    if rt.wants_derivative(image):
         raise NotImplementedError("the gradient with respect to `image` is not implemented: pass image.detach()")
 
 
@@ -193,13 +204,13 @@ def matting_laplacian(
     eps, radius = _check(x, image, eps, radius)
     _no_image_gradient(image)
     if out is None:
-        return torch.ops.photostyle.matting_laplacian(x, image, eps, radius)
+        return _differentiable_product(x, image, eps, radius)
     rt.require_tensor("out", out)
     rt.require_like("out", out, "x", x)
     rt.require(out.shape == x.shape, f"`out` must have x's shape {tuple(x.shape)}, got {tuple(out.shape)}")
     rt.require(out.is_contiguous(), "`out` must be contiguous")
     rt.require(
-        not (torch.is_grad_enabled() and (x.requires_grad or out.requires_grad)),
+        not rt.wants_derivative(x, out),
         "`out=` does not record a gradient: use it under torch.no_grad() or with detached tensors",
     )
     for name, other in (("x", x), ("image", image)):
@@ -220,7 +231,7 @@ def matting_energy(x: Tensor, image: Tensor, *, eps: float = 1e-7, radius: int =
 
     Returns:
         Shape (...): one energy per batch item, summed in float64, never negative, in the dtype of `x`.
-        Differentiable in `x` (twice); not in `image`.
+        Differentiable in `x`, any number of times; not in `image`.
 
     Raises:
         PhotostyleError: an argument does not fit the above.
@@ -230,7 +241,7 @@ def matting_energy(x: Tensor, image: Tensor, *, eps: float = 1e-7, radius: int =
     """
     eps, radius = _check(x, image, eps, radius)
     _no_image_gradient(image)
-    return torch.ops.photostyle.matting_energy(x, image, eps, radius)[0]
+    return _differentiable_energy(x, image, eps, radius)[0]
 
 
 def guided_filter(x: Tensor, image: Tensor, *, eps: float = 1e-2, radius: int = 8) -> Tensor:
@@ -252,6 +263,6 @@ def guided_filter(x: Tensor, image: Tensor, *, eps: float = 1e-2, radius: int = 
     Source: He, Sun, Tang: Guided Image Filtering (ECCV 2010), eqs. 14-16.
     """
     eps, radius = _check(x, image, eps, radius)
-    if torch.is_grad_enabled() and (x.requires_grad or image.requires_grad):
+    if rt.wants_derivative(x, image):
         raise NotImplementedError("`guided_filter` has no gradient: pass detached tensors")
     return torch.ops.photostyle.guided_filter(x, image, eps, radius)

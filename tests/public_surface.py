@@ -1,0 +1,120 @@
+"""The public surface as text, one line per name: what semantic versioning is about.
+
+    python tests/public_surface.py
+
+writes it to tests/public_surface.txt, and its hash into CHANGELOG.md. What changed must be said there by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, is_typeddict
+
+import photostyle_native
+from photostyle_native import metrics, ops
+from photostyle_native.cli import build_parser
+
+LISTING = Path(__file__).with_name("public_surface.txt")
+CHANGELOG = Path(__file__).resolve().parent.parent / "CHANGELOG.md"
+HASH_LINE = re.compile(r"^Public surface: `(\w+)`", re.MULTILINE)
+
+
+def python_names() -> Iterator[tuple[str, str]]:
+    """Every public name, with its module or class, and what is behind it: a signature, a type, or nothing."""
+    for prefix, module in (("ps", photostyle_native), ("ops", ops), ("metrics", metrics)):
+        for name in sorted(module.__all__):
+            value = getattr(module, name)
+            yield f"{prefix}.{name}", _shape(value)
+            if inspect.isclass(value):
+                yield from ((f"{name}.{member}", shape) for member, shape in _members(value))
+
+
+def _shape(value: Any) -> str:
+    if isinstance(value, ModuleType):
+        return ": module"
+    if isinstance(value, (dict, tuple)):
+        return f": {', '.join(str(getattr(key, 'key', key)) for key in value)}"
+    if isinstance(value, str):
+        return ": str"
+    if is_typeddict(value):
+        return ": TypedDict"
+    if inspect.isclass(value) and issubclass(value, (Exception, Warning)):
+        return f": {value.__mro__[1].__name__}"
+    return _signature(value)
+
+
+def _signature(function: Any) -> str:
+    return str(inspect.signature(function)).replace("'", "")  # Python 3.14 quotes no annotations
+
+
+def _members(value: type) -> Iterator[tuple[str, str]]:
+    """What a class itself defines; fields of dataclasses are in its signature as far as they can be given."""
+    fields = {field.name for field in dataclasses.fields(value)} if dataclasses.is_dataclass(value) else set()
+    fields |= set(value.__annotations__) if is_typeddict(value) else set()
+    for name, member in sorted({**dict.fromkeys(fields), **vars(value)}.items()):
+        if (name.startswith("_") and name not in ("__call__", "__matmul__")) or name == "extra_repr":
+            continue
+        if name in fields or isinstance(member, property):
+            yield name, ": attribute"
+        elif isinstance(member, (classmethod, staticmethod)):
+            yield name, _signature(member.__func__)
+        elif inspect.isfunction(member):
+            yield name, _signature(member)
+
+
+def options() -> Iterator[tuple[str, str, str]]:
+    """Of every command, its arguments and options: the command, the name, and what can be given."""
+    for command, parser in _commands("", build_parser()):
+        for action in parser._actions:
+            if isinstance(action, (argparse._HelpAction, argparse._VersionAction, argparse._SubParsersAction)):
+                continue
+            choices = "|".join(map(str, action.choices)) if action.choices else action.metavar or ""
+            default = "" if action.default is None or action.default is False else f" default {action.default}"
+            name = "/".join(action.option_strings) or str(action.dest)
+            given = f" {choices}" if choices and action.option_strings else ""
+            yield command, name, f"{given}{' required' if action.required else ''}{default}"
+
+
+def _commands(prefix: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """A parser's commands, and theirs."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in sorted(action.choices.items()):
+                yield prefix + name, command
+                yield from _commands(f"{prefix}{name} ", command)
+
+
+def listing() -> str:
+    """The surface as it is now."""
+    python = [name + shape for name, shape in python_names()]
+    program = [f"photostyle {command} {name}{given}" for command, name, given in options()]
+    return "\n".join([*python, *program]) + "\n"
+
+
+def digest(text: str) -> str:
+    """Twelve hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def main() -> None:
+    """Write the listing and its hash, and say which lines are new or gone."""
+    before = LISTING.read_text().splitlines() if LISTING.exists() else []
+    text = listing()
+    LISTING.write_text(text)
+    changelog = CHANGELOG.read_text()
+    if not HASH_LINE.search(changelog):
+        raise SystemExit("CHANGELOG.md has no line `Public surface: ...` to put the hash into")
+    CHANGELOG.write_text(HASH_LINE.sub(f"Public surface: `{digest(text)}`", changelog, count=1))
+    for line in sorted(set(before) ^ set(text.splitlines()), key=lambda line: line.split("(")[0]):
+        print("-" if line in before else "+", line)
+
+
+if __name__ == "__main__":
+    main()
