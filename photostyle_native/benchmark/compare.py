@@ -1,22 +1,22 @@
 """What changed between two runs of the benchmark on one machine, and what is only its noise.
 
-A busy machine slows everything alike, so a way of ours is compared relative to its peers of the same case, which took
-turns with it. What is left between passes of one run, with the same code and data made anew, is the noise that a
-change has to stand out from.
+Whatever disturbs a machine only adds time, so runs are compared by their fastest samples. Three things say how far
+two runs of the same code may lie apart: how well a run's passes, with data made anew, agree on the fastest sample;
+how far the peers, whose code did not change, have moved; and a floor. A drift that all peers share is taken out.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import PhotostyleError
 
 _LEAST = math.log(1.10)  # smaller changes are not reported: code placement and memory layout alone make some
-_SIGMAS = 4.0
+_GAPS = 3.0  # times the gap between a run's two best passes
+_PEERS = 1.5  # times what nine of ten peers stayed within
 
 Key = tuple[str, str, str]  # device, family, label
 
@@ -29,7 +29,7 @@ class Change:
     way: str
     before: float  # seconds, median
     after: float
-    factor: float  # after / before, with what happened to the peers taken out; above 1 is slower
+    factor: float  # after / before of the fastest samples, less the peers' common drift; above 1 is slower
     noise: float  # the factor that noise alone may reach
     verdict: str  # "slower", "faster" or "same"
 
@@ -48,11 +48,20 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[Change]
     for what in ("processor", "threads"):
         if before["machine"][what] != after["machine"][what]:
             notes.append(f"{what}: {before['machine'][what]} and {after['machine'][what]}")
-    overall = _drift([drift for key in common for drift in _peer_drifts(old[key], new[key])])
-    pooled = _pooled_noise([noise for key in common for noise in _noises(old[key], new[key])])
-    changes: list[Change] = []
+    shifts = {(key, way): _shift(old[key], new[key], way) for key in common for way in _shared(old[key], new[key])}
+    peers = [shift for (_, way), shift in shifts.items() if not _is_ours(way)]
+    drift = statistics.median(peers) if peers else 0.0
+    moved = sorted(abs(shift - drift) for shift in peers)
+    usual = _PEERS * moved[int(0.9 * len(moved))] if moved else 0.0
+    changes = []
+    for (key, way), shift in shifts.items():
+        ways = old[key]["ways"][way], new[key]["ways"][way]
+        noise = max(_LEAST, usual, _GAPS * math.hypot(*(_gap(w) for w in ways)))
+        verdict = "same" if abs(shift - drift) <= noise else "slower" if shift > drift else "faster"
+        medians = (float(w["median"]) for w in ways)
+        factors = math.exp(shift - drift), math.exp(noise)
+        changes.append(Change(" ".join(key), way, next(medians), next(medians), *factors, verdict))
     for key in common:
-        changes += _case_changes(key, old[key], new[key], overall, pooled)
         lost = old[key]["ways"].keys() ^ new[key]["ways"].keys()
         notes += [f"{' '.join(key)}: {way} only in one of them" for way in sorted(lost)]
     return sorted(changes, key=lambda change: -abs(math.log(change.factor))), notes
@@ -66,23 +75,15 @@ def _is_ours(way: str) -> bool:
     return way.startswith("ours")
 
 
-def _levels(way: dict[str, Any]) -> list[float]:
-    """Log of the lower quartile of each pass: disturbances only ever add time."""
-    return [math.log(_lower_quartile(samples)) for samples in way["samples"]]
+def _fastest(way: dict[str, Any]) -> list[float]:
+    """Log of the fastest sample of each pass, ascending."""
+    return sorted(math.log(min(samples)) for samples in way["samples"])
 
 
-def _lower_quartile(samples: list[float]) -> float:
-    return statistics.quantiles(samples, n=4, method="inclusive")[0] if len(samples) > 1 else samples[0]
-
-
-def _relative_levels(case: dict[str, Any], way: str) -> list[float]:
-    """Levels of a way per pass, less the mean of the peers' in the same pass (if there are any besides it)."""
-    levels = {name: _levels(w) for name, w in case["ways"].items()}
-    peers = [values for name, values in levels.items() if not _is_ours(name) and name != way]
-    own = levels[way]
-    if not peers:
-        return own
-    return [value - statistics.fmean(p[k] for p in peers) for k, value in enumerate(own)]
+def _gap(way: dict[str, Any]) -> float:
+    """Between the two best passes; of a single pass nothing is known."""
+    fastest = _fastest(way)
+    return fastest[1] - fastest[0] if len(fastest) > 1 else 0.0
 
 
 def _shared(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -90,44 +91,4 @@ def _shared(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def _shift(old: dict[str, Any], new: dict[str, Any], way: str) -> float:
-    return statistics.median(_levels(new["ways"][way])) - statistics.median(_levels(old["ways"][way]))
-
-
-def _peer_drifts(old: dict[str, Any], new: dict[str, Any]) -> Iterator[float]:
-    yield from (_shift(old, new, way) for way in _shared(old, new) if not _is_ours(way))
-
-
-def _drift(shifts: list[float]) -> float:
-    """How much slower everything else has become."""
-    return statistics.median(shifts) if shifts else 0.0
-
-
-def _noises(old: dict[str, Any], new: dict[str, Any]) -> Iterator[float]:
-    for way in _shared(old, new):
-        for case in (old, new):
-            levels = _relative_levels(case, way)
-            if len(levels) > 1:
-                yield statistics.stdev(levels)
-
-
-def _pooled_noise(noises: list[float]) -> float:
-    """Typical standard deviation of a pass: a few passes alone say too little about their own."""
-    return statistics.median(noises) if noises else 0.0
-
-
-def _case_changes(
-    key: Key, old: dict[str, Any], new: dict[str, Any], overall: float, pooled: float
-) -> Iterator[Change]:
-    for way in _shared(old, new):
-        others = [_shift(old, new, peer) for peer in _shared(old, new) if not _is_ours(peer) and peer != way]
-        # A peer that is alone in its case is measured against the peers of all cases.
-        shift = _shift(old, new, way) - (_drift(others) if others else overall)
-        variance = 0.0
-        for case in (old, new):
-            levels = _relative_levels(case, way)
-            own = statistics.stdev(levels) if len(levels) > 1 else 0.0
-            variance += max(own, pooled) ** 2 / len(levels)
-        noise = max(_LEAST, _SIGMAS * math.sqrt(variance))
-        verdict = "same" if abs(shift) <= noise else "slower" if shift > 0 else "faster"
-        before, after = (float(case["ways"][way]["median"]) for case in (old, new))
-        yield Change(" ".join(key), way, before, after, math.exp(shift), math.exp(noise), verdict)
+    return _fastest(new["ways"][way])[0] - _fastest(old["ways"][way])[0]
