@@ -52,7 +52,10 @@ def run(options: argparse.Namespace) -> int:
     scores = _scores([pair for pair in pairs if pair.name in finished], finished, longest, vgg, failures)
     if scores:
         _write(outputs, pairs, scores)
-        Console().print(summary_table(scores, f"compared at a longest side of {longest} pixels at most"))
+        console = Console()
+        with console.capture() as shown:  # rich itself would end the program where a pipe is closed
+            console.print(summary_table(scores, f"compared at a longest side of {longest} pixels at most"))
+        print(shown.get(), end="")
         print("\n".join(outputs.values()))
     if interrupted:
         print(f"photostyle: interrupted, {len(finished)} of {len(pairs)} pairs are finished", file=sys.stderr)

@@ -89,7 +89,7 @@ def build(device: torch.device, width: int, masks: int) -> Case:
     case.ways["ours"] = [lambda: _gradient(lambda p: ours(p).total, x)]
     case.ways["VGG-19 alone"] = [_network_alone(vgg, x)]
     case.ways["plain PyTorch"] = [lambda: _gradient(plain, x)]
-    case.offer_compiled("plain PyTorch, torch.compile", plain, [(x,)], lambda f: lambda x: _gradient(f, x))
+    case.offer_compiled("plain PyTorch, torch.compile", plain, [(x,)], lambda f: lambda x: _gradient(f, x), 1e-2)
     slow = "" if resolve_precision("auto", device) == torch.bfloat16 else "this device does not multiply bfloat16"
     case.offer("ours, bfloat16 network", lambda: [_half_iteration(scene, x)], unless=slow)
     case.offer("VGG-19 alone, bfloat16", lambda: [_network_alone(network(device, torch.bfloat16), x)], unless=slow)
