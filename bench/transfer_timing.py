@@ -71,7 +71,7 @@ def waits(device: torch.device, size: int, precision: str) -> float | None:
             loop.advance(20)
         finally:
             torch.cuda.set_sync_debug_mode("default")
-    return len([w for w in seen if "synchroniz" in str(w.message)]) / 20
+    return len([w for w in seen if "called a synchronizing" in str(w.message)]) / 20
 
 
 def memory(device: torch.device, size: int, precision: str) -> dict[str, float] | None:

@@ -20,24 +20,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from . import __version__
+from .cli_messages import print_error
 from .errors import PhotostyleError
-
-_PARAMETERS = (
-    "size",
-    "device",
-    "weights",
-    "iterations",
-    "preset",
-    "seed",
-    "bit_depth",
-    "content_mask",
-    "style_mask",
-    "auto_mask",
-    "regions",
-    "segment_model",
-    "content_scribbles",
-    "style_scribbles",
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_output()
         return 128 + signal.SIGPIPE
     except PhotostyleError as error:
-        return _fail(_with_option_names(str(error)), 2)
+        return _fail(str(error), 2)
     except KeyboardInterrupt:
         print("photostyle: interrupted", file=sys.stderr)
         return 130
@@ -77,15 +61,8 @@ def _discard_output() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    # File names may hold line breaks or terminal escapes; the message stays one harmless line.
-    printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
-    print(f"photostyle: error: {printable}", file=sys.stderr)
+    print_error(message)
     return code
-
-
-def _with_option_names(message: str) -> str:
-    """The package's messages name Python parameters, in backticks: here they are options."""
-    return re.sub(rf"`({'|'.join(_PARAMETERS)})`", lambda match: "--" + match[1].replace("_", "-"), message)
 
 
 def _out_of_memory(error: BaseException) -> bool:

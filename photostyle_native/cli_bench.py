@@ -6,25 +6,29 @@ import argparse
 import importlib.util
 import json
 import logging
+import statistics
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .cli_files import make_folder
+from .cli_files import check_file, make_folder
 from .errors import PhotostyleError
+from .image_codecs.atomic import write_atomically
 
 _PASSES = 3
+_RESULTS, _REPORT = "results.json", "report.html"
 _SECONDS = {False: 0.4, True: 0.06}  # per way and pass
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the benchmark. Returns 1 if a case failed, else 0."""
+    """Run the benchmark. Returns 0; 130 if Ctrl-C ended it early; 1 if a case failed, or if none was timed."""
     import torch
     from rich.console import Console
 
     from .benchmark import cases
+    from .benchmark.run import INTERRUPTED, NOT_REACHED
     from .benchmark.run import run as run_cases
     from .benchmark.table import show
 
@@ -35,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(options.output) if options.output else None
     if folder:
         make_folder(folder)  # before minutes are spent on what goes there
+        for name in (_RESULTS, _REPORT):
+            check_file(str(folder / name), "output")
     logging.getLogger("torch").setLevel(logging.ERROR)  # torch.compile says that it looked for CUDA
     # A float32 product must be one: both switches decide what "the same accuracy" is.
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
@@ -46,10 +52,17 @@ def run(options: argparse.Namespace) -> int:
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
     result["command"] = "photostyle " + " ".join(sys.argv[1:])
-    show(result, Console(highlight=False))
-    if folder:
-        _write(result, folder)
-    return 1 if result["failures"] else 0
+    written = _write(result, folder) if folder else []  # first: whoever reads our output may have seen enough
+    console = Console(highlight=False)
+    with console.capture() as shown:  # rich itself would end the program where a pipe is closed
+        show(result, console)
+    print(shown.get(), end="")
+    if written:
+        print("\n" + "\n".join(written))
+    if result["ended"].startswith(INTERRUPTED):
+        return 130
+    failed = [why for why in result["failures"].values() if why != NOT_REACHED]
+    return 1 if failed or not result["cases"] else 0
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -65,10 +78,11 @@ def compare(options: argparse.Namespace) -> int:
             f"{change.case}: {change.way}, {duration(change.before)} to {duration(change.after)}"
         )
     same = len(changes) - len(flagged)
-    print(f"{same} of {len(changes)} timings differ by no more than noise")
+    unseen = statistics.median(change.noise for change in changes)
+    print(f"{same} of {len(changes)} timings differ by no more than noise; it hides {unseen:.2f} x in half of them")
     for note in notes:
         print(f"note: {note}")
-    return 1 if any(c.verdict == "slower" and c.way.startswith("ours") for c in flagged) else 0
+    return 1 if any(c.verdict == "slower" and c.ours for c in flagged) else 0
 
 
 def _devices(wanted: str) -> list[Any]:
@@ -81,21 +95,24 @@ def _devices(wanted: str) -> list[Any]:
     return [torch.device("cpu")] + ([torch.device("cuda")] if torch.cuda.is_available() else [])
 
 
-def _write(result: dict[str, Any], folder: Path) -> None:
+def _write(result: dict[str, Any], folder: Path) -> list[str]:
+    """Write all files; returns what to tell the user."""
     from .benchmark.html_report import render
 
-    (folder / "results.json").write_text(json.dumps(result, indent=1) + "\n")
+    said = [str(folder / _REPORT), str(folder / _RESULTS)]
+    write_atomically(said[1], (json.dumps(result, indent=1) + "\n").encode())
     plots: dict[str, tuple[str, bytes]] = {}
     if importlib.util.find_spec("matplotlib"):
         from .benchmark.plots import all_plots
 
         plots = all_plots(result)
         for name, (_, png) in plots.items():
-            (folder / name).write_bytes(png)
+            write_atomically(str(folder / name), png)
+            said.append(str(folder / name))
     else:
-        print('no plots: matplotlib is not installed (pip install "photostyle-native[bench]")')
-    (folder / "report.html").write_text(render(result, plots), encoding="utf-8")
-    print(f"\n{folder / 'report.html'}, results.json and {len(plots)} plots")
+        said.append('no plots: matplotlib is not installed (pip install "photostyle-native[bench]")')
+    write_atomically(said[0], render(result, plots).encode())
+    return said
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -107,7 +124,7 @@ def _read(path: str) -> dict[str, Any]:
         raise PhotostyleError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:
         raise PhotostyleError(f"{path} is not JSON") from None
-    if not isinstance(result, dict) or result.get("schema") != SCHEMA:
+    if not isinstance(result, dict) or result.get("schema") != SCHEMA or not {"machine", "cases"} <= result.keys():
         raise PhotostyleError(f"{path} is not a result of `photostyle bench` (schema {SCHEMA})")
     return result
 

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from .cli_files import check_file, make_folder
+from .cli_messages import print_error
 from .cli_progress import plain_warnings
 from .cli_transfer import solve
 from .errors import PhotostyleError
@@ -52,7 +53,10 @@ def run(options: argparse.Namespace) -> int:
     scores = _scores([pair for pair in pairs if pair.name in finished], finished, longest, vgg, failures)
     if scores:
         _write(outputs, pairs, scores)
-        Console().print(summary_table(scores, f"compared at a longest side of {longest} pixels at most"))
+        console = Console()
+        with console.capture() as shown:  # rich itself would end the program where a pipe is closed
+            console.print(summary_table(scores, f"compared at a longest side of {longest} pixels at most"))
+        print(shown.get(), end="")
         print("\n".join(outputs.values()))
     if interrupted:
         print(f"photostyle: interrupted, {len(finished)} of {len(pairs)} pairs are finished", file=sys.stderr)
@@ -70,8 +74,7 @@ class _Failures:
 
     def add(self, name: str, problem: str) -> None:
         self._count += 1
-        line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"pair {name}: {problem}")
-        print(f"photostyle: error: {line}", file=sys.stderr)
+        print_error(f"pair {name}: {problem}")
 
     def __bool__(self) -> bool:
         return self._count > 0

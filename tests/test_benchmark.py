@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import json
 import math
 import re
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,7 @@ def test_result_has_every_case_and_every_missing_peer(result: dict[str, Any]) ->
     assert ours["samples_taken"] == sum(map(len, ours["samples"]))
     assert result["cases"][0]["missing"] == {"absent peer": "not installed: nothing"}
     assert result["failures"] == {"cpu bad: 3 px": "ours is off by 1.0e+00, more than 1e-03"}
+    assert result["ended"] == ""
     json.dumps(result)
 
 
@@ -85,6 +88,7 @@ def test_what_a_limit_leaves_out_is_listed(sleepers: None) -> None:
     result = run.run([CPU], {"cpu": (10,)}, seconds=0.001, limit=-1.0)
     assert result["cases"] == []
     assert list(result["failures"].values()) == ["not reached"] * 4
+    assert result["ended"] == "time limit of -1 s, in pass 1 of 3"
 
 
 def test_interrupt_keeps_what_is_finished(sleepers: None) -> None:
@@ -95,8 +99,13 @@ def test_interrupt_keeps_what_is_finished(sleepers: None) -> None:
             raise KeyboardInterrupt
 
     result = run.run([CPU], {"cpu": (10,)}, seconds=0.001, progress=progress)
-    assert len(result["cases"]) == 2
-    assert list(result["failures"].values()) == ["not reached"] * 2
+    assert len(result["cases"]) == 1  # the smallest is the wrong one, the next one is finished
+    assert sorted(result["failures"].values()) == [
+        "not reached",
+        "not reached",
+        "ours is off by 1.0e+00, more than 1e-03",
+    ]
+    assert result["ended"] == "interrupted, in pass 1 of 3"
 
 
 def test_reports_name_everything(result: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,9 +229,10 @@ def test_a_wrong_way_is_refused() -> None:
 def test_ways_take_turns_on_their_data() -> None:
     order: list[str] = []
     ways = {name: [lambda n=f"{name}{i}": order.append(n) for i in range(2)] for name in "ab"}
-    samples, _ = timing.take_turns(ways, CPU, 0.0, once=True)
+    samples, _, failed = timing.take_turns(ways, CPU, 0.0, once=True)
     assert order == ["a0", "b0"]
     assert {name: len(values) for name, values in samples.items()} == {"a": 1, "b": 1}
+    assert failed == {}
     slow = timing.take_turns({"a": [sleeper(0.02)]}, CPU, 0.01)[0]["a"]
     assert len(slow) == 1  # a sample that takes the whole time is enough
     assert slow[0] >= 0.02
@@ -238,3 +248,143 @@ def test_durations(seconds: float, text: str) -> None:
 def test_rates() -> None:
     assert rate(4.8e12, "B") == "4.80 TB/s"
     assert rate(36.3e9, "B") == "36.3 GB/s"
+
+
+def failing() -> None:
+    raise MemoryError
+
+
+def test_a_peer_that_fails_is_missing_and_ours_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = itertools.count()
+
+    def build(device: torch.device, width: int) -> Case:
+        case = Case(1)
+        case.ways = {"ours": [sleeper(1e-4)], "fails": [failing]}
+        case.ways["fails later"] = [failing if next(built) else sleeper(1e-4)]
+        case.offer("fails early", lambda: [failing], right=lambda _: None)
+        case.offer("cannot be made", lambda: failing() or [])
+        case.offer(
+            "is wrong", lambda: [lambda: torch.ones(3)], right=lambda y: check("it", y, torch.zeros(3) + 2, 0.1)
+        )
+        case.offer("is right", lambda: [lambda: torch.ones(3)], right=lambda y: check("it", y, torch.ones(3), 0.1))
+        return case
+
+    def build_bad(device: torch.device, width: int) -> Case:
+        case = Case(1)
+        case.offer("ours, too", lambda: [failing], right=lambda _: None)
+        return case
+
+    names = ("fails", "fails later", "fails early", "cannot be made", "is wrong", "is right")
+    specs = [
+        Spec(Family("f", "F", ("ours", *names), build), {"width": 2}),
+        Spec(Family("bad", "B", ("ours, too",), build_bad), {"width": 1}),
+    ]
+    monkeypatch.setattr(run, "specs", lambda *_: specs)
+    monkeypatch.setattr(run, "ceilings", lambda *_: {"copy_bytes_per_s": 1e10, "float32_operations_per_s": 1e11})
+    result = run.run([CPU], {"cpu": (10,)}, passes=2, seconds=0.001)
+    (case,) = result["cases"]
+    assert list(case["ways"]) == ["ours", "is right"]
+    assert {len(way["samples"]) for way in case["ways"].values()} == {2}
+    wrong = "failed: it is off by 5.0e-01, more than 1e-01"
+    assert case["missing"] == {**dict.fromkeys(names[:4], "failed: MemoryError"), "is wrong": wrong}
+    assert result["failures"] == {"cpu bad: 1 px": "MemoryError"}
+
+
+def test_check_looks_at_shapes() -> None:
+    with pytest.raises(WrongResult, match=r"way has shape \(3,\), not \(1, 3\)"):
+        check("way", torch.ones(3), torch.ones(1, 3), 1e-3)
+
+
+def test_parts_are_ours(result: dict[str, Any]) -> None:
+    slow = copy.deepcopy(result)
+    (parts,) = (case for case in slow["cases"] if case["family"] == "parts")
+    for way in parts["ways"].values():
+        way["samples"] = [[2 * s for s in one] for one in way["samples"]]
+    changes, _ = compare(result, slow)
+    assert {(c.way, c.ours, c.verdict) for c in changes if c.case == "cpu parts 10 px"} == {
+        ("ours", True, "slower"),
+        ("peer", True, "slower"),
+    }
+    assert {c.verdict for c in changes if c.case != "cpu parts 10 px"} == {"same"}
+
+
+def test_another_machine_is_noted(result: dict[str, Any]) -> None:
+    other = copy.deepcopy(result)
+    other["machine"]["devices"]["cpu"]["backend"] = "plain PyTorch"
+    other["machine"]["versions"]["torch"] = "1.0"
+    _, notes = compare(other, result)
+    machine = result["machine"]
+    assert notes == [
+        f"cpu kernels: plain PyTorch and {machine['devices']['cpu']['backend']}",
+        f"version of torch: 1.0 and {machine['versions']['torch']}",
+    ]
+
+
+class StandIn:
+    """Of torch.cuda: counts launches; a capture of `waiting` calls fails, and says so or not beforehand."""
+
+    def __init__(self, waits: bool, breaks: bool) -> None:
+        self.waits, self.breaks = waits, breaks
+        self.log: list[str] = []
+        self.default_generators = [self]
+        self.device = "cpu"
+
+    def run(self) -> None:
+        if self.waits and self.mode == "error":
+            raise RuntimeError("called a synchronizing CUDA operation")
+        self.log.append("run")
+
+    mode: Any = 0
+
+    def get_sync_debug_mode(self) -> Any:
+        return self.mode
+
+    def set_sync_debug_mode(self, mode: Any) -> None:
+        self.mode = mode
+
+    def synchronize(self) -> None: ...
+    def current_stream(self) -> None: ...
+    def current_device(self) -> int:
+        return 0
+
+    def graphsafe_set_state(self, state: torch.Generator) -> None:
+        self.log.append("generator")
+
+    def stream(self, _: Any) -> Any:
+        return contextlib.nullcontext()
+
+    def CUDAGraph(self) -> Any:
+        return types.SimpleNamespace(replay=lambda: self.log.append("replay"), reset=lambda: self.log.append("reset"))
+
+    @contextlib.contextmanager
+    def graph(self, _: Any) -> Iterator[None]:
+        yield
+        if self.breaks:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    def Event(self, enable_timing: bool) -> Any:
+        return types.SimpleNamespace(record=lambda: None, synchronize=lambda: None, elapsed_time=lambda _: 0.5)
+
+
+@pytest.mark.parametrize(
+    ("waits", "breaks", "launched", "how", "log"),
+    [
+        (False, False, False, "graph", ["run"] * 3 + ["replay"] * 6),
+        (True, False, False, "stream", ["run"] * 7),
+        (False, False, True, "stream", ["run"] * 7),
+        (False, True, False, "stream", ["run"] * 3 + ["reset", "generator"] + ["run"] * 6),
+    ],
+)
+def test_what_a_graph_cannot_hold_is_launched(
+    monkeypatch: pytest.MonkeyPatch, waits: bool, breaks: bool, launched: bool, how: str, log: list[str]
+) -> None:
+    cuda = StandIn(waits, breaks)
+    monkeypatch.setattr(torch, "cuda", cuda)
+    ways = {"ours": [cuda.run]}
+    held = frozenset(ways) if launched else frozenset()
+    monkeypatch.setattr(timing, "_MOST", 1)
+    samples, hows, failed = timing.take_turns(ways, torch.device("cuda"), 1.0, launched=held)
+    assert (hows, failed, cuda.mode) == ({"ours": how}, {}, 0)
+    # Half a millisecond a run by the stand-in's clock, so a sample is four of them, after two to find that out.
+    assert samples == {"ours": [0.5e-3 / 4]}
+    assert cuda.log == log

@@ -271,6 +271,12 @@ def test_all_pairs_broken(run: Run, folder: Path) -> None:
     assert err.count("photostyle: error: pair ") == 2
 
 
+def test_messages_name_options(run: Run, folder: Path) -> None:
+    save(folder / "input/in2.png", picture(20, 26, 3))
+    _, _, err = run(folder, "-o", "out", *FAST)
+    assert "use a larger --size or a larger photo" in err
+
+
 def test_existing_results(run: Run, folder: Path) -> None:
     save(Path("others/best2_smooth.png"), picture(51, 67, 1))
     code, _, err = run(folder, "-o", "out", "--results", "others", "--size", "48")

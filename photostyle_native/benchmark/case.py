@@ -34,37 +34,59 @@ class Case:
     ways: dict[str, list[Call]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     once: bool = False  # a call takes long: one sample in a pass is enough
+    launched: frozenset[str] = frozenset()  # ways that wait for the device, so that no CUDA graph can hold them
 
-    def offer(self, name: str, make: Callable[[], list[Call]], needs: Iterable[str] = (), unless: str = "") -> None:
-        """Add a way, or say why it is missing: `unless` gives a reason, or a module of `needs` is not installed."""
+    def offer(
+        self,
+        name: str,
+        make: Callable[[], list[Call]],
+        needs: Iterable[str] = (),
+        unless: str = "",
+        right: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Add a way, or say why it is missing.
+
+        It is for the reason `unless`, if a module of `needs` is not installed, and if it is a peer's and making it,
+        its first call, or `right` of that call's result raises an exception.
+        """
         absent = [module for module in needs if importlib.util.find_spec(module) is None]
         if unless or absent:
             self.missing[name] = unless or f"not installed: {', '.join(absent)}"
             return
-        self.ways[name] = make()
+        try:
+            made = make()
+            if right:
+                right(made[0]())
+        except Exception as error:  # of any kind: others wrote it
+            if is_ours(name):
+                raise
+            self.missing[name] = f"failed: {reason(error)}"
+            return
+        self.ways[name] = made
 
     def offer_compiled(
         self,
         name: str,
         function: Callable[..., Any],
         data: list[tuple[Any, ...]],
-        step: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+        step: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function,
+        limit: float = 1e-4,
     ) -> None:
         """Add `function` under torch.compile, or what torch said where it cannot compile.
 
-        `step` makes the job out of the compiled function, default: it is the job.
+        `step` makes the job out of the compiled function, default: it is the job. Its result may be off by `limit`
+        from that of the job without compilation.
         """
         torch.compiler.reset()  # after a few recompilations of one function torch would quietly run it uncompiled
-        compiled = torch.compile(function, dynamic=False)
-        job = step(compiled) if step else compiled
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of the compiler, about its own doings
-                job(*data[0])
-        except RuntimeError as error:  # torch's compile errors are; the usual one is that there is no C++ compiler
-            self.missing[name] = f"torch.compile failed: {str(error).strip().splitlines()[0][:120]}"
-            return
-        self.ways[name] = calls(job, data)
+        job = step(torch.compile(function, dynamic=False))
+
+        def right(result: Any) -> None:
+            for mine, other in zip(_tensors(result), _tensors(step(function)(*data[0])), strict=True):
+                check(name, mine, other, limit)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the compiler, about its own doings
+            self.offer(name, lambda: calls(job, data), right=right)
 
 
 @dataclass(frozen=True)
@@ -107,6 +129,20 @@ class Spec:
 _WORDS = {"width": "{} px", "masks": "{} masks", "iterations": "{} iterations", "low_width": "{} px to"}
 
 
+def is_ours(way: str) -> bool:
+    return way.startswith("ours")
+
+
+def reason(error: BaseException) -> str:
+    """One line that says what went wrong."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:160] if lines else type(error).__name__
+
+
+def _tensors(result: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    return [result] if isinstance(result, Tensor) else list(result)
+
+
 def calls(function: Callable[..., Any], data: Iterable[tuple[Any, ...]]) -> list[Call]:
     """One call of `function` per tuple of arguments."""
     return [partial(function, *arguments) for arguments in data]
@@ -114,7 +150,9 @@ def calls(function: Callable[..., Any], data: Iterable[tuple[Any, ...]]) -> list
 
 def check(what: str, result: Tensor, truth: Tensor, limit: float) -> None:
     """Refuse a way whose result is off by more than `limit`, relative, in the Euclidean norm."""
-    truth = truth.double().cpu()
-    error = float((result.double().cpu() - truth).norm() / truth.norm())
+    truth = truth.detach().double().cpu()
+    if result.shape != truth.shape:
+        raise WrongResult(f"{what} has shape {tuple(result.shape)}, not {tuple(truth.shape)}")
+    error = float((result.detach().double().cpu() - truth).norm() / truth.norm())
     if not error <= limit:
         raise WrongResult(f"{what} is off by {error:.1e}, more than {limit:.0e}")

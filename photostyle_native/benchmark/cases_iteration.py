@@ -90,7 +90,7 @@ def build(device: torch.device, width: int, masks: int, compiled: bool = True) -
     case.ways["VGG-19 alone"] = [_network_alone(vgg, x)]
     case.ways["plain PyTorch"] = [lambda: _gradient(plain, x)]
     if compiled:
-        case.offer_compiled("plain PyTorch, torch.compile", plain, [(x,)], lambda f: lambda x: _gradient(f, x))
+        case.offer_compiled("plain PyTorch, torch.compile", plain, [(x,)], lambda f: lambda x: _gradient(f, x), 1e-2)
     else:
         case.missing["plain PyTorch, torch.compile"] = "left out by --quick: compiling takes half a minute"
     slow = "" if resolve_precision("auto", device) == torch.bfloat16 else "this device does not multiply bfloat16"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +27,7 @@ _SPARSE = (
     "building that matrix (torch)",
     "building that matrix (pymatting)",
 )
+_LAUNCHED = frozenset(("cuSPARSE (CuPy)", "building that matrix (torch)"))  # CuPy allocates, torch counts entries
 WAYS = (
     "ours",
     "ours, uint8 guide",
@@ -39,7 +44,7 @@ def build(device: torch.device, width: int) -> Case:
     xs = [torch.rand_like(image) for _ in images]
     pairs = list(zip(xs, images, strict=True))
     pixels = height_of(width) * width
-    case = Case(pixels, bytes=36.0 * pixels, operations=_OPERATIONS * pixels)
+    case = Case(pixels, bytes=36.0 * pixels, operations=_OPERATIONS * pixels, launched=_LAUNCHED)
 
     def energy(x: Tensor, guide: Tensor) -> tuple[Tensor, Tensor]:
         return torch.ops.photostyle.matting_energy(x, guide, 1e-7, 1)
@@ -68,6 +73,9 @@ def _offer_box_filters(case: Case, pairs: list[tuple[Tensor, Tensor]], truth: Te
         lambda: sparse_products.large_kernel(image, [x], 1),
         needs=["pymatting"],
         unless="CPU only" if x.is_cuda else "",
+        right=lambda channels: check(
+            "pymatting lkm_laplacian", torch.as_tensor(np.stack(channels)).view_as(truth), truth, 1e-4
+        ),
     )
 
 
@@ -77,21 +85,23 @@ def _offer_matrices(case: Case, pairs: list[tuple[Tensor, Tensor]], truth: Tenso
         case.missing |= dict.fromkeys(_SPARSE, _TOO_LARGE)
         return
     matrix = sparse_laplacian.csr(image)
-    # Its entries are rounded to float32, and cancel in the sum.
-    product = (matrix @ sparse_products.columns_of(xs[0])).T.view_as(truth)
-    check("sparse matrix", product, truth, 1e-4)
-    case.ways["torch CSR, int32 indices"] = sparse_products.torch_csr(matrix, xs, torch.int32)
-    case.ways["torch CSR, int64 indices"] = sparse_products.torch_csr(matrix, xs, torch.int64)
+
+    def right(product: Any) -> None:  # its entries are rounded to float32, and cancel in the sum
+        check("the product", torch.as_tensor(product, device=truth.device).T.reshape(truth.shape), truth, 1e-4)
+
+    for index in (torch.int32, torch.int64):
+        name = f"torch CSR, {str(index).removeprefix('torch.')} indices"
+        case.offer(name, partial(sparse_products.torch_csr, matrix, xs, index), right=right)
     case.ways["building that matrix (torch)"] = [lambda: sparse_laplacian.csr(image)]
     cpu_only, gpu_only = ("CPU only", "") if image.is_cuda else ("", "GPU only")
-    case.offer("SciPy CSR", lambda: sparse_products.scipy_csr(matrix, xs), needs=["scipy"], unless=cpu_only)
+    case.offer("SciPy CSR", lambda: sparse_products.scipy_csr(matrix, xs), ["scipy"], cpu_only, right)
     case.offer(
         "building that matrix (pymatting)",
         lambda: _pymatting_build(image),
         needs=["pymatting"],
         unless=cpu_only,
     )
-    case.offer("cuSPARSE (CuPy)", lambda: sparse_products.cusparse(matrix, xs), needs=["cupy"], unless=gpu_only)
+    case.offer("cuSPARSE (CuPy)", lambda: sparse_products.cusparse(matrix, xs), ["cupy"], gpu_only, right)
 
 
 def _pymatting_build(image: Tensor) -> list[Call]:

@@ -1,8 +1,9 @@
 """What changed between two runs of the benchmark on one machine, and what is only its noise.
 
 Whatever disturbs a machine only adds time, so runs are compared by their fastest samples. Three things say how far
-two runs of the same code may lie apart: how well a run's passes, with data made anew, agree on the fastest sample;
-how far the peers, whose code did not change, have moved; and a floor. A drift that all peers share is taken out.
+two runs of the same code may lie apart: how well a run's passes, with data in other memory, agree on the fastest
+sample; how far the peers, whose code did not change, have moved; and a floor. A drift that a device's peers share is
+taken out.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import PhotostyleError
+from .case import is_ours
 
 _LEAST = math.log(1.10)  # smaller changes are not reported: code placement and memory layout alone make some
 _GAPS = 3.0  # times the gap between a run's two best passes
@@ -32,6 +34,7 @@ class Change:
     factor: float  # after / before of the fastest samples, less the peers' common drift; above 1 is slower
     noise: float  # the factor that noise alone may reach
     verdict: str  # "slower", "faster" or "same"
+    ours: bool  # the package's code, and not a peer's
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[Change], list[str]]:
@@ -45,22 +48,16 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[Change]
     if not common:
         raise PhotostyleError("the two results have no case in common")
     notes = [f"only in one of them: {' '.join(key)}" for key in sorted(old.keys() ^ new.keys())]
-    for what in ("processor", "threads"):
-        if before["machine"][what] != after["machine"][what]:
-            notes.append(f"{what}: {before['machine'][what]} and {after['machine'][what]}")
-    shifts = {(key, way): _shift(old[key], new[key], way) for key in common for way in _shared(old[key], new[key])}
-    peers = [shift for (_, way), shift in shifts.items() if not _is_ours(way)]
-    drift = statistics.median(peers) if peers else 0.0
-    moved = sorted(abs(shift - drift) for shift in peers)
-    usual = _PEERS * moved[int(0.9 * len(moved))] if moved else 0.0
-    changes = []
-    for (key, way), shift in shifts.items():
-        ways = old[key]["ways"][way], new[key]["ways"][way]
-        noise = max(_LEAST, usual, _GAPS * math.hypot(*(_gap(w) for w in ways)))
-        verdict = "same" if abs(shift - drift) <= noise else "slower" if shift > drift else "faster"
-        medians = (float(w["median"]) for w in ways)
-        factors = math.exp(shift - drift), math.exp(noise)
-        changes.append(Change(" ".join(key), way, next(medians), next(medians), *factors, verdict))
+    facts, others = _facts(before["machine"]), _facts(after["machine"])
+    notes += [
+        f"{what}: {facts[what]} and {others[what]}"
+        for what in sorted(facts.keys() & others.keys())
+        if facts[what] != others[what]
+    ]
+    changes: list[Change] = []
+    for device in dict.fromkeys(key[0] for key in common):
+        keys = [key for key in common if key[0] == device]
+        changes += _device_changes({key: (old[key], new[key]) for key in keys})
     for key in common:
         lost = old[key]["ways"].keys() ^ new[key]["ways"].keys()
         notes += [f"{' '.join(key)}: {way} only in one of them" for way in sorted(lost)]
@@ -71,8 +68,42 @@ def _cases(result: dict[str, Any]) -> dict[Key, dict[str, Any]]:
     return {(case["device"], case["family"], case["label"]): case for case in result["cases"]}
 
 
-def _is_ours(way: str) -> bool:
-    return way.startswith("ours")
+def _facts(machine: dict[str, Any]) -> dict[str, str]:
+    """What makes two runs hard to compare if it differs."""
+    found = {"processor": machine["processor"], "threads": str(machine["threads"])}
+    found |= {f"version of {name}": str(version) for name, version in machine["versions"].items()}
+    for name, device in machine["devices"].items():
+        found |= {f"{name} device": device["name"], f"{name} kernels": device["backend"]}
+    return found
+
+
+def _is_ours(case: dict[str, Any], way: str) -> bool:
+    """The parts of an iteration are ours, too: they are no measure of how busy the machine is."""
+    return is_ours(way) or case["family"] == "parts"
+
+
+def _device_changes(cases: dict[Key, tuple[dict[str, Any], dict[str, Any]]]) -> list[Change]:
+    """The changes of one device's cases, each given before and after."""
+    ways = {
+        (key, way): (old["ways"][way], new["ways"][way])
+        for key, (old, new) in cases.items()
+        for way in old["ways"]
+        if way in new["ways"]
+    }
+    ours = {at: _is_ours(cases[at[0]][0], at[1]) for at in ways}
+    shifts = {at: _fastest(new)[0] - _fastest(old)[0] for at, (old, new) in ways.items()}
+    peers = [shift for at, shift in shifts.items() if not ours[at]]
+    drift = statistics.median(peers) if peers else 0.0
+    moved = sorted(abs(shift - drift) for shift in peers)
+    usual = _PEERS * moved[int(0.9 * len(moved))] if moved else 0.0
+    changes = []
+    for at, (old, new) in ways.items():
+        shift = shifts[at] - drift
+        noise = max(_LEAST, usual, _GAPS * math.hypot(_gap(old), _gap(new)))
+        verdict = "same" if abs(shift) <= noise else "slower" if shift > 0 else "faster"
+        medians = float(old["median"]), float(new["median"])
+        changes.append(Change(" ".join(at[0]), at[1], *medians, math.exp(shift), math.exp(noise), verdict, ours[at]))
+    return changes
 
 
 def _fastest(way: dict[str, Any]) -> list[float]:
@@ -84,11 +115,3 @@ def _gap(way: dict[str, Any]) -> float:
     """Between the two best passes; of a single pass nothing is known."""
     fastest = _fastest(way)
     return fastest[1] - fastest[0] if len(fastest) > 1 else 0.0
-
-
-def _shared(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    return [way for way in old["ways"] if way in new["ways"]]
-
-
-def _shift(old: dict[str, Any], new: dict[str, Any], way: str) -> float:
-    return _fastest(new["ways"][way])[0] - _fastest(old["ways"][way])[0]

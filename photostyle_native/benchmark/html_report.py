@@ -6,7 +6,7 @@ import base64
 from html import escape
 from typing import Any
 
-from .table import COLUMNS, device_line, rows_of
+from .table import COLUMNS, device_line, remarks_of, rows_of
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: #1e293b; }
@@ -23,10 +23,9 @@ img { max-width: 100%; }
 .note { color: #475569; }
 """
 _HOW = """Every way of doing a job was checked against the others, then timed in turns with them on the same data, the
-whole list {passes} times with data made anew. Median over all samples; spread is the quartile range; "to ours" the
-way's time over ours. "Copy": bytes that the job cannot avoid, per second, as a share of this machine's copy
-bandwidth; "matrix": its operations as a share of a float32 matrix product's rate. Both ceilings were measured in
-the same run."""
+whole list {passes} times, in other memory. Median over all samples; spread is the quartile range; "to ours" the way's
+time over ours. "Copy": bytes that the job cannot avoid, per second, as a share of this machine's copy bandwidth;
+"matrix": its operations as a share of a float32 matrix product's rate. Both were measured in the same run."""
 
 
 def render(result: dict[str, Any], plots: dict[str, tuple[str, bytes]]) -> str:
@@ -39,6 +38,8 @@ def render(result: dict[str, Any], plots: dict[str, tuple[str, bytes]]) -> str:
         *(f"<p>{escape(device_line(result, device))}</p>" for device in result["ceilings"]),
         f"<p class=note>{_HOW.format(passes=result['settings']['passes'])}</p>",
     ]
+    if result["ended"]:
+        parts.append(f"<p><strong>Not complete: {escape(result['ended'])}</strong></p>")
     for title, png in plots.values():
         data = base64.b64encode(png).decode()
         parts.append(f'<p><img alt="{escape(title)}" src="data:image/png;base64,{data}">')
@@ -65,4 +66,5 @@ def _case(case: dict[str, Any]) -> str:
         rows.append(f"<tr{kind}><td>{escape(name)}" + "".join(f"<td>{escape(cell)}" for cell in cells) + "</tr>")
     header = "".join(f"<th>{column}" for column in COLUMNS)
     title = f"{case['title']}: {case['label']}, {case['device']}"
-    return f"<h3>{escape(title)}</h3><table><tr>{header}</tr>{''.join(rows)}</table>"
+    remarks = "".join(f"<p class=note>{escape(remark)}</p>" for remark in remarks_of(case))
+    return f"<h3>{escape(title)}</h3><table><tr>{header}</tr>{''.join(rows)}</table>{remarks}"

@@ -1,7 +1,7 @@
 """Run cases and keep every sample.
 
-The whole list is gone through several times (passes), with data made anew each time: what differs between passes of
-the same code is this machine's noise, and `compare` measures differences against it.
+The whole list is gone through several times (passes), with the same data in other memory: what differs between passes
+of the same code is this machine's noise, and `compare` measures differences against it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import torch
 
-from .case import Spec
+from .case import Spec, reason
 from .cases import specs
 from .machine import ceilings, facts
 from .timing import summary, take_turns
 
 SCHEMA = 1
+NOT_REACHED, INTERRUPTED = "not reached", "interrupted"
 
 
 def run(
@@ -45,28 +45,44 @@ def run(
         progress: told what runs next, how many steps are done and how many there are.
 
     Returns:
-        What `report` and `compare` take, ready for JSON: ``machine``, ``ceilings`` per device, and ``cases`` with,
+        What the reports and `compare` take, ready for JSON: ``machine``, ``ceilings`` per device, and ``cases`` with,
         per way, ``median``, ``spread`` (quartile range), ``samples`` (one list per pass), all in seconds, and ratios.
         A case with a wrong result, with an error, or that was not reached is in ``failures``, with the reason.
+        ``ended`` says what ended the run before its last pass was through: empty, or `INTERRUPTED` or the limit, and
+        in which pass.
     """
     jobs = [(device, spec) for device in devices for spec in specs(sizes[device.type], device.type, quick)]
     rows = [_Row(spec, device) for device, spec in jobs]
-    turns = [row for _ in range(passes) for row in rows]
+    # Small pictures first: what a limit leaves out is large sizes, and not whole families.
+    order = sorted(rows, key=lambda row: int(row.spec.parameters["width"]))
+    turns = [row for _ in range(passes) for row in order]
     limits = {str(device): ceilings(device, quick) for device in devices}
     end = time.monotonic() + limit
-    with warnings.catch_warnings(), suppress(KeyboardInterrupt):
+    ended = ""
+    done = 0
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)  # a beta feature of torch
-        for done, row in enumerate(turns):
-            if time.monotonic() > end:
-                break
-            progress(row.spec.id, done, len(turns))
-            row.take(seconds)
+        try:
+            for done, row in enumerate(turns):
+                if time.monotonic() > end:
+                    ended = f"time limit of {limit:.0f} s"
+                    break
+                progress(row.spec.id, done, len(turns))
+                row.take(seconds)
+                gc.collect()
+                if row.device.type == "cuda":
+                    torch.cuda.empty_cache()  # what graphs held
+        except KeyboardInterrupt:
+            ended = INTERRUPTED
+    if ended:
+        ended = f"{ended}, in pass {done // len(rows) + 1} of {passes}"
     return {
         "schema": SCHEMA,
         "machine": facts(devices),
         "settings": {"passes": passes, "seconds": seconds, "quick": quick, "sizes": sizes},
         "ceilings": limits,
         "cases": [row.result(limits[str(row.device)]) for row in rows if not row.failure],
+        "ended": ended,
         "failures": {f"{row.device} {row.spec.id}": row.failure for row in rows if row.failure},
     }
 
@@ -76,10 +92,11 @@ class _Row:
 
     def __init__(self, spec: Spec, device: torch.device) -> None:
         self.spec, self.device = spec, device
-        self.failure = "not reached"
+        self.failure = NOT_REACHED
         self._failed = False
         self._samples: dict[str, list[list[float]]] = {}
         self._hows: dict[str, str] = {}
+        self._missing: dict[str, str] = {}
         self._about: dict[str, Any] = {}
 
     def take(self, seconds: float) -> None:
@@ -88,22 +105,18 @@ class _Row:
             return
         try:
             case = self.spec.build(self.device)
-            samples, self._hows = take_turns(case.ways, self.device, seconds, case.once)
-        except RuntimeError as error:  # a wrong result, or out of memory: the other cases still count
+            samples, self._hows, failed = take_turns(case.ways, self.device, seconds, case.once, case.launched)
+        except Exception as error:  # a wrong result, or out of memory: the other cases still count
             self._failed = True
-            self.failure = str(error).strip().splitlines()[0]
+            self.failure = reason(error)
             return
         self.failure = ""
+        self._missing |= case.missing | failed
         for name, values in samples.items():
             self._samples.setdefault(name, []).append(values)
-        self._about = {
-            "pixels": case.pixels,
-            "bytes": case.bytes,
-            "operations": case.operations,
-            "missing": case.missing,
-        }
-        del case, samples
-        gc.collect()
+        for name in self._missing:  # in a later pass, too: every way that is reported was in every pass
+            self._samples.pop(name, None)
+        self._about = {"pixels": case.pixels, "bytes": case.bytes, "operations": case.operations}
 
     def result(self, limits: dict[str, float]) -> dict[str, Any]:
         times = {
@@ -133,5 +146,6 @@ class _Row:
             "parameters": dict(self.spec.parameters),
             "device": str(self.device),
             **self._about,
+            "missing": self._missing,
             "ways": ways,
         }

@@ -33,6 +33,14 @@ def device_line(result: dict[str, Any], device: str) -> str:
     return f"{device}: {facts['name']}{threads}, {facts['backend']}; {ceilings_of(result['ceilings'][device])}"
 
 
+def remarks_of(case: dict[str, Any]) -> list[str]:
+    """What is to be known to read a case's ratios: on a GPU, ways with Python's time in them beside ways without."""
+    launched = [name for name, way in case["ways"].items() if way["timed_by"] == "stream"]
+    if not 0 < len(launched) < len(case["ways"]):
+        return []
+    return [f"no CUDA graph, so that the time to launch counts: {', '.join(launched)}"]
+
+
 def show(result: dict[str, Any], console: Console) -> None:
     """Print everything that was measured, what was not, and why."""
     machine = result["machine"]
@@ -44,9 +52,7 @@ def show(result: dict[str, Any], console: Console) -> None:
     for device in result["ceilings"]:
         console.print(device_line(result, device), highlight=False, soft_wrap=True)
     for case in result["cases"]:
-        table = Table(
-            box=None, pad_edge=False,
-        )  # fmt: skip
+        table = Table(box=None, pad_edge=False)
         for k, column in enumerate(COLUMNS):
             table.add_column(column, justify="right" if k else "left", no_wrap=True)
         for name, *cells in rows_of(case):
@@ -54,7 +60,9 @@ def show(result: dict[str, Any], console: Console) -> None:
                 table.add_row(name, *cells, style="bold" if name == "ours" else "")
         console.print(f"\n{case['title']}: {case['label']}, {case['device']}", style="bold", highlight=False)
         console.print(table, highlight=False)
-        for name, why in case["missing"].items():
-            console.print(f"{name}: {why}", style="dim", highlight=False, soft_wrap=True)
+        for line in (*remarks_of(case), *(f"{name}: {why}" for name, why in case["missing"].items())):
+            console.print(line, style="dim", highlight=False, soft_wrap=True, markup=False)
     for name, why in result["failures"].items():
-        console.print(f"\nnot timed: {name}: {why}", style="red", highlight=False, soft_wrap=True)
+        console.print(f"\nnot timed: {name}: {why}", style="red", highlight=False, soft_wrap=True, markup=False)
+    if result["ended"]:
+        console.print(f"\nnot complete: {result['ended']}", style="red", highlight=False, soft_wrap=True)

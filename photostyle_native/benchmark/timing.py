@@ -1,6 +1,6 @@
 """How long calls take: ways of doing one job take turns, so that a busy machine slows all of them alike.
 
-On a GPU a sample is the replay of a CUDA graph between two events: what is timed is the device and not Python.
+On a GPU a sample is replays of a CUDA graph between two events: what is timed is the device and not Python.
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from .case import Call
+from .case import Call, is_ours, reason
 
 _SHORTEST_SAMPLE = 2e-3  # seconds; below, the clock and the timer interrupt count
 _MOST = 40  # samples of a way: more would not tell more
@@ -31,28 +33,46 @@ class Time:
 
 
 def take_turns(
-    ways: dict[str, list[Call]], device: torch.device, seconds: float, once: bool = False
-) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Seconds per call of each way, sample by sample, and how each was timed.
+    ways: dict[str, list[Call]],
+    device: torch.device,
+    seconds: float,
+    once: bool = False,
+    launched: frozenset[str] = frozenset(),
+) -> tuple[dict[str, list[float]], dict[str, str], dict[str, str]]:
+    """Seconds per call of each way, sample by sample; how each was timed; and peers that failed, with the reason.
 
     Each way gets about `seconds` and at least three samples, but no more than one that takes `seconds` itself, and
-    one without a warm-up if `once`. The calls of a way do the same work on different data; on a GPU they are captured
-    in one graph.
+    one (on the CPU without a warm-up) if `once`. The calls of a way do the same work on different data; on a GPU they
+    are captured in one graph, but for the ways `launched`, which cannot be. What fails in a way of ours is raised.
     """
     samplers = {}
     hows = {}
+    failed: dict[str, str] = {}
     for name, calls in ways.items():
-        samplers[name], hows[name] = _sampler(calls, device, once)
-    samples: dict[str, list[float]] = {name: [] for name in ways}
-    spent = dict.fromkeys(ways, 0.0)
+        with _peers_may_fail(name, failed):
+            samplers[name], hows[name] = _sampler(calls, device, once, name not in launched)
+    samples: dict[str, list[float]] = {name: [] for name in samplers}
+    spent = dict.fromkeys(samplers, 0.0)
     while True:
-        left = [n for n in ways if not _enough(samples[n], spent[n], seconds, once)]
+        left = [n for n in samplers if n not in failed and not _enough(samples[n], spent[n], seconds, once)]
         if not left:
-            return samples, hows
+            return {n: values for n, values in samples.items() if n not in failed}, hows, failed
         for name in left:
             begin = time.perf_counter()
-            samples[name].append(samplers[name]())
+            with _peers_may_fail(name, failed):
+                samples[name].append(samplers[name]())
             spent[name] += time.perf_counter() - begin
+
+
+@contextmanager
+def _peers_may_fail(name: str, failed: dict[str, str]) -> Iterator[None]:
+    """A peer that fails, for lack of memory mostly, must not take the other ways with it."""
+    try:
+        yield
+    except Exception as error:
+        if is_ours(name):
+            raise
+        failed[name] = f"failed: {reason(error)}"
 
 
 def _enough(samples: list[float], spent: float, seconds: float, once: bool) -> bool:
@@ -63,8 +83,8 @@ def _enough(samples: list[float], spent: float, seconds: float, once: bool) -> b
 
 def measure(calls: list[Call], device: torch.device, seconds: float = 0.4) -> Time:
     """Time one way by itself."""
-    samples, hows = take_turns({"": calls}, device, seconds)
-    return summary(samples[""], hows[""])
+    samples, hows, _ = take_turns({"ours": calls}, device, seconds)
+    return summary(samples["ours"], hows["ours"])
 
 
 def summary(samples: list[float], how: str) -> Time:
@@ -74,40 +94,74 @@ def summary(samples: list[float], how: str) -> Time:
     return Time(median, high - low, len(samples), how)
 
 
-def _sampler(calls: list[Call], device: torch.device, once: bool) -> tuple[Callable[[], float], str]:
+def _sampler(calls: list[Call], device: torch.device, once: bool, capture: bool) -> tuple[Callable[[], float], str]:
     """A function that takes one sample, warmed up unless a call is so long that `once` was said."""
     if device.type != "cuda":
         return _clock(calls, once), "clock"
-    for call in calls:
-        call()
-    torch.cuda.synchronize()
 
     def all_calls() -> None:
         for call in calls:
             call()
 
-    if once:
-        return _events(all_calls, len(calls)), "stream"
+    all_calls()
+    torch.cuda.synchronize()
+    graph = _captured(all_calls) if capture and not once else None
+    return _events(graph.replay if graph else all_calls, len(calls), once), "graph" if graph else "stream"
+
+
+def _captured(run: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
+    """What `run` launches as a graph, or None for what waits for the device, which no graph can hold.
+
+    That is found out beforehand: a capture that fails leaves many versions of torch with an allocator, a generator of
+    random numbers and a stream that think it goes on (pytorch issues 171263, 190348).
+    """
+    if _waits(run):
+        return None
+    graph = torch.cuda.CUDAGraph()
     try:
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            all_calls()
-    except RuntimeError:  # a peer that cannot be captured
+        with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
+            run()
+    except RuntimeError:  # something waited that torch knows nothing of: undo what can be undone
+        with suppress(RuntimeError):
+            graph.reset()
         torch.cuda.synchronize()
-        return _events(all_calls, len(calls)), "stream"
-    return _events(graph.replay, len(calls)), "graph"
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        generator.graphsafe_set_state(torch.Generator(generator.device))
+        return None
+    return graph
 
 
-def _events(run: Callable[[], Any], calls: int) -> Callable[[], float]:
-    def sample() -> float:
+def _waits(run: Callable[[], None]) -> bool:
+    before = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that it does not see every wait
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        run()
+    except RuntimeError:
+        return True
+    finally:
+        torch.cuda.set_sync_debug_mode(before)
+    return False
+
+
+def _events(run: Callable[[], Any], calls: int, once: bool) -> Callable[[], float]:
+    """Samples between two events, of as many runs as make a sample long: a first launch takes microseconds itself."""
+
+    def seconds(repeats: int) -> float:
         start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         start.record()
-        run()
+        for _ in range(repeats):
+            run()
         end.record()
         end.synchronize()
-        return start.elapsed_time(end) * 1e-3 / calls
+        return float(start.elapsed_time(end)) * 1e-3 / repeats
 
-    return sample
+    if once:
+        return lambda: seconds(1) / calls
+    seconds(1)  # the first replay brings the graph to the device
+    repeats = max(1, math.ceil(_SHORTEST_SAMPLE / max(seconds(1), 1e-6)))
+    return lambda: seconds(repeats) / calls
 
 
 def _seconds(call: Call) -> float:

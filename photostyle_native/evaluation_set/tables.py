@@ -90,7 +90,7 @@ def summary_table(scores: Sequence[Score], caption: str) -> Table:
     compared = [found for found in by_pair.values() if OURS in found and REFERENCE in found] or [
         found for found in by_pair.values() if OURS in found
     ]
-    table.caption = f"{caption}; medians over {len(compared)} pairs"
+    table.caption = f"{caption}; medians over {len(compared)} pair{'s' * (len(compared) != 1)}"
     for index, who in enumerate((OURS, REFERENCE, CONTENT)):
         columns = [_values(found[who]) for found in compared if who in found]
         if columns:

@@ -1,0 +1,31 @@
+"""Errors as the user of the program reads them."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+_PARAMETERS = (
+    "size",
+    "device",
+    "weights",
+    "iterations",
+    "preset",
+    "seed",
+    "bit_depth",
+    "content_mask",
+    "style_mask",
+    "auto_mask",
+    "regions",
+    "segment_model",
+    "content_scribbles",
+    "style_scribbles",
+)
+
+
+def print_error(message: str) -> None:
+    """Print one line to stderr. Messages name Python parameters, in backticks: here they are options."""
+    named = re.sub(rf"`({'|'.join(_PARAMETERS)})`", lambda match: "--" + match[1].replace("_", "-"), message)
+    # File names may hold line breaks or terminal escapes; the message stays one harmless line.
+    printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in named)
+    print(f"photostyle: error: {printable}", file=sys.stderr)
