@@ -68,31 +68,37 @@ def load_scene_parser(
     check_scene_parser()
     source = DEFAULT_MODEL if model is None else str(model)
     with _quiet():
-        folder = source if Path(source).is_dir() else _downloaded(source, name)
-        network, processor = _from_folder(folder, f"{name} {source}")
+        what = f"{name} {source}"
+        network, processor = _from_folder(source, what) if Path(source).is_dir() else _from_hub(source, name)
     groups = grouping(network.config.id2label, f"{name} {source}")
     return SceneParser(network.float().eval().to(device), processor, groups, source)
 
 
-def _downloaded(source: str, name: str) -> str:
-    """The folder of a model of the hub: what an earlier call downloaded, or else downloaded now."""
+def _from_hub(source: str, name: str) -> tuple[Any, Any]:
+    """A model of the hub: what an earlier call downloaded, or else, and where that was cut off, downloaded now."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
+    broken: PhotostyleError | None = None
     try:
         try:
-            return str(snapshot_download(source, allow_patterns=_FILES, local_files_only=True))
-        except OSError:
-            return str(snapshot_download(source, allow_patterns=_FILES))
+            kept = str(snapshot_download(source, allow_patterns=_FILES, local_files_only=True))
+            return _from_folder(kept, f"{name} {source}")
+        except PhotostyleError as error:
+            broken = error
+        except OSError:  # there is none
+            pass
+        folder = str(snapshot_download(source, allow_patterns=_FILES))
     except (HFValidationError, RepositoryNotFoundError):
         raise PhotostyleError(
             f"{name} must be a folder with a saved model or the name of one on the Hugging Face hub, got {source}"
         ) from None
     except OSError:  # no connection, offline mode, an error of the server
-        raise PhotostyleError(
+        raise broken or PhotostyleError(
             f"{name} {source} cannot be downloaded from the Hugging Face hub: on a machine that can, run"
             f" `hf download {source} --local-dir FOLDER`, and give that folder as {name}"
         ) from None
+    return _from_folder(folder, f"{name} {source}")
 
 
 def _from_folder(folder: str, what: str) -> tuple[Any, Any]:

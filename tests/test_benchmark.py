@@ -52,8 +52,7 @@ def wrong(device: torch.device, width: int) -> Case:
     raise AssertionError("a wrong result must not get here")
 
 
-@pytest.fixture
-def sleepers(monkeypatch: pytest.MonkeyPatch) -> None:
+def put_sleepers(monkeypatch: pytest.MonkeyPatch) -> None:
     bad = Family("bad", "Wrong", ("ours",), wrong)
     parts = Family("parts", "Parts", ("ours", "peer", "absent peer"), family().build)
     specs = [
@@ -66,8 +65,20 @@ def sleepers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def result(sleepers: None) -> dict[str, Any]:
-    return run.run([CPU], {"cpu": (10,)}, seconds=0.01)
+def sleepers(monkeypatch: pytest.MonkeyPatch) -> None:
+    put_sleepers(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def timed() -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        put_sleepers(monkeypatch)
+        return run.run([CPU], {"cpu": (10,)}, seconds=0.01)
+
+
+@pytest.fixture
+def result(timed: dict[str, Any]) -> dict[str, Any]:
+    return copy.deepcopy(timed)
 
 
 def test_result_has_every_case_and_every_missing_peer(result: dict[str, Any]) -> None:

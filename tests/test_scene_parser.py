@@ -96,6 +96,18 @@ def test_a_cached_model_needs_no_network(segformer: Path, monkeypatch: pytest.Mo
     assert asked == [("nvidia/segformer-b0-finetuned-ade-512-512", True)]
 
 
+def test_a_download_that_was_cut_off_is_completed(
+    segformer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_bytes((segformer / "config.json").read_bytes())
+
+    def download(_: str, local_files_only: bool = False, **__: Any) -> str:
+        return str(tmp_path if local_files_only else segformer)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert load_scene_parser("some/model").source == "some/model"
+
+
 def test_without_a_network_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(

@@ -105,12 +105,14 @@ def _sampler(calls: list[Call], device: torch.device, once: bool, capture: bool)
 
     all_calls()
     torch.cuda.synchronize()
-    graph = _captured(all_calls) if capture and not once else None
+    graph = captured(all_calls) if capture and not once else None
     return _events(graph.replay if graph else all_calls, len(calls), once), "graph" if graph else "stream"
 
 
-def _captured(run: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
+def captured(run: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
     """What `run` launches as a graph, or None for what waits for the device, which no graph can hold.
+
+    `run` has been called before.
 
     That is found out beforehand: a capture that fails leaves many versions of torch with an allocator, a generator of
     random numbers and a stream that think it goes on (pytorch issues 171263, 190348).
