@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from photostyle_native.benchmark.case import is_ours
 from photostyle_native.benchmark.table import device_line
 from photostyle_native.benchmark.units import digits, duration
 
@@ -23,6 +24,8 @@ WIDTH = 700  # the size of the authors' results, where a machine has it
 
 def section() -> str:
     recorded = sorted((ROOT / "bench" / "results").glob("*/results.json"))
+    if not recorded:
+        sys.exit("there is no recorded result in bench/results")
     return "\n\n".join(_machine(json.loads(path.read_text()), path.parent.name) for path in recorded)
 
 
@@ -44,7 +47,7 @@ def _wanted(case: dict[str, Any], result: dict[str, Any]) -> bool:
 
 
 def _row(case: dict[str, Any]) -> str:
-    peers = [f"{name}: {digits(way['times_ours'])}" for name, way in case["ways"].items() if name != "ours"]
+    peers = [f"{name}: {digits(way['times_ours'])}" for name, way in case["ways"].items() if not is_ours(name)]
     where = "" if case["device"] == "cpu" else f", {case['device']}"
     title = f"{case['title']}, {case['label']}{where}"
     return f"| {title} | {duration(case['ways']['ours']['median'])} | {'; '.join(peers)} |"
