@@ -36,6 +36,10 @@ def run(options: argparse.Namespace) -> int:
     sizes: dict[str, tuple[int, ...]] = dict(cases.SIZES)
     if options.quick or options.sizes:
         sizes = dict.fromkeys(sizes, options.sizes or cases.QUICK_SIZES)
+    only = options.only.split(",") if options.only else ()
+    names = [family.name for family in cases.FAMILIES]
+    if not {*only} <= {*names}:
+        raise PhotostyleError(f"`only` must be of {', '.join(names)}, got {options.only}")
     folder = Path(options.output) if options.output else None
     if folder:
         make_folder(folder)  # before minutes are spent on what goes there
@@ -48,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with _progress() as progress:
             seconds = _SECONDS[options.quick]
-            result = run_cases(devices, sizes, _PASSES, seconds, options.quick, options.limit, progress)
+            result = run_cases(devices, sizes, _PASSES, seconds, options.quick, only, options.limit, progress)
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
     result["command"] = "photostyle " + " ".join(sys.argv[1:])

@@ -18,6 +18,7 @@ _PARAMETERS = (
     "auto_mask",
     "regions",
     "segment_model",
+    "only",
     "content_scribbles",
     "style_scribbles",
 )

@@ -91,7 +91,7 @@ def sleepers(monkeypatch: pytest.MonkeyPatch) -> None:
 def timed() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         put_sleepers(monkeypatch)
-        return run.run([CPU], {"cpu": (10,)}, seconds=0.01)
+        return run.run([CPU], {"cpu": (10,)}, seconds=0.2)
 
 
 @pytest.fixture
@@ -165,12 +165,12 @@ def test_shares_add_up() -> None:
 def test_the_same_code_is_the_same_and_a_slowdown_is_one(
     result: dict[str, Any], sleepers: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changes, notes = compare(result, run.run([CPU], {"cpu": (10,)}, seconds=0.01))
+    changes, notes = compare(result, run.run([CPU], {"cpu": (10,)}, seconds=0.2))
     assert {change.verdict for change in changes} == {"same"}
     assert notes == []
     slow = Spec(family(ours=2.6e-3), {"width": 10})
     monkeypatch.setattr(run, "specs", lambda *_: [slow])
-    changes, notes = compare(result, run.run([CPU], {"cpu": (10,)}, seconds=0.01))
+    changes, notes = compare(result, run.run([CPU], {"cpu": (10,)}, seconds=0.2))
     assert {change.way: change.verdict for change in changes} == {"ours": "slower", "peer": "same"}
     assert changes[0].factor == pytest.approx(1.3, rel=0.1)
     assert notes == ["only in one of them: cpu parts 10 px", "only in one of them: cpu sleep 20 px"]
@@ -221,6 +221,14 @@ def test_bench_command(sleepers: None, tmp_path: Path, capsys: pytest.CaptureFix
     names = {path.name for path in folder.iterdir()}
     assert {"results.json", "report.html", "speedup-cpu.png", "pixels-sleep-cpu.png"} <= names
     assert main(["bench", "compare", *[str(folder / "results.json")] * 2]) == 0
+
+
+def test_only_the_wanted_jobs_run(sleepers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = run.run([CPU], {"cpu": (10,)}, seconds=0.001, only=["parts"])
+    assert [case["family"] for case in result["cases"]] == ["parts"]
+    assert main(["bench", "--only", "matting,nonsense", "-o", str(tmp_path / "new")]) == 2
+    assert "--only must be of matting, masked_gram, " in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 def quick_specs() -> Iterator[Any]:

@@ -1,9 +1,9 @@
 """What changed between two runs of the benchmark on one machine, and what is only its noise.
 
-Whatever disturbs a machine only adds time, so runs are compared by their fastest samples. Three things say how far
-two runs of the same code may lie apart: how well a run's passes, with data in other memory, agree on the fastest
-sample; how far the peers, whose code did not change, have moved; and a floor. A drift that a device's peers share is
-taken out.
+Whatever disturbs a machine only adds time, so a pass counts with the lower quartile of its samples, and a run with
+the median of its passes. Three things say how far two runs of the same code may lie apart: how well a run's passes,
+with data in other memory, agree; how far the peers, whose code did not change, have moved; and a floor. A drift that
+a device's peers share is taken out.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ..errors import PhotostyleError
 from .case import is_ours
 
 _LEAST = math.log(1.10)  # smaller changes are not reported: code placement and memory layout alone make some
-_GAPS = 3.0  # times the gap between a run's two best passes
-_PEERS = 1.5  # times what nine of ten peers stayed within
+_PASSES = 2.0  # times half the range of a run's passes
+_PEERS = 1.5  # times what three of four peers stayed within
 
 Key = tuple[str, str, str]  # device, family, label
 
@@ -31,7 +31,7 @@ class Change:
     way: str
     before: float  # seconds, median
     after: float
-    factor: float  # after / before of the fastest samples, less the peers' common drift; above 1 is slower
+    factor: float  # after / before, less the peers' common drift; above 1 is slower
     noise: float  # the factor that noise alone may reach
     verdict: str  # "slower", "faster" or "same"
     ours: bool  # the package's code, and not a peer's
@@ -91,27 +91,33 @@ def _device_changes(cases: dict[Key, tuple[dict[str, Any], dict[str, Any]]]) -> 
         if way in new["ways"]
     }
     ours = {at: _is_ours(cases[at[0]][0], at[1]) for at in ways}
-    shifts = {at: _fastest(new)[0] - _fastest(old)[0] for at, (old, new) in ways.items()}
+    shifts = {
+        at: statistics.median(_levels(new)) - statistics.median(_levels(old)) for at, (old, new) in ways.items()
+    }
     peers = [shift for at, shift in shifts.items() if not ours[at]]
     drift = statistics.median(peers) if peers else 0.0
     moved = sorted(abs(shift - drift) for shift in peers)
-    usual = _PEERS * moved[int(0.9 * len(moved))] if moved else 0.0
+    usual = _PEERS * moved[int(0.75 * len(moved))] if moved else 0.0
     changes = []
     for at, (old, new) in ways.items():
         shift = shifts[at] - drift
-        noise = max(_LEAST, usual, _GAPS * math.hypot(_gap(old), _gap(new)))
+        noise = max(_LEAST, usual, _PASSES * math.hypot(_disagreement(old), _disagreement(new)))
         verdict = "same" if abs(shift) <= noise else "slower" if shift > 0 else "faster"
         medians = float(old["median"]), float(new["median"])
         changes.append(Change(" ".join(at[0]), at[1], *medians, math.exp(shift), math.exp(noise), verdict, ours[at]))
     return changes
 
 
-def _fastest(way: dict[str, Any]) -> list[float]:
-    """Log of the fastest sample of each pass, ascending."""
-    return sorted(math.log(min(samples)) for samples in way["samples"])
+def _levels(way: dict[str, Any]) -> list[float]:
+    """Log of the lower quartile of each pass."""
+    return [math.log(_lower_quartile(samples)) for samples in way["samples"]]
 
 
-def _gap(way: dict[str, Any]) -> float:
-    """Between the two best passes; of a single pass nothing is known."""
-    fastest = _fastest(way)
-    return fastest[1] - fastest[0] if len(fastest) > 1 else 0.0
+def _lower_quartile(samples: list[float]) -> float:
+    return statistics.quantiles(samples, n=4, method="inclusive")[0] if len(samples) > 1 else samples[0]
+
+
+def _disagreement(way: dict[str, Any]) -> float:
+    """Half the range of the passes; of a single pass nothing is known."""
+    levels = _levels(way)
+    return (max(levels) - min(levels)) / 2

@@ -10,7 +10,7 @@ import gc
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -30,6 +30,7 @@ def run(
     passes: int = 3,
     seconds: float = 0.3,
     quick: bool = False,
+    only: Collection[str] = (),
     limit: float = math.inf,
     progress: Callable[[str, int, int], None] = lambda _what, _done, _of: None,
 ) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def run(
         passes: how often the whole list is gone through; `compare` needs 2.
         seconds: for each way in each pass.
         quick: fewer layers, fewer iterations.
+        only: names of the families to run, default: all.
         limit: seconds after which no case is begun any more; Ctrl-C ends the run in the same way.
         progress: told what runs next, how many steps are done and how many there are.
 
@@ -51,8 +53,8 @@ def run(
         ``ended`` says what ended the run before its last pass was through: empty, or `INTERRUPTED` or the limit, and
         in which pass.
     """
-    jobs = [(device, spec) for device in devices for spec in specs(sizes[device.type], device.type, quick)]
-    rows = [_Row(spec, device) for device, spec in jobs]
+    found = [(spec, device) for device in devices for spec in specs(sizes[device.type], device.type, quick)]
+    rows = [_Row(spec, device) for spec, device in found if not only or spec.family.name in only]
     # Small pictures first: what a limit leaves out is large sizes, and not whole families.
     order = sorted(rows, key=lambda row: int(row.spec.parameters["width"]))
     turns = [row for _ in range(passes) for row in order]
