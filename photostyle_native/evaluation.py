@@ -11,7 +11,7 @@ from torch import Tensor
 from .errors import PhotostyleError
 from .images import Photo, as_photo, resize
 from .inputs import fitting_size, read_mask_pair, resolve_device
-from .masks import MaskPair, exact_pair, single_region
+from .masks import MaskPair, aspects_differ, exact_pair, single_region
 from .metrics import Metrics, measure
 from .objective import Objective, Weights
 from .vgg import VGG19, load_vgg19
@@ -73,7 +73,7 @@ class Evaluator:
 
 def check_output_aspect(output: Photo, content: Photo, at: tuple[int, int]) -> None:
     """Raise PhotostyleError unless the output, compared at `at`, has its content's aspect ratio, to 2 %."""
-    if abs(content.width * at[0] - content.height * at[1]) > max(0.02 * content.height * at[1], *content.size, *at):
+    if aspects_differ(content.size, at):
         raise PhotostyleError(
             f"{output.name} is {output.width}x{output.height}, its content {content.width}x{content.height}: "
             "the aspect ratios differ"

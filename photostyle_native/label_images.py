@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -78,12 +80,22 @@ def read_labels(source: Any, name: str | None = None) -> LabelImage:
 
 
 def _from_file(path: Path, name: str) -> LabelImage:
+    with open_image(path, name) as image:
+        return _from_pil(image, name)
+
+
+@contextmanager
+def open_image(path: str | Path, name: str, its_format: str = "its format") -> Iterator[Image.Image]:
+    """An image file through Pillow, whose errors, while it is read too, become one sentence about `name`.
+
+    `its_format` is what that sentence calls the format. Raises PhotostyleError.
+    """
     try:
         with warnings.catch_warnings():
             # Between one and two times Pillow's limit an image is merely large; beyond, Pillow raises.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                return _from_pil(image, name)
+                yield image
     except PhotostyleError:
         raise
     except FileNotFoundError:
@@ -91,7 +103,7 @@ def _from_file(path: Path, name: str) -> LabelImage:
     except Image.DecompressionBombError:
         raise PhotostyleError(f"{name} must have fewer pixels than Pillow's safety limit allows") from None
     except UnidentifiedImageError:
-        raise PhotostyleError(f"{name} must be an image file, but its format is not recognised") from None
+        raise PhotostyleError(f"{name} must be an image file, but {its_format} is not recognised") from None
     except (
         OSError,
         SyntaxError,

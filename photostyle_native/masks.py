@@ -56,13 +56,18 @@ def single_region(content_size: Size, style_size: Size) -> MaskPair:
     return MaskPair(torch.ones(1, *content_size), torch.ones(1, *style_size), ("all",))
 
 
-def check_aspect(labels: LabelImage, photo_size: Size) -> None:
-    """Raise PhotostyleError unless the image has its photo's aspect ratio, to 2 % or to one rounded pixel."""
-    (height, width), (photo_height, photo_width) = labels.size, photo_size
-    cross = abs(width * photo_height - height * photo_width)  # zero if the ratios are equal
+def aspects_differ(one: Size, other: Size) -> bool:
+    """Whether two aspect ratios differ by more than 2 %, and by more than one rounded pixel makes."""
+    (height, width), (other_height, other_width) = one, other
+    cross = abs(width * other_height - height * other_width)  # zero if the ratios are equal
     # One pixel more or less on a side of the smaller image changes `cross` by a side of the larger one.
-    one_pixel = max(height, width, photo_height, photo_width)
-    if cross > max(_ASPECT_TOLERANCE * height * photo_width, one_pixel):
+    return cross > max(_ASPECT_TOLERANCE * height * other_width, *one, *other)
+
+
+def check_aspect(labels: LabelImage, photo_size: Size) -> None:
+    """Raise PhotostyleError unless the image has its photo's aspect ratio, as `aspects_differ` says."""
+    if aspects_differ(labels.size, photo_size):
+        (height, width), (photo_height, photo_width) = labels.size, photo_size
         raise PhotostyleError(
             f"{labels.name} is {width}x{height}, its photo is {photo_width}x{photo_height}: the aspect ratios differ"
         )

@@ -6,17 +6,16 @@ painted on a transparent layer, or on the photo itself; whatever is not painted 
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ImageOps
 from torch import Tensor
 
 from .errors import PhotostyleError
-from .label_images import UNLABELED
+from .label_images import UNLABELED, open_image
 from .palettes import AUTHORS_COLORS, authors_index
 
 _CHANGED = 0.1  # a pixel this far from the photo's in one channel has been painted
@@ -37,19 +36,8 @@ def read_scribbles(path: str | Path, photo: Tensor, name: str) -> np.ndarray:
     Raises:
         PhotostyleError: the file cannot be read, has another size or aspect ratio, or no stroke.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # merely large; beyond, Pillow raises
-            with Image.open(path) as file:
-                rgba = np.asarray(ImageOps.exif_transpose(file).convert("RGBA"))
-    except Image.DecompressionBombError:
-        raise PhotostyleError(f"{name} must have fewer pixels than Pillow's safety limit allows") from None
-    except FileNotFoundError:
-        raise PhotostyleError(f"{name} must be an image file, but {path} does not exist") from None
-    except UnidentifiedImageError:
-        raise PhotostyleError(f"{name} must be an image file, but the format of {path} is not recognised") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise PhotostyleError(f"{name} must be a readable image file, got: {error}") from error
+    with open_image(path, name, f"the format of {path}") as file:
+        rgba = np.asarray(ImageOps.exif_transpose(file).convert("RGBA"))
     painted = rgba[..., 3] >= 128
     height, width = painted.shape
     if painted.all():

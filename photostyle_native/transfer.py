@@ -43,6 +43,7 @@ PRESETS = {
 }
 # Longest side of the working size by device: what keeps the default preset under a minute on two cores.
 DEFAULT_SIZES = {"cpu": 400, "cuda": 700}
+MEAN_COLOR = (123.68, 116.779, 103.939)  # of the network's training images, RGB in [0, 255]
 _SMOOTHING_RADIUS, _SMOOTHING_SIZE = 15, 700  # the authors' radius, and the size their results have
 
 
@@ -236,9 +237,13 @@ def _named_notes(photo: Photo) -> list[str]:
 def _start(preset: Preset, content: Tensor, style: Tensor, masks: MaskPair, seed: int) -> Tensor:
     if preset.start == "colour":
         return masked_transport(content, style, masks.content, masks.style)
-    # The authors' noise: next to nothing around the mean colour of the network's training images.
-    noise = torch.randn(content.shape, generator=torch.Generator().manual_seed(seed))
-    return torch.tensor((123.68, 116.779, 103.939)).view(3, 1, 1) / 255 + noise * (1e-3 / 255)
+    return noise_start((content.shape[1], content.shape[2]), seed)
+
+
+def noise_start(size: tuple[int, int], seed: int) -> Tensor:
+    """The authors' noise, (3, h, w): next to nothing around the mean colour of the network's training images."""
+    noise = torch.randn((3, *size), generator=torch.Generator().manual_seed(seed))
+    return torch.tensor(MEAN_COLOR).view(3, 1, 1) / 255 + noise * (1e-3 / 255)
 
 
 @torch.no_grad()

@@ -18,7 +18,6 @@ FAMILIES: tuple[Family, ...] = (
     cases_solving.LOOP,
     cases_solving.GATYS,
 )
-KERNELS = FAMILIES[:5]
 # Widths in pixels of the 4:3 pictures.
 SIZES = {"cpu": (350, 700, 1400), "cuda": (700, 1664, 3328)}
 QUICK_SIZES = (128, 256)

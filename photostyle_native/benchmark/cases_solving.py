@@ -14,13 +14,13 @@ from .. import Objective, Weights
 from ..objective import CONTENT_LAYER
 from ..optimizers import LBFGS
 from ..solver import Solver, Stage
+from ..transfer import MEAN_COLOR, noise_start
 from .case import Call, Case, Family, WrongResult, check
 from .cases_iteration import Scene, network
 from .peers import authors_loop
 from .scenes import height_of
 
 _HISTORY = 100  # the authors'
-_MEAN = (123.68, 116.779, 103.939)  # of the network's training images, RGB in [0, 255]
 
 
 def build_optimizer(device: torch.device, width: int, iterations: int) -> Case:
@@ -63,8 +63,7 @@ def build_loop(device: torch.device, width: int, masks: int, iterations: int) ->
     """The authors' two stages from noise, `iterations` each: `--preset paper` against a plain PyTorch port of it."""
     scene, vgg = Scene.of(width, masks, device), network(device)
     ours, plain = scene.objective(vgg), scene.plain_objective(vgg)
-    noise = torch.randn(scene.content.shape, generator=torch.Generator().manual_seed(0)).to(device)
-    start = torch.tensor(_MEAN, device=device).view(3, 1, 1) / 255 + noise * (1e-3 / 255)
+    start = noise_start((scene.content.shape[1], scene.content.shape[2]), seed=0).to(device)
     # A stage evaluates its start, too: equal work is one iteration less.
     stages = (Stage("stylise", iterations - 1, photo=False), Stage("photorealise", iterations - 1))
 
@@ -134,7 +133,7 @@ def _check_network(artist: Any, scene: Scene) -> None:
     """Both compute the same features: then an iteration is equal work."""
     with torch.no_grad():
         picture = artist.pastiche[0]
-        mean = torch.tensor(_MEAN, device=picture.device).view(3, 1, 1)
+        mean = torch.tensor(MEAN_COLOR, device=picture.device).view(3, 1, 1)
         rgb = (picture.flip(0) + mean) / 255
         ours = network(picture.device)(rgb, (CONTENT_LAYER,))[CONTENT_LAYER]
         theirs = artist.vgg19.forward(artist.pastiche, ["block4_relu2"])["block4_relu2"][0]

@@ -110,12 +110,10 @@ def _sampler(calls: list[Call], device: torch.device, once: bool, capture: bool)
 
 
 def captured(run: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
-    """What `run` launches as a graph, or None for what waits for the device, which no graph can hold.
+    """What `run`, which has been called before, launches as a graph; None for what waits for the device.
 
-    `run` has been called before.
-
-    That is found out beforehand: a capture that fails leaves many versions of torch with an allocator, a generator of
-    random numbers and a stream that think it goes on (pytorch issues 171263, 190348).
+    No graph can hold that. It is found out beforehand: a capture that fails leaves many versions of torch with an
+    allocator, a generator of random numbers and a stream that think it goes on.
     """
     if _waits(run):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -36,9 +37,17 @@ def color_distance(image: Tensor, style: Tensor, image_masks: Tensor, style_mask
     """
     distances = color_distances(image, style, image_masks, style_masks)
     shares = image_masks.flatten(1).double().mean(1).tolist()
+    mean = mean_distance(shares, distances)
+    if mean is None:
+        raise PhotostyleError("no label of `image_masks` occurs in `style_masks`")
+    return mean
+
+
+def mean_distance(shares: Iterable[float], distances: Iterable[float | None]) -> float | None:
+    """The mean of the labels' distances, weighted by their shares; None if no label has one."""
     counted = [(share, distance) for share, distance in zip(shares, distances, strict=True) if distance is not None]
     if not counted:
-        raise PhotostyleError("no label of `image_masks` occurs in `style_masks`")
+        return None
     return sum(share * distance for share, distance in counted) / sum(share for share, _ in counted)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..masks import MaskPair
 from ..objective import STYLE_LAYERS, Objective
 from .artifacts import gradient_reversal, noise_gain
-from .colors import color_distances
+from .colors import color_distances, mean_distance
 from .photorealism import matting_energy_per_pixel
 from .structure import edge_ssim, ssim
 
@@ -74,18 +74,16 @@ def measure(objective: Objective, style: Tensor, masks: MaskPair, output: Tensor
     """
     content = objective.guide
     gram = objective.style_parts(output).cpu()
-    shares = masks.content.flatten(1).double().mean(1)
+    shares = masks.content.flatten(1).double().mean(1).tolist()
     distances = color_distances(output.cpu(), style.cpu(), masks.content.cpu(), masks.style.cpu())
     labels: dict[str, LabelMetrics] = {}
     for k, name in enumerate(masks.labels):
         by_layer = {layer: float(value) for layer, value in zip(STYLE_LAYERS, gram[:, k], strict=True)}
-        labels[name] = {"share": float(shares[k]), "gram": by_layer, "color_distance": distances[k]}
-    counted = [(entry["share"], d) for entry in labels.values() if (d := entry["color_distance"]) is not None]
-    total = sum(share for share, _ in counted)
+        labels[name] = {"share": shares[k], "gram": by_layer, "color_distance": distances[k]}
     return {
         "ssim": ssim(content, output),
         "edge_ssim": edge_ssim(content, output),
-        "color_distance": sum(share * d for share, d in counted) / total if total else None,
+        "color_distance": mean_distance(shares, distances),
         "matting_energy": matting_energy_per_pixel(content, output),
         "gradient_reversal": gradient_reversal(content, output),
         "noise_gain": noise_gain(content, output),
