@@ -15,6 +15,24 @@ def _matrix() -> Tensor:
     return root @ root.T + 0.1 * torch.eye(30)
 
 
+def _solve_systems(
+    matrix: Tensor, right: Tensor, start: Tensor, tolerance: float
+) -> tuple[Tensor, list[tuple[int, float]]]:
+    """The solutions of the systems in `right`, and what the callback was told."""
+    seen: list[tuple[int, float]] = []
+    x = conjugate_gradients(
+        lambda v: v @ matrix,
+        right,
+        lambda v: v,
+        steps=300,
+        tolerance=tolerance,
+        systems=True,
+        start=start,
+        callback=lambda step, norm: seen.append((step, norm)),
+    )
+    return x, seen
+
+
 def test_solves() -> None:
     matrix, right = _matrix(), torch.randn(30, dtype=torch.float64)
     diagonal = matrix.diagonal()
@@ -25,17 +43,7 @@ def test_solves() -> None:
 def test_systems_have_steps_of_their_own() -> None:
     matrix, right = _matrix(), torch.randn(3, 30, dtype=torch.float64)
     right[1] = 0  # done before the others
-    seen: list[tuple[int, float]] = []
-    x = conjugate_gradients(
-        lambda v: v @ matrix,
-        right,
-        lambda v: v,
-        steps=300,
-        tolerance=1e-10,
-        systems=True,
-        start=torch.zeros_like(right),
-        callback=lambda step, norm: seen.append((step, norm)),
-    )
+    x, seen = _solve_systems(matrix, right, torch.zeros_like(right), 1e-10)
     torch.testing.assert_close(x @ matrix, right, rtol=0, atol=1e-7)
     assert not x[1].any()
     assert seen[0] == (0, 1.0)
@@ -47,17 +55,7 @@ def test_systems_have_steps_of_their_own() -> None:
 def test_a_zero_right_hand_side_has_a_zero_solution_wherever_it_starts() -> None:
     matrix, right = _matrix(), torch.randn(2, 30, dtype=torch.float64)
     right[0] = 0
-    seen: list[tuple[int, float]] = []
-    x = conjugate_gradients(
-        lambda v: v @ matrix,
-        right,
-        lambda v: v,
-        steps=300,
-        tolerance=1e-8,
-        systems=True,
-        start=torch.ones_like(right),
-        callback=lambda step, norm: seen.append((step, norm)),
-    )
+    x, seen = _solve_systems(matrix, right, torch.ones_like(right), 1e-8)
     assert not x[0].any()
     assert seen[-1][1] <= 1e-8
 
