@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from photostyle_native.benchmark.case import is_ours
-from photostyle_native.benchmark.table import device_line
-from photostyle_native.benchmark.units import digits, duration
+from photostyle_native.benchmark.report.terminal import device_line
+from photostyle_native.benchmark.report.units import digits, duration
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- from bench/results: python bench/readme.py -->", "<!-- end -->"

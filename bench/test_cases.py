@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from photostyle_native.benchmark.case import Case, Spec
-from photostyle_native.benchmark.cases import specs
+from photostyle_native.benchmark.plan import specs
 
 _CASES: dict[str, Spec] = {}
 

@@ -19,13 +19,13 @@ from typing import Any
 import torch
 
 import photostyle_native as ps
-from photostyle_native.benchmark.cases_iteration import Scene, network
-from photostyle_native.benchmark.machine import facts
-from photostyle_native.demo import CONTENT, CONTENT_MASK, STYLE, STYLE_MASK
-from photostyle_native.images import as_photo
-from photostyle_native.inputs import resolve_precision
-from photostyle_native.solver import _Loop
-from photostyle_native.transfer import PRESETS
+from photostyle_native.benchmark.cases.iteration import Scene, network
+from photostyle_native.benchmark.facts import facts
+from photostyle_native.data import CONTENT, CONTENT_MASK, STYLE, STYLE_MASK
+from photostyle_native.images.photo import as_photo
+from photostyle_native.optimization.solver import _Loop
+from photostyle_native.pipeline.inputs import resolve_precision
+from photostyle_native.pipeline.presets import PRESETS
 
 
 def phases(device: torch.device, size: int, precision: str) -> dict[str, Any]:

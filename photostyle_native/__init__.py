@@ -7,29 +7,31 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__
 from .errors import PhotostyleError
 
 if TYPE_CHECKING:
     from . import metrics, ops
-    from .cosegmentation import CoSegmentation, cosegment
-    from .evaluation import evaluate
-    from .image_metric import ImageMetric
-    from .images import Photo, read_photo, write_photo
-    from .looks import Look
-    from .matting import MattingLaplacian
+    from .color.look import Look
+    from .evaluation.evaluator import evaluate
+    from .images.photo import Photo, read_photo
+    from .images.write import write_photo
+    from .matting.laplacian import MattingLaplacian
     from .metrics import color_distance
     from .modules import LocalAffineSmoothing, MaskedGramLoss, MaskedGramMatrix, MattingLoss
-    from .objective import Objective, Terms, Weights
-    from .optimizers import LBFGS
-    from .solver import Iteration, Stage
-    from .transfer import PRESETS, TransferResult, transfer
-    from .vgg import VGG19, load_vgg19
-
-__version__ = "0.1.0"
+    from .network.vgg19 import VGG19
+    from .network.weights import load_vgg19
+    from .numerics.lbfgs import LBFGS
+    from .optimization.image_metric import ImageMetric
+    from .optimization.objective import Objective, Terms, Weights
+    from .optimization.solver import Iteration, Stage
+    from .pipeline.presets import PRESETS
+    from .pipeline.result import TransferResult
+    from .pipeline.transfer import transfer
+    from .segmentation.cosegmentation import cosegment
+    from .segmentation.regions import CoSegmentation
 
 __all__ = [
     "LBFGS",
@@ -63,22 +65,27 @@ __all__ = [
     "write_photo",
 ]
 
-# Public names by module. They are imported at first use, so that `photostyle --help` need not wait for torch and
-# `photostyle doctor` can say that torch or the extension is what is missing.
+# The module that each public name lives in. They are imported at first use, so that `photostyle --help` need not wait
+# for torch and `photostyle doctor` can say that torch or the extension is what is missing.
 _MODULES = {
-    "cosegmentation": ("CoSegmentation", "cosegment"),
-    "evaluation": ("evaluate",),
-    "image_metric": ("ImageMetric",),
-    "images": ("Photo", "read_photo", "write_photo"),
-    "looks": ("Look",),
-    "matting": ("MattingLaplacian",),
+    "color.look": ("Look",),
+    "evaluation.evaluator": ("evaluate",),
+    "images.photo": ("Photo", "read_photo"),
+    "images.write": ("write_photo",),
+    "matting.laplacian": ("MattingLaplacian",),
     "metrics": ("color_distance",),
     "modules": ("LocalAffineSmoothing", "MaskedGramLoss", "MaskedGramMatrix", "MattingLoss"),
-    "objective": ("Objective", "Terms", "Weights"),
-    "optimizers": ("LBFGS",),
-    "solver": ("Iteration", "Stage"),
-    "transfer": ("PRESETS", "TransferResult", "transfer"),
-    "vgg": ("VGG19", "load_vgg19"),
+    "network.vgg19": ("VGG19",),
+    "network.weights": ("load_vgg19",),
+    "numerics.lbfgs": ("LBFGS",),
+    "optimization.image_metric": ("ImageMetric",),
+    "optimization.objective": ("Objective", "Terms", "Weights"),
+    "optimization.solver": ("Iteration", "Stage"),
+    "pipeline.presets": ("PRESETS",),
+    "pipeline.result": ("TransferResult",),
+    "pipeline.transfer": ("transfer",),
+    "segmentation.cosegmentation": ("cosegment",),
+    "segmentation.regions": ("CoSegmentation",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -95,13 +102,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Package(ModuleType):
-    def __setattr__(self, name: str, value: object) -> None:
-        # Importing the submodule `transfer` would put it in the place of the function of that name.
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

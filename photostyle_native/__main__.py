@@ -1,5 +1,5 @@
 """`python -m photostyle_native` is `photostyle`."""
 
-from .cli import main
+from .cli.main import main
 
 raise SystemExit(main())

@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from photostyle_native import images
+from photostyle_native.images.photo import Photo, read_photo
 
 HEIGHT, WIDTH = 37, 23
 
@@ -42,10 +42,10 @@ def png_chunk(kind: bytes, payload: bytes) -> bytes:
     return struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", zlib.crc32(kind + payload))
 
 
-def read(tmp_path: Path, data: bytes, **options: Any) -> images.Photo:
+def read(tmp_path: Path, data: bytes, **options: Any) -> Photo:
     path = tmp_path / "photo"  # the content tells the format, not the name
     path.write_bytes(data)
-    return images.read_photo(path, **options)
+    return read_photo(path, **options)
 
 
 def rgb(grey: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from typing import Any, is_typeddict
 
 import photostyle_native
 from photostyle_native import metrics, ops
-from photostyle_native.cli import build_parser
+from photostyle_native.cli.options import build_parser
 
 LISTING = Path(__file__).with_name("public_surface.txt")
 CHANGELOG = Path(__file__).resolve().parent.parent / "CHANGELOG.md"

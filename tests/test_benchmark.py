@@ -19,14 +19,14 @@ import torch
 from rich.console import Console
 
 from photostyle_native import PhotostyleError
-from photostyle_native.benchmark import cases, run, timing
+from photostyle_native.benchmark import plan, run, timing
 from photostyle_native.benchmark.case import Case, Family, Spec, WrongResult, check
 from photostyle_native.benchmark.compare import compare
-from photostyle_native.benchmark.html_report import render
-from photostyle_native.benchmark.plots import all_plots, shares_of
-from photostyle_native.benchmark.table import show
-from photostyle_native.benchmark.units import duration, rate
-from photostyle_native.cli import main
+from photostyle_native.benchmark.report.html import render
+from photostyle_native.benchmark.report.plots import all_plots, shares_of
+from photostyle_native.benchmark.report.terminal import show
+from photostyle_native.benchmark.report.units import duration, rate
+from photostyle_native.cli.main import main
 
 CPU = torch.device("cpu")
 BUILT = {"matting", "masked_gram", "bilateral_grid", "optimizer"}  # the quick ones; `pytest bench` has all
@@ -232,7 +232,7 @@ def test_only_the_wanted_jobs_run(sleepers: None, tmp_path: Path, capsys: pytest
 
 
 def quick_specs() -> Iterator[Any]:
-    for spec in cases.specs((64,), quick=True):
+    for spec in plan.specs((64,), quick=True):
         if spec.family.name in BUILT and spec.parameters.get("layer") != "conv1_1":
             yield pytest.param(spec, id=spec.id)
 
@@ -253,7 +253,7 @@ def test_cases_are_right_and_complete(spec: Spec, monkeypatch: pytest.MonkeyPatc
 
 def test_every_family_is_in_a_run() -> None:
     for sizes, device in (((350, 700), "cpu"), ((700, 1664), "cuda"), ((5000,), "cpu")):
-        assert {spec.family for spec in cases.specs(sizes, device)} == {*cases.FAMILIES}
+        assert {spec.family for spec in plan.specs(sizes, device)} == {*plan.FAMILIES}
 
 
 def test_a_wrong_way_is_refused() -> None:

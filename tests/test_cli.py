@@ -25,11 +25,11 @@ from rich.console import Console
 from safetensors.torch import save_file
 
 import photostyle_native
-from photostyle_native import cli_transfer
-from photostyle_native.cli import main
-from photostyle_native.cli_progress import Display, seconds_left
-from photostyle_native.ops import FallbackWarning
-from photostyle_native.transfer import Iteration
+from photostyle_native.cli import transfer as cli_transfer
+from photostyle_native.cli.main import main
+from photostyle_native.cli.progress import Display, seconds_left
+from photostyle_native.ops._runtime import FallbackWarning
+from photostyle_native.optimization.solver import Iteration
 
 HEIGHT, WIDTH = 48, 64
 FAST = ("--size", "64", "--iterations", "1")

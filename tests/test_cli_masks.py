@@ -10,9 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from photostyle_native.cli import main
-from photostyle_native.cli_masks import palette_png
-from photostyle_native.masks import prepare_pair, read_labels
+from photostyle_native.cli.main import main
+from photostyle_native.cli.masks import palette_png
+from photostyle_native.masks.label_images import read_labels
+from photostyle_native.masks.pairs import prepare_pair
 
 MASKS = ["--content-mask", "day.png", "--style-mask", "dusk.png"]
 

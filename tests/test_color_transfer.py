@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from photostyle_native.color_transfer import linear_mk_map, masked_mk_transfer
+from photostyle_native.color.linear import linear_mk_map, masked_mk_transfer
 from photostyle_native.errors import PhotostyleError
 
 

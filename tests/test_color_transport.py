@@ -9,10 +9,10 @@ from scipy.stats import wasserstein_distance
 from torch import Tensor
 
 from photostyle_native import PhotostyleError
-from photostyle_native.color_quantiles import QUANTILES, color_quantiles
-from photostyle_native.color_transfer import masked_mk_transfer
-from photostyle_native.color_transport import masked_transport
-from photostyle_native.metrics import color_distance
+from photostyle_native.color.linear import masked_mk_transfer
+from photostyle_native.color.transport import masked_transport
+from photostyle_native.metrics.colors import color_distance
+from photostyle_native.numerics.quantiles import QUANTILES, color_quantiles
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from photostyle_native.conjugate_gradients import conjugate_gradients
+from photostyle_native.numerics.conjugate_gradients import conjugate_gradients
 
 
 def _matrix() -> Tensor:

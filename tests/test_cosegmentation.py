@@ -10,15 +10,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from photostyle_native.automatic_masks import automatic_pair, check_automatic
-from photostyle_native.cosegmentation import cosegment
 from photostyle_native.errors import PhotostyleError
-from photostyle_native.images import as_photo
-from photostyle_native.joint_regions import Divider
-from photostyle_native.masks import prepare_pair
-from photostyle_native.scribbles import read_scribbles, spread, strokes_at, strokes_on_grid
-from photostyle_native.spectral import affinity, embed, kmeans
-from photostyle_native.vgg import VGG19, load_vgg19
+from photostyle_native.images.photo import as_photo
+from photostyle_native.masks.pairs import prepare_pair
+from photostyle_native.network.vgg19 import VGG19
+from photostyle_native.network.weights import load_vgg19
+from photostyle_native.numerics.spectral import affinity, embed, kmeans
+from photostyle_native.segmentation.automatic import automatic_pair, check_automatic
+from photostyle_native.segmentation.cosegmentation import cosegment
+from photostyle_native.segmentation.joint_regions import Divider
+from photostyle_native.segmentation.scribbles import read_scribbles, spread, strokes_at, strokes_on_grid
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_one_region_by_request_needs_no_network() -> None:
 
 
 def test_photos_without_likeness_become_one_region(vgg: VGG19, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photostyle_native.joint_regions.CONFIDENT", 1.01)
+    monkeypatch.setattr("photostyle_native.segmentation.joint_regions.CONFIDENT", 1.01)
     found = cosegment(DAY, DUSK, vgg=vgg)
     assert found.labels == ("blue",)
     (note,) = found.notes

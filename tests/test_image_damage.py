@@ -20,8 +20,8 @@ from image_files import (
 )
 from PIL import Image
 
-from photostyle_native import images
 from photostyle_native.errors import PhotostyleError
+from photostyle_native.images.photo import Photo
 
 
 def samples_of_each_format() -> dict[str, bytes]:
@@ -45,7 +45,7 @@ def samples_of_each_format() -> dict[str, bytes]:
     }
 
 
-def attempt(tmp_path: Path, data: bytes, **options: Any) -> images.Photo | str:
+def attempt(tmp_path: Path, data: bytes, **options: Any) -> Photo | str:
     """The photo or the error's message; any other exception fails the test."""
     try:
         return read(tmp_path, data, **options)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.fft import dctn, idctn
 
-from photostyle_native.image_metric import ImageMetric
+from photostyle_native.optimization.image_metric import ImageMetric
 
 SIZES = [(1, 1), (2, 5), (31, 48)]
 

@@ -15,8 +15,9 @@ import torch
 from image_files import HEIGHT, WIDTH, adobe_like, noise
 from PIL import Image
 
-from photostyle_native import images
 from photostyle_native.errors import PhotostyleError
+from photostyle_native.images.photo import Photo, as_photo, read_photo
+from photostyle_native.images.resize import resize, working_size
 
 # --- arrays to photos
 
@@ -24,39 +25,39 @@ from photostyle_native.errors import PhotostyleError
 def test_arrays_of_every_accepted_kind() -> None:
     for dtype in (np.uint8, np.uint16):
         array = noise(3, dtype)
-        photo = images.as_photo(array, "content")
+        photo = as_photo(array, "content")
         assert photo.name == "content"
         assert photo.bit_depth == 8 * np.dtype(dtype).itemsize
         np.testing.assert_array_equal(photo.pixels, array)
-        np.testing.assert_array_equal(images.as_photo(array.astype(array.dtype.newbyteorder())).pixels, array)
-        np.testing.assert_array_equal(images.as_photo(array[..., 0]).pixels, np.repeat(array[..., :1], 3, 2))
-        with_alpha = images.as_photo(noise(4, dtype))
+        np.testing.assert_array_equal(as_photo(array.astype(array.dtype.newbyteorder())).pixels, array)
+        np.testing.assert_array_equal(as_photo(array[..., 0]).pixels, np.repeat(array[..., :1], 3, 2))
+        with_alpha = as_photo(noise(4, dtype))
         np.testing.assert_array_equal(with_alpha.pixels, noise(4, dtype)[..., :3])
         np.testing.assert_array_equal(with_alpha.alpha, noise(4, dtype)[..., 3])
         array[:] = 0
         assert photo.pixels.any()  # the photo has its own copy
     for kind in (np.float16, np.float32, np.float64):
-        photo = images.as_photo(np.array([[0.0, 0.5, 1.0]], kind))
+        photo = as_photo(np.array([[0.0, 0.5, 1.0]], kind))
         assert photo.pixels[0, :, 0].tolist() == [0, 32768, 65535]
 
 
 def test_tensors_of_every_accepted_kind() -> None:
     values = torch.from_numpy(noise().transpose(2, 0, 1).copy())
-    np.testing.assert_array_equal(images.as_photo(values).pixels, noise())
+    np.testing.assert_array_equal(as_photo(values).pixels, noise())
     deep = noise(3, np.uint16).transpose(2, 0, 1).astype(np.float32) / np.float32(65535)
     for tensor in (torch.from_numpy(deep), torch.from_numpy(deep)[None].double().requires_grad_()):
-        np.testing.assert_array_equal(images.as_photo(tensor).pixels, noise(3, np.uint16))
-    half = images.as_photo(torch.full((3, 2, 2), 0.5, dtype=torch.bfloat16))
+        np.testing.assert_array_equal(as_photo(tensor).pixels, noise(3, np.uint16))
+    half = as_photo(torch.full((3, 2, 2), 0.5, dtype=torch.bfloat16))
     assert half.pixels.tolist() == np.full((2, 2, 3), 32768).tolist()
 
 
 def test_photo_path_and_pillow_image(tmp_path: Path) -> None:
-    photo = images.as_photo(noise())
-    assert images.as_photo(photo) is photo
+    photo = as_photo(noise())
+    assert as_photo(photo) is photo
     path = tmp_path / "photo.png"
     Image.fromarray(noise()).save(path)
     for given in (path, str(path)):
-        read = images.as_photo(given, "ignored")
+        read = as_photo(given, "ignored")
         np.testing.assert_array_equal(read.pixels, noise())
         assert read.name == str(path)
 
@@ -66,16 +67,16 @@ def test_photo_path_and_pillow_image(tmp_path: Path) -> None:
     exif[0x0112] = 6
     image.save(buffer, "PNG", exif=exif, icc_profile=adobe_like())
     with Image.open(buffer) as opened:
-        read = images.as_photo(opened, "opened")
+        read = as_photo(opened, "opened")
         assert opened.size == (WIDTH, HEIGHT)  # the caller's image is as it was
     np.testing.assert_array_equal(read.pixels, np.rot90(noise(), -1))
     assert read.icc_profile == adobe_like()
     assert read.name == "opened"
 
     grey = noise(3, np.uint16)[..., 0]
-    np.testing.assert_array_equal(images.as_photo(Image.fromarray(grey)).pixels[..., 1], grey)
-    np.testing.assert_array_equal(images.as_photo(Image.fromarray(grey.astype(np.int32))).pixels[..., 2], grey)
-    assert images.as_photo(Image.fromarray(np.array([[0.5]], np.float32))).pixels.tolist() == [[[32768] * 3]]
+    np.testing.assert_array_equal(as_photo(Image.fromarray(grey)).pixels[..., 1], grey)
+    np.testing.assert_array_equal(as_photo(Image.fromarray(grey.astype(np.int32))).pixels[..., 2], grey)
+    assert as_photo(Image.fromarray(np.array([[0.5]], np.float32))).pixels.tolist() == [[[32768] * 3]]
     for mode in (
         "1",
         "L",
@@ -92,27 +93,27 @@ def test_photo_path_and_pillow_image(tmp_path: Path) -> None:
         "HSV",
         "I;16B",
     ):
-        converted = images.as_photo(Image.new(mode, (5, 4)))
+        converted = as_photo(Image.new(mode, (5, 4)))
         assert converted.size == (4, 5)
         assert (converted.alpha is not None) == (mode in ("LA", "La", "PA", "RGBA", "RGBa")), mode
     with pytest.raises(PhotostyleError, match=r"<array>: the colour mode must be .* got LAB"):
-        images.as_photo(Image.new("LAB", (5, 4)))
+        as_photo(Image.new("LAB", (5, 4)))
 
 
 def test_pillow_image_of_a_tiff_is_turned_once(tmp_path: Path) -> None:
     path = tmp_path / "photo.tif"
     tifffile.imwrite(path, noise(), photometric="rgb", extratags=[(274, 3, 1, 6, True)])
     expected = np.rot90(noise(), -1)
-    np.testing.assert_array_equal(images.read_photo(path).pixels, expected)
+    np.testing.assert_array_equal(read_photo(path).pixels, expected)
     with Image.open(path) as image:
-        np.testing.assert_array_equal(images.as_photo(image).pixels, expected)
+        np.testing.assert_array_equal(as_photo(image).pixels, expected)
 
 
 def test_sixteen_bits_lost_to_pillow_are_mentioned(tmp_path: Path) -> None:
     path = tmp_path / "deep.png"
     path.write_bytes(imagecodecs.png_encode(noise(3, np.uint16)))
     with Image.open(path) as image:
-        photo = images.as_photo(image)
+        photo = as_photo(image)
     assert photo.bit_depth == 8
     assert "reduced its 16-bit samples" in photo.notes[0]
 
@@ -144,24 +145,24 @@ def test_sixteen_bits_lost_to_pillow_are_mentioned(tmp_path: Path) -> None:
 )
 def test_unusable_sources(source: Any, message: str) -> None:
     with pytest.raises(PhotostyleError, match=rf"^style: .*{message}"):
-        images.as_photo(source, "style")
+        as_photo(source, "style")
 
 
 def test_unreadable_paths(tmp_path: Path) -> None:
     with pytest.raises(PhotostyleError, match=r"gone\.png: no such file$"):
-        images.read_photo(tmp_path / "gone.png")
+        read_photo(tmp_path / "gone.png")
     with pytest.raises(PhotostyleError, match=r"this is a directory$"):
-        images.read_photo(tmp_path)
+        read_photo(tmp_path)
     with pytest.raises(PhotostyleError, match=r"null character"):
-        images.read_photo("a\0b.png")
+        read_photo("a\0b.png")
     with pytest.raises(PhotostyleError, match=r"cannot be read \(File name too long\)"):
-        images.read_photo(tmp_path / ("x" * 300 + ".png"))
+        read_photo(tmp_path / ("x" * 300 + ".png"))
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(PhotostyleError, match=r"cannot be read \(Not a directory\)"):
-        images.read_photo(tmp_path / "file" / "photo.png")
+        read_photo(tmp_path / "file" / "photo.png")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(PhotostyleError, match=r"this is not a regular file$"):
-        images.read_photo(tmp_path / "pipe")
+        read_photo(tmp_path / "pipe")
 
 
 # --- tensors and sizes
@@ -171,7 +172,7 @@ def test_tensor_and_back_is_exact() -> None:
     for dtype in (np.uint8, np.uint16):
         top = np.iinfo(dtype).max
         ramp = np.arange(top + 1, dtype=dtype).reshape(-1, 16)
-        photo = images.as_photo(ramp)
+        photo = as_photo(ramp)
         tensor = photo.tensor()
         assert tensor.shape == (3, *ramp.shape)
         assert tensor.dtype == torch.float32
@@ -179,19 +180,19 @@ def test_tensor_and_back_is_exact() -> None:
         assert tensor.min() == 0
         assert tensor.max() == 1
         np.testing.assert_array_equal(tensor[0].numpy(), (ramp / top).astype(np.float32))
-        stored = images.as_photo(tensor).pixels[..., 0]
+        stored = as_photo(tensor).pixels[..., 0]
         np.testing.assert_array_equal(stored, ramp.astype(np.uint16) * (65535 // top))
 
 
 def test_resize_by_the_formula() -> None:
     """Catmull-Rom at half a pixel: weights -1/16, 9/16, 9/16, -1/16; enlarging by 2 samples at +-1/4."""
     row = torch.tensor([0.2, 0.8, 0.4, 0.6, 0.1, 0.9, 0.3, 0.5], dtype=torch.float64)
-    doubled = images.resize(row.expand(1, 1, 8), (1, 16))[0, 0]
+    doubled = resize(row.expand(1, 1, 8), (1, 16))[0, 0]
     # cubic, a = -1/2, at distances 1.25, 0.25, 0.75, 1.75 from the neighbours of a quarter point
     weights = torch.tensor([-0.0703125, 0.8671875, 0.2265625, -0.0234375], dtype=torch.float64)
     assert doubled[5] == pytest.approx(float(weights @ row[1:5]), abs=1e-12)
     ramp = torch.linspace(0.1, 0.9, 64, dtype=torch.float64).expand(2, 3, 40, 64)
-    smaller = images.resize(ramp, (10, 16))
+    smaller = resize(ramp, (10, 16))
     assert smaller.shape == (2, 3, 10, 16)
     expected = torch.linspace(0.1, 0.9, 64, dtype=torch.float64).reshape(16, 4).mean(1)
     torch.testing.assert_close(smaller[1, 2, 5, 3:-3], expected[3:-3])  # a ramp stays a ramp
@@ -199,21 +200,21 @@ def test_resize_by_the_formula() -> None:
 
 def test_resize_averages_when_it_shrinks_and_stays_in_range() -> None:
     checker = ((torch.arange(96)[:, None] + torch.arange(80)) % 2).float().expand(3, 96, 80)
-    small = images.resize(checker, (12, 10))
+    small = resize(checker, (12, 10))
     torch.testing.assert_close(small, torch.full((3, 12, 10), 0.5), atol=0.02, rtol=0)
     edge = (torch.arange(50) > 24).float().expand(1, 3, 50)
-    enlarged = images.resize(edge, (7, 211))
+    enlarged = resize(edge, (7, 211))
     assert enlarged.min() == 0
     assert enlarged.max() == 1
-    torch.testing.assert_close(images.resize(checker, (96, 80)), checker)
+    torch.testing.assert_close(resize(checker, (96, 80)), checker)
     x = torch.rand(3, 9, 7, dtype=torch.float64, requires_grad=True)
-    torch.autograd.gradcheck(lambda t: images.resize(0.4 + 0.1 * t, (4, 5)), x)
+    torch.autograd.gradcheck(lambda t: resize(0.4 + 0.1 * t, (4, 5)), x)
     with pytest.raises(PhotostyleError, match=r"`size` must be at least 1 x 1, got 0 x 5"):
-        images.resize(checker, (0, 5))
+        resize(checker, (0, 5))
     with pytest.raises(PhotostyleError, match=r"`image` must be a float \(..., C, H, W\) tensor, got torch.uint8"):
-        images.resize(checker.byte(), (5, 5))
-    photo = images.as_photo(noise())
-    torch.testing.assert_close(photo.tensor((8, 11)), images.resize(photo.tensor(), (8, 11)))
+        resize(checker.byte(), (5, 5))
+    photo = as_photo(noise())
+    torch.testing.assert_close(photo.tensor((8, 11)), resize(photo.tensor(), (8, 11)))
 
 
 @pytest.mark.parametrize(
@@ -230,14 +231,14 @@ def test_resize_averages_when_it_shrinks_and_stays_in_range() -> None:
     ],
 )
 def test_working_size(size: tuple[int, int], longest: int, expected: tuple[int, int]) -> None:
-    assert images.working_size(size, longest) == expected
+    assert working_size(size, longest) == expected
 
 
 def test_working_size_refuses_nonsense() -> None:
     with pytest.raises(PhotostyleError, match=r"`longest` must be at least 1, got 0"):
-        images.working_size((5, 5), 0)
+        working_size((5, 5), 0)
     with pytest.raises(PhotostyleError, match=r"`size` must be at least 1 x 1, got 0 x 5"):
-        images.working_size((0, 5), 10)
+        working_size((0, 5), 10)
 
 
 # --- colour
@@ -256,7 +257,7 @@ def test_colours_convert_by_the_matrices() -> None:
     expected = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     for dtype, tolerance in ((np.uint8, 1.1), (np.uint16, 65)):
         top = np.iinfo(dtype).max
-        photo = images.Photo(np.rint(stored * top).astype(dtype), icc_profile=adobe_like(), name="p", notes=("n",))
+        photo = Photo(np.rint(stored * top).astype(dtype), icc_profile=adobe_like(), name="p", notes=("n",))
         converted = photo.converted_to(None)
         np.testing.assert_allclose(converted.pixels, expected * top, atol=tolerance)
         assert converted.pixels.dtype == dtype
@@ -270,7 +271,7 @@ def test_colours_convert_by_the_matrices() -> None:
 def test_sixteen_bit_colour_conversion_is_exact_everywhere() -> None:
     """Against the same conversion in floats; Little CMS's 16-bit shortcut is up to 8 % off in this cube."""
     pixels = np.random.default_rng(0).integers(0, 65536, (60, 80, 3), np.uint16)
-    converted = images.Photo(pixels, icc_profile=adobe_like()).converted_to(None).pixels
+    converted = Photo(pixels, icc_profile=adobe_like()).converted_to(None).pixels
     exact = imagecodecs.cms_transform(
         pixels.astype(np.float32) / 65535,
         adobe_like(),
@@ -283,7 +284,7 @@ def test_sixteen_bit_colour_conversion_is_exact_everywhere() -> None:
 
 
 def test_equal_profiles_convert_to_the_same_object() -> None:
-    plain, tagged = images.as_photo(noise()), images.Photo(noise(), icc_profile=adobe_like())
+    plain, tagged = as_photo(noise()), Photo(noise(), icc_profile=adobe_like())
     assert plain.converted_to(None) is plain
     assert tagged.converted_to(adobe_like()) is tagged
     for bad in (b"nonsense", imagecodecs.cms_profile("gray", gamma=2.0)):

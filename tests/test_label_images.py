@@ -3,9 +3,10 @@ import pytest
 import torch
 from PIL import Image
 
-from photostyle_native import masks
 from photostyle_native.errors import PhotostyleError
-from photostyle_native.label_images import UNLABELED, read_labels
+from photostyle_native.masks.label_images import UNLABELED, read_labels
+from photostyle_native.masks.pairs import exact_pair, extract_masks
+from photostyle_native.masks.palettes import AUTHORS_COLORS
 
 COLORS = {"k": (0, 0, 0), "w": (255, 255, 255), "r": (255, 0, 0), "g": (0, 255, 0), "b": (0, 0, 255)}
 
@@ -48,7 +49,7 @@ def test_palette_files_match_by_color_not_by_number(tmp_path):
     content = palette_image([[0, 1, 1, 1]], [(255, 0, 0), (0, 0, 255)])
     style = palette_image([[0, 0, 0, 1]], [(0, 0, 255), (255, 0, 0)])
     paths = [save(tmp_path / name, image) for name, image in (("c.png", content), ("s.png", style))]
-    pair = masks.exact_pair(*(read_labels(path) for path in paths), (1, 4), (1, 4))
+    pair = exact_pair(*(read_labels(path) for path in paths), (1, 4), (1, 4))
     assert pair.labels == ("blue", "red")
     assert pair.content[:, 0].tolist() == [[0, 1, 1, 1], [1, 0, 0, 0]]
     assert pair.style[:, 0].tolist() == [[1, 1, 1, 0], [0, 0, 0, 1]]
@@ -72,8 +73,8 @@ def test_grey_file_with_many_values_is_color():
     blurred = np.repeat(np.r_[np.zeros(300), np.arange(0, 255, 3), np.full(300, 255)][None], 20, 0)
     read = read_labels(Image.fromarray(blurred.astype(np.uint8)))
     assert read.kind == "color"
-    _, names = masks.extract_masks(read, read.size)
-    assert names == tuple(masks.AUTHORS_COLORS)
+    _, names = extract_masks(read, read.size)
+    assert names == tuple(AUTHORS_COLORS)
 
 
 def test_black_and_white_and_sixteen_bit_files(tmp_path):

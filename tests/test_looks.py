@@ -12,8 +12,9 @@ from conftest import smooth_picture
 from PIL import Image
 from torch import Tensor
 
-from photostyle_native import Look, PhotostyleError, looks, read_photo
-from photostyle_native.cli import main
+from photostyle_native import Look, PhotostyleError, read_photo
+from photostyle_native.cli.main import main
+from photostyle_native.color import look as looks
 
 MAP = torch.tensor([[0.7, 0.1, 0.0, 0.05], [0.1, 0.8, -0.1, 0.0], [0.0, 0.2, 0.5, 0.2]])
 

@@ -40,9 +40,9 @@ def test_entries(size: tuple[int, int], radius: int) -> None:
 
 
 def test_the_diagonal_holds_on_flat_and_grey_pictures_and_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from photostyle_native import matting_diagonal
+    from photostyle_native.matting import diagonal
 
-    monkeypatch.setattr(matting_diagonal, "_PIXELS", 50)  # three rows of windows at a time
+    monkeypatch.setattr(diagonal, "_PIXELS", 50)  # three rows of windows at a time
     colour = smooth_picture(15, 16, DOUBLE)
     for image in (colour, colour[1:2].expand(3, -1, -1), torch.full_like(colour, 0.3)):
         torch.testing.assert_close(MattingLaplacian(image).diagonal(), _dense(image).diagonal(), rtol=0, atol=1e-9)

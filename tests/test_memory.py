@@ -8,9 +8,11 @@ import pytest
 import torch
 from conftest import smooth_picture
 
-from photostyle_native import PhotostyleError, load_vgg19, memory, transfer
-from photostyle_native.memory import available_bytes, needed_bytes, plan_low_memory
-from photostyle_native.objective import Objective
+from photostyle_native import PhotostyleError, load_vgg19, transfer
+from photostyle_native.machine import available_bytes
+from photostyle_native.optimization.objective import Objective
+from photostyle_native.pipeline import memory
+from photostyle_native.pipeline.memory import needed_bytes, plan_low_memory
 
 CPU = torch.device("cpu")
 SIZE = (1536, 2048)

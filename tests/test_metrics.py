@@ -13,9 +13,9 @@ from scipy import ndimage
 from torch import Tensor
 
 from photostyle_native import Objective, PhotostyleError, load_vgg19, metrics
-from photostyle_native.masks import MaskPair
+from photostyle_native.masks.pairs import MaskPair
 from photostyle_native.metrics.luma import luma
-from photostyle_native.objective import STYLE_LAYERS
+from photostyle_native.optimization.objective import STYLE_LAYERS
 
 HEIGHT, WIDTH = 91, 123
 

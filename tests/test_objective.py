@@ -8,8 +8,8 @@ from conftest import smooth_picture
 from torch import Tensor
 
 from photostyle_native import Objective, PhotostyleError, Weights, load_vgg19
-from photostyle_native.mask_pyramid import mask_pyramid
-from photostyle_native.objective import CONTENT_LAYER, STYLE_LAYERS, total_variation
+from photostyle_native.network.mask_pyramid import mask_pyramid
+from photostyle_native.optimization.objective import CONTENT_LAYER, STYLE_LAYERS, total_variation
 from photostyle_native.reference import masked_gram, matting_laplacian
 
 

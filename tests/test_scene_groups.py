@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from photostyle_native.errors import PhotostyleError
-from photostyle_native.palettes import AUTHORS_COLORS
-from photostyle_native.scene_groups import COLORS, GROUPS, group_of, grouping
+from photostyle_native.masks.palettes import AUTHORS_COLORS
+from photostyle_native.segmentation.scene_groups import COLORS, GROUPS, group_of, grouping
 
 # The classes of ADE20K in their order, as models on the hub name them, and of Cityscapes.
 ADE20K = """wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person,

@@ -16,13 +16,13 @@ import torch
 from PIL import Image
 
 import photostyle_native
-from photostyle_native.automatic_masks import automatic_pair
-from photostyle_native.cli import main
+from photostyle_native.cli.main import main
 from photostyle_native.errors import PhotostyleError
-from photostyle_native.images import as_photo
-from photostyle_native.scene_groups import GROUPS
-from photostyle_native.scene_parser import load_scene_parser
-from photostyle_native.vgg import load_vgg19
+from photostyle_native.images.photo import as_photo
+from photostyle_native.network.weights import load_vgg19
+from photostyle_native.segmentation.automatic import automatic_pair
+from photostyle_native.segmentation.scene_groups import GROUPS
+from photostyle_native.segmentation.scene_parser import load_scene_parser
 
 CLASSES = ["sky", "building, edifice", "lake", "sea", "tree", "gizmo"]
 
@@ -215,7 +215,7 @@ def test_nothing_of_the_libraries_is_seen(segformer: Path) -> None:
 
 @pytest.mark.usefixtures("photos")
 def test_nothing_of_it_is_imported_for_other_masks() -> None:
-    code = "import sys; from photostyle_native import cli; code = cli.main(sys.argv[1:]); assert code == 0;"
+    code = "import sys; from photostyle_native.cli.main import main; code = main(sys.argv[1:]); assert code == 0;"
     code += "assert not {'transformers', 'huggingface_hub'} & set(sys.modules)"
     command = [sys.executable, "-c", code, "masks", "day.png", "dusk.png", "-o", "out"]
     environment = os.environ | {"PYTHONPATH": str(Path(photostyle_native.__file__).parents[1])}

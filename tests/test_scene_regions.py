@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from photostyle_native.scene_groups import GROUPS
-from photostyle_native.scene_regions import parse_scenes
-from photostyle_native.vgg import VGG19, load_vgg19
+from photostyle_native.network.vgg19 import VGG19
+from photostyle_native.network.weights import load_vgg19
+from photostyle_native.segmentation.scene_groups import GROUPS
+from photostyle_native.segmentation.scene_regions import parse_scenes
 
 PAINT = {"sky": (0.7, 0.8, 1.0), "water": (0.1, 0.2, 0.5), "plants": (0.1, 0.5, 0.1), "rock": (0.5, 0.45, 0.4)}
 

@@ -8,8 +8,8 @@ import torch
 from image_files import adobe_like
 
 from photostyle_native.errors import PhotostyleError
-from photostyle_native.images import Photo, as_photo
-from photostyle_native.sheet import Tile, make_sheet, photo_pixels
+from photostyle_native.images.photo import Photo, as_photo
+from photostyle_native.images.sheet import Tile, make_sheet, photo_pixels
 
 RED, GREEN, BLUE, WHITE = (200, 0, 0), (0, 200, 0), (0, 0, 200), (255, 255, 255)
 GAP = 12

@@ -12,9 +12,10 @@ from conftest import smooth_picture
 from torch import Tensor
 from waiting import calls_of
 
-from photostyle_native import Iteration, load_vgg19, solver
-from photostyle_native.objective import Objective
-from photostyle_native.solver import Solver, Stage
+from photostyle_native import Iteration, load_vgg19
+from photostyle_native.optimization import solver
+from photostyle_native.optimization.objective import Objective
+from photostyle_native.optimization.solver import Solver, Stage
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from photostyle_native import VGG19, Iteration, PhotostyleError, Weights, evaluate, load_vgg19, transfer
-from photostyle_native.images import read_photo
+from photostyle_native.images.photo import read_photo
 
 
 @pytest.fixture(scope="module")

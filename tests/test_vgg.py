@@ -13,7 +13,7 @@ from conftest import relative_error
 from torch import Tensor
 
 from photostyle_native import PhotostyleError, load_vgg19
-from photostyle_native.vgg import LAYERS
+from photostyle_native.network.vgg19 import LAYERS
 
 TORCHVISION_INDEX = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
 

@@ -14,9 +14,11 @@ import torch
 from image_files import HEIGHT, WIDTH, adobe_like, noise
 from PIL import Image
 
-from photostyle_native import images
+from photostyle_native import files
 from photostyle_native.errors import PhotostyleError
-from photostyle_native.image_codecs import atomic
+from photostyle_native.images import write
+from photostyle_native.images.photo import Photo, as_photo, read_photo
+from photostyle_native.images.write import check_writable, write_photo
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 
@@ -58,10 +60,10 @@ def parsed(block: bytes | None) -> dict[str, Any]:
 def test_lossless_formats_keep_everything(tmp_path: Path, extension: str, dtype: Any, channels: int) -> None:
     array = noise(channels, dtype)
     alpha = np.ascontiguousarray(array[..., 3]) if channels == 4 else None
-    photo = images.Photo(np.ascontiguousarray(array[..., :3]), alpha, adobe_like(), full_exif())
+    photo = Photo(np.ascontiguousarray(array[..., :3]), alpha, adobe_like(), full_exif())
     path = tmp_path / f"out{extension}"
-    assert images.write_photo(path, photo.tensor(), like=photo) == ()
-    again = images.read_photo(path)
+    assert write_photo(path, photo.tensor(), like=photo) == ()
+    again = read_photo(path)
     np.testing.assert_array_equal(again.pixels, photo.pixels)
     assert again.pixels.dtype == dtype
     assert again.icc_profile == adobe_like()
@@ -87,23 +89,23 @@ def test_lossless_formats_keep_everything(tmp_path: Path, extension: str, dtype:
 @pytest.mark.parametrize("extension", [".jpg", ".jpeg", ".webp", ".JPG"])
 def test_lossy_formats_keep_the_metadata(tmp_path: Path, extension: str) -> None:
     smooth = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH))[..., None] * np.array([1, 2, 3])
-    photo = images.Photo(smooth.astype(np.uint8), None, adobe_like(), full_exif())
+    photo = Photo(smooth.astype(np.uint8), None, adobe_like(), full_exif())
     path = tmp_path / f"out{extension}"
-    assert images.write_photo(path, photo.pixels, like=photo) == ()
-    again = images.read_photo(path)
+    assert write_photo(path, photo.pixels, like=photo) == ()
+    again = read_photo(path)
     assert np.abs(again.pixels.astype(int) - photo.pixels).mean() < 2
     assert again.icc_profile == adobe_like()
     assert again.exif == full_exif()
     low, high = tmp_path / f"low{extension}", tmp_path / f"high{extension}"
-    images.write_photo(low, noise(), quality=10)
-    images.write_photo(high, noise())
+    write_photo(low, noise(), quality=10)
+    write_photo(high, noise())
     assert low.stat().st_size < high.stat().st_size / 2
-    assert images.read_photo(low).exif is None
+    assert read_photo(low).exif is None
 
 
 def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
-    photo = images.Photo(noise(), noise()[..., 0].copy(), None, b"Exif\0\0" + b"MM\0*\0\0\0\x08\0\0" + bytes(70_000))
-    notes = images.write_photo(tmp_path / "out.jpg", photo.pixels, like=photo)
+    photo = Photo(noise(), noise()[..., 0].copy(), None, b"Exif\0\0" + b"MM\0*\0\0\0\x08\0\0" + bytes(70_000))
+    notes = write_photo(tmp_path / "out.jpg", photo.pixels, like=photo)
     assert notes == (
         "the EXIF data (70016 bytes) is too long for JPEG and was dropped",
         "JPEG cannot hold the photo's transparency, which was dropped",
@@ -111,25 +113,25 @@ def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
         "JPEG cannot hold the photo's transparency, which was dropped",
         "the EXIF data (70016 bytes) is too long for JPEG and was dropped",
     )
-    assert images.write_photo(tmp_path / "out.webp", photo.pixels, like=photo) == ()
-    again = images.read_photo(tmp_path / "out.webp")
+    assert write_photo(tmp_path / "out.webp", photo.pixels, like=photo) == ()
+    again = read_photo(tmp_path / "out.webp")
     np.testing.assert_array_equal(again.alpha, photo.alpha)
 
 
 def test_exif_that_tiff_cannot_express_does_not_cost_the_image(tmp_path: Path) -> None:
-    photo = images.Photo(noise(), exif=b"Exif\0\0nonsense")
-    notes = images.write_photo(tmp_path / "out.tif", photo.pixels, like=photo)
+    photo = Photo(noise(), exif=b"Exif\0\0nonsense")
+    notes = write_photo(tmp_path / "out.tif", photo.pixels, like=photo)
     assert len(notes) == 1
     assert notes[0].startswith("the EXIF data cannot be written to TIFF")
-    np.testing.assert_array_equal(images.read_photo(tmp_path / "out.tif").pixels, noise())
+    np.testing.assert_array_equal(read_photo(tmp_path / "out.tif").pixels, noise())
 
 
 def test_bit_depth_by_default_and_on_request(tmp_path: Path) -> None:
-    deep, plain = images.as_photo(noise(3, np.uint16)), images.as_photo(noise())
+    deep, plain = as_photo(noise(3, np.uint16)), as_photo(noise())
 
     def depth(extension: str, pixels: Any, **options: Any) -> int:
-        images.write_photo(tmp_path / f"out{extension}", pixels, **options)
-        return images.read_photo(tmp_path / f"out{extension}").bit_depth
+        write_photo(tmp_path / f"out{extension}", pixels, **options)
+        return read_photo(tmp_path / f"out{extension}").bit_depth
 
     for extension in (".png", ".tiff"):
         assert depth(extension, deep.tensor()) == 8
@@ -141,32 +143,32 @@ def test_bit_depth_by_default_and_on_request(tmp_path: Path) -> None:
     for extension in (".jpg", ".webp"):
         assert depth(extension, deep.tensor(), like=deep) == 8
     # 8 -> 16 bits maps 255 to 65535; 16 -> 8 rounds to nearest (128 = 0.498 of a step down, 129 = 0.502 up).
-    images.write_photo(tmp_path / "a.png", noise(), bit_depth=16)
-    np.testing.assert_array_equal(images.read_photo(tmp_path / "a.png").pixels, noise().astype(np.uint16) * 257)
-    images.write_photo(tmp_path / "c.tif", deep.pixels.astype(">u2"))
-    np.testing.assert_array_equal(images.read_photo(tmp_path / "c.tif").pixels, deep.pixels)
+    write_photo(tmp_path / "a.png", noise(), bit_depth=16)
+    np.testing.assert_array_equal(read_photo(tmp_path / "a.png").pixels, noise().astype(np.uint16) * 257)
+    write_photo(tmp_path / "c.tif", deep.pixels.astype(">u2"))
+    np.testing.assert_array_equal(read_photo(tmp_path / "c.tif").pixels, deep.pixels)
     steps = np.array([[[0, 128, 129], [65535, 65407, 65406]]], np.uint16)
     for pixels in (steps, steps / 65535, torch.from_numpy(steps / 65535).permute(2, 0, 1)):
-        images.write_photo(tmp_path / "b.png", pixels, bit_depth=8)
-        assert images.read_photo(tmp_path / "b.png").pixels.tolist() == [[[0, 0, 1], [255, 255, 254]]]
+        write_photo(tmp_path / "b.png", pixels, bit_depth=8)
+        assert read_photo(tmp_path / "b.png").pixels.tolist() == [[[0, 0, 1], [255, 255, 254]]]
 
 
 def test_float_pixels_are_clipped_but_not_a_number_is_an_error(tmp_path: Path) -> None:
     pixels = np.array([[[-0.5, 0.5, 1.5]]])
-    images.write_photo(tmp_path / "out.png", pixels)
-    assert images.read_photo(tmp_path / "out.png").pixels.tolist() == [[[0, 128, 255]]]
+    write_photo(tmp_path / "out.png", pixels)
+    assert read_photo(tmp_path / "out.png").pixels.tolist() == [[[0, 128, 255]]]
     pixels[0, 0, 1] = np.nan
     with pytest.raises(PhotostyleError, match=r"`pixels`: float samples must lie in \[0, 1\], got nan to nan"):
-        images.write_photo(tmp_path / "nan.png", pixels)
+        write_photo(tmp_path / "nan.png", pixels)
     assert not (tmp_path / "nan.png").exists()
 
 
 def test_alpha_follows_another_size_and_depth(tmp_path: Path) -> None:
     alpha = np.zeros((40, 60), np.uint16)
     alpha[:, 30:] = 65535
-    photo = images.Photo(np.zeros((40, 60, 3), np.uint16), alpha)
-    images.write_photo(tmp_path / "small.png", torch.zeros(3, 20, 30), like=photo, bit_depth=8)
-    small = images.read_photo(tmp_path / "small.png")
+    photo = Photo(np.zeros((40, 60, 3), np.uint16), alpha)
+    write_photo(tmp_path / "small.png", torch.zeros(3, 20, 30), like=photo, bit_depth=8)
+    small = read_photo(tmp_path / "small.png")
     assert small.alpha is not None
     assert small.alpha.shape == (20, 30)
     assert small.alpha.dtype == np.uint8
@@ -193,7 +195,7 @@ def test_alpha_follows_another_size_and_depth(tmp_path: Path) -> None:
 )
 def test_unusable_pixels_and_options(tmp_path: Path, pixels: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(PhotostyleError, match=message):
-        images.write_photo(tmp_path / "out.png", pixels, **options)
+        write_photo(tmp_path / "out.png", pixels, **options)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -216,33 +218,33 @@ def test_check_writable_and_write_agree_on_paths(tmp_path: Path) -> None:
         path = f"{tmp_path}/{name}"
         if len(name) < 256:  # too long a name shows only when the file takes it
             with pytest.raises(PhotostyleError, match=message):
-                images.check_writable(path)
+                check_writable(path)
         with pytest.raises(PhotostyleError, match=message):
-            images.write_photo(path, noise())
+            write_photo(path, noise())
     for extension in EXTENSIONS:
-        images.check_writable(tmp_path / f"out{extension}")
-        images.check_writable(tmp_path / f"out{extension.upper()}", bit_depth=8)
+        check_writable(tmp_path / f"out{extension}")
+        check_writable(tmp_path / f"out{extension.upper()}", bit_depth=8)
     for extension in (".jpg", ".jpeg", ".webp"):
         message = r"`bit_depth` 16 requires PNG or TIFF, (JPEG|WEBP) has only 8 bits"
         with pytest.raises(PhotostyleError, match=message):
-            images.check_writable(tmp_path / f"out{extension}", bit_depth=16)
+            check_writable(tmp_path / f"out{extension}", bit_depth=16)
         with pytest.raises(PhotostyleError, match=message):
-            images.write_photo(tmp_path / f"out{extension}", noise(), bit_depth=16)
+            write_photo(tmp_path / f"out{extension}", noise(), bit_depth=16)
     with pytest.raises(PhotostyleError, match=r"WEBP can hold at most 16383 pixels a side, got 20000 x 10$"):
-        images.check_writable(tmp_path / "out.webp", size=(10, 20_000))
+        check_writable(tmp_path / "out.webp", size=(10, 20_000))
     with pytest.raises(PhotostyleError, match=r"JPEG can hold at most 65500 pixels a side, got 1 x 65501$"):
-        images.write_photo(tmp_path / "out.jpg", np.zeros((65501, 1, 3), np.uint8))
-    images.check_writable(tmp_path / "out.png", size=(10, 70_000))
+        write_photo(tmp_path / "out.jpg", np.zeros((65501, 1, 3), np.uint8))
+    check_writable(tmp_path / "out.png", size=(10, 70_000))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dir.png", "file"]
 
 
 def test_check_writable_leaves_an_existing_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "out.png"
     path.write_bytes(b"precious")
-    images.check_writable(path)
+    check_writable(path)
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anything, so the answer is played
     with pytest.raises(PhotostyleError, match=r"out\.png: the file is write-protected$"):
-        images.check_writable(path)
+        check_writable(path)
     assert path.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -270,43 +272,43 @@ def test_failure_leaves_what_was_there(
 
     for step in ("fsync", "replace"):
         with monkeypatch.context() as patch:
-            patch.setattr(atomic.os, step, refuse)
+            patch.setattr(files.os, step, refuse)
             with pytest.raises(PhotostyleError, match=r"cannot be written \(No space left on device\)$"):
-                images.write_photo(path, noise())
+                write_photo(path, noise())
             check()
-            patch.setattr(atomic.os, step, interrupt)
+            patch.setattr(files.os, step, interrupt)
             with pytest.raises(KeyboardInterrupt):
-                images.write_photo(path, noise())
+                write_photo(path, noise())
             check()
     with monkeypatch.context() as patch:
-        patch.setattr(images, "encode", refuse)
+        patch.setattr(write, "encode", refuse)
         with pytest.raises(PhotostyleError, match=r"cannot be encoded as (PNG|JPEG|TIFF|WEBP) \(.*No space left"):
-            images.write_photo(path, noise())
+            write_photo(path, noise())
         check()
-        patch.setattr(images, "encode", interrupt)
+        patch.setattr(write, "encode", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            images.write_photo(path, noise())
+            write_photo(path, noise())
         check()
-    images.write_photo(path, noise())
+    write_photo(path, noise())
     assert list(tmp_path.iterdir()) == [path]
-    assert images.read_photo(path).size == (HEIGHT, WIDTH)
+    assert read_photo(path).size == (HEIGHT, WIDTH)
 
 
 def test_permissions_follow_the_umask_and_links_stay_links(tmp_path: Path) -> None:
     previous = os.umask(0o027)
     try:
-        images.write_photo(tmp_path / "out.png", noise())
+        write_photo(tmp_path / "out.png", noise())
     finally:
         os.umask(previous)
     assert stat.S_IMODE((tmp_path / "out.png").stat().st_mode) == 0o640
     (tmp_path / "link.png").symlink_to(tmp_path / "out.png")
-    images.write_photo(tmp_path / "link.png", noise()[:5])
+    write_photo(tmp_path / "link.png", noise()[:5])
     assert (tmp_path / "link.png").is_symlink()
-    assert images.read_photo(tmp_path / "out.png").size == (5, WIDTH)
+    assert read_photo(tmp_path / "out.png").size == (5, WIDTH)
 
 
 def test_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    images.check_writable("out.png")
-    images.write_photo("out.png", noise())
-    np.testing.assert_array_equal(images.read_photo("out.png").pixels, noise())
+    check_writable("out.png")
+    write_photo("out.png", noise())
+    np.testing.assert_array_equal(read_photo("out.png").pixels, noise())

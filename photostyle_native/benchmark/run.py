@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from .case import Spec, reason
-from .cases import specs
-from .machine import ceilings, facts
+from .facts import ceilings, facts
+from .plan import specs
 from .timing import summary, take_turns
 
 SCHEMA = 1

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ..color_quantiles import color_quantiles
 from ..errors import PhotostyleError
+from ..numerics.quantiles import color_quantiles
 
 _DIRECTIONS = 64
 _AT_ONCE = 8  # directions: each takes 16 bytes a pixel

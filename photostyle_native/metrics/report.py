@@ -8,8 +8,8 @@ from typing import Literal, TypedDict
 import torch
 from torch import Tensor
 
-from ..masks import MaskPair
-from ..objective import STYLE_LAYERS, Objective
+from ..masks.pairs import MaskPair
+from ..optimization.objective import STYLE_LAYERS, Objective
 from .artifacts import gradient_reversal, noise_gain
 from .colors import color_distances, mean_distance
 from .photorealism import matting_energy_per_pixel

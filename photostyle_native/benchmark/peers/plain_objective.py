@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...mask_pyramid import mask_pyramid
-from ...objective import CONTENT_LAYER, STYLE_LAYERS
-from ...vgg import VGG19
+from ...network.mask_pyramid import mask_pyramid
+from ...network.vgg19 import VGG19
+from ...optimization.objective import CONTENT_LAYER, STYLE_LAYERS
 from . import sparse_laplacian
 
 

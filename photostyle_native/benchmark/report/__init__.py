@@ -1,0 +1,1 @@
+"""Results of a benchmark as text in the terminal, as plots, and as a page of HTML."""

@@ -1,0 +1,1 @@
+"""The program `photostyle`: its grammar (`options`), a file a command, and what they share."""

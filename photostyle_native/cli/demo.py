@@ -1,0 +1,76 @@
+"""`photostyle demo`: a transfer on two photos that come with the package, and a sheet to look at.
+
+`data/README.md` says where the photos come from.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..data import CONTENT, CONTENT_MASK, STYLE, STYLE_MASK
+from ..files import make_folder
+from ..images.photo import as_photo, read_photo
+from ..images.sheet import Tile, make_sheet, photo_pixels
+from ..images.write import check_writable, write_photo
+from ..machine import resolve_device
+from ..pipeline.result import TransferResult
+from .transfer import solve, summary
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command. Returns 0, or 130 if Ctrl-C ended the optimisation early.
+
+    Raises:
+        PhotostyleError: the folder cannot be written to, or an option cannot be used.
+    """
+    resolve_device(options.device)
+    folder = Path(options.output)
+    result_path, sheet_path = str(folder / "result.jpg"), str(folder / "sheet.jpg")
+    make_folder(folder)
+    check_writable(result_path)
+    check_writable(sheet_path)
+    result = solve(CONTENT, STYLE, _transfer_options(options))
+    result.save(result_path)
+    write_photo(sheet_path, demo_sheet(result), quality=92)
+    print(summary(result, result_path, result.notes))
+    print(f"{sheet_path}: content, style and result side by side")
+    return 130 if result.interrupted else 0
+
+
+def _transfer_options(options: argparse.Namespace) -> argparse.Namespace:
+    return argparse.Namespace(
+        **{
+            **vars(options),
+            "content_mask": CONTENT_MASK,
+            "style_mask": STYLE_MASK,
+            "auto_mask": None,
+            "regions": None,
+            "segment_model": None,
+            "preset": "default",
+            "weights": "bundled",
+            "precision": "auto",
+            "seed": 0,
+            "save_every": None,
+        }
+    )
+
+
+def demo_sheet(result: TransferResult) -> np.ndarray:
+    """Content | style | result, with the masks inset: (H, W, 3) uint8."""
+    content, style = (photo_pixels(read_photo(path)) for path in (CONTENT, STYLE))
+    output = photo_pixels(as_photo(result.image), like=result.content)
+    tiles = [
+        Tile(content, "content", _mask_pixels(CONTENT_MASK)),
+        Tile(style, "style", _mask_pixels(STYLE_MASK)),
+        Tile(output, "result"),
+    ]
+    return make_sheet([tiles])
+
+
+def _mask_pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))

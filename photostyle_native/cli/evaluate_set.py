@@ -1,0 +1,174 @@
+"""`photostyle evaluate-set`: a folder of pairs, made or read, scored beside its reference results."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..errors import PhotostyleError
+from ..evaluation.contact_sheet import contact_sheet
+from ..evaluation.pairs import Pair, find_pairs, find_result
+from ..evaluation.records import Finished, Records
+from ..evaluation.scores import Score, score_pair
+from ..evaluation.tables import labels_csv, scores_csv, summary_table
+from ..files import check_file, make_folder, write_atomically
+from ..images.write import check_writable, write_photo
+from ..machine import resolve_device
+from ..network.vgg19 import VGG19
+from ..network.weights import load_vgg19
+from ..pipeline.inputs import resolve_precision
+from ..pipeline.presets import DEFAULT_SIZES
+from .messages import print_error
+from .progress import plain_warnings
+from .transfer import solve
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command. Returns 0, 1 if a pair is broken, or 130 if Ctrl-C ended the transfers early.
+
+    Raises:
+        PhotostyleError: an option or a folder cannot be used.
+    """
+    device = resolve_device(options.device)
+    longest = options.size or DEFAULT_SIZES["cpu" if device.type == "cpu" else "cuda"]
+    if options.results is not None and (options.iterations is not None or options.preset is not None):
+        raise PhotostyleError("--preset and --iterations are for transfers, and --results makes none: leave them out")
+    pairs, broken = find_pairs(Path(options.folder))
+    failures = _Failures(broken)
+    folder = Path(options.output)
+    outputs = {name: str(folder / name) for name in ("metrics.csv", "labels.csv", "sheet.jpg")}
+    make_folder(folder / "results")
+    for path in outputs.values():
+        check_file(path, "output")
+    vgg = load_vgg19(options.weights).to(device)
+    if options.results is None:
+        finished, interrupted = _transfers(pairs, folder / "results", longest, options, vgg, failures)
+    else:
+        finished, interrupted = _existing(pairs, Path(options.results), failures), False
+    scores = _scores([pair for pair in pairs if pair.name in finished], finished, longest, vgg, failures)
+    if scores:
+        _write(outputs, pairs, scores)
+        console = Console()
+        with console.capture() as shown:  # rich itself would end the program where a pipe is closed
+            console.print(summary_table(scores, f"compared at a longest side of {longest} pixels at most"))
+        print(shown.get(), end="")
+        print("\n".join(outputs.values()))
+    if interrupted:
+        print(f"photostyle: interrupted, {len(finished)} of {len(pairs)} pairs are finished", file=sys.stderr)
+        return 130
+    return 1 if failures else 0
+
+
+class _Failures:
+    """Pairs that are broken, said as they are found."""
+
+    def __init__(self, broken: dict[str, str]) -> None:
+        self._count = 0
+        for name, problem in broken.items():
+            self.add(name, problem)
+
+    def add(self, name: str, problem: str) -> None:
+        self._count += 1
+        print_error(f"pair {name}: {problem}")
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+
+def _transfers(
+    pairs: list[Pair], folder: Path, longest: int, options: argparse.Namespace, vgg: VGG19, failures: _Failures
+) -> tuple[dict[str, Finished], bool]:
+    """Results by name, found or made; and whether Ctrl-C ended that. What is found is found even then."""
+    settings = _settings(longest, options, vgg)
+    records = Records(folder, settings)
+    finished: dict[str, Finished] = {}
+    interrupted = False
+    for number, pair in enumerate(pairs, 1):
+        try:
+            result = records.find(pair)
+            if result is None and not interrupted:
+                records.check(pair)
+                made_from = records.made_from(pair)
+                print(f"photostyle: pair {pair.name}, {number} of {len(pairs)}", file=sys.stderr)
+                made = solve(pair.content, pair.style, _transfer_options(pair, settings, options, vgg))
+                interrupted = made.interrupted
+                result = None if interrupted else records.store(pair, made_from, made)
+            if result is not None:
+                finished[pair.name] = result
+        except PhotostyleError as error:
+            failures.add(pair.name, str(error))
+        except KeyboardInterrupt:
+            interrupted = True
+    return finished, interrupted
+
+
+def _settings(longest: int, options: argparse.Namespace, vgg: VGG19) -> dict[str, Any]:
+    """All that a result depends on beside its photos and masks."""
+    return {
+        "size": longest,
+        "preset": options.preset or "default",
+        "iterations": options.iterations,
+        "weights": vgg.source,
+        "weights_hash": _network_hash(vgg),
+        "precision": str(resolve_precision("auto", vgg.mean.device)).removeprefix("torch."),
+        "auto_mask": "features",
+        "seed": 0,
+    }
+
+
+def _network_hash(vgg: VGG19) -> str:
+    """SHA-256 of the parameters: two files of weights may have one name."""
+    sha = hashlib.sha256()
+    for parameter in vgg.buffers():
+        sha.update(parameter.cpu().numpy().tobytes())
+    return sha.hexdigest()
+
+
+def _transfer_options(
+    pair: Pair, settings: dict[str, Any], options: argparse.Namespace, vgg: VGG19
+) -> argparse.Namespace:
+    others = {"device": options.device, "regions": None, "segment_model": None, "save_every": None}
+    masks = {"content_mask": pair.content_mask, "style_mask": pair.style_mask}
+    return argparse.Namespace(**{**settings, **others, **masks, "weights": vgg})
+
+
+def _existing(pairs: list[Pair], folder: Path, failures: _Failures) -> dict[str, Finished]:
+    if not folder.is_dir():
+        raise PhotostyleError(f"{folder}: no such folder")
+    paths = {pair.name: find_result(folder, pair.name) for pair in pairs}
+    if not any(paths.values()):
+        raise PhotostyleError(f"{folder}: there is no result of any pair, such as {pairs[0].name}.png")
+    for name, path in paths.items():
+        if path is None:
+            failures.add(name, f"{folder / name}.* is missing")
+    return {name: Finished(path) for name, path in paths.items() if path is not None}
+
+
+def _scores(
+    pairs: list[Pair], finished: dict[str, Finished], longest: int, vgg: VGG19, failures: _Failures
+) -> list[Score]:
+    scores = []
+    for pair in pairs:
+        try:
+            with plain_warnings():
+                found, problems = score_pair(pair, finished[pair.name], longest, vgg)
+        except PhotostyleError as error:
+            found, problems = [], [str(error)]
+        scores += found
+        for problem in problems:
+            failures.add(pair.name, problem)
+    return scores
+
+
+def _write(outputs: dict[str, str], pairs: list[Pair], scores: list[Score]) -> None:
+    tables: dict[str, Callable[[list[Score]], str]] = {"metrics.csv": scores_csv, "labels.csv": labels_csv}
+    for name, table in tables.items():
+        write_atomically(outputs[name], table(scores).encode(errors="backslashreplace"))
+    check_writable(outputs["sheet.jpg"])
+    write_photo(outputs["sheet.jpg"], contact_sheet(pairs, scores), quality=92)

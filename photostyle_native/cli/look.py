@@ -1,0 +1,61 @@
+"""`photostyle apply` and `photostyle lut`: what can be done with a saved look."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+import torch
+
+from ..color.look import Look
+from ..errors import PhotostyleError
+from ..files import check_file, same_file, write_atomically
+from ..images.photo import read_photo
+from ..images.write import check_writable, write_photo
+from ..machine import resolve_device
+from .progress import plain_warnings
+
+
+@torch.no_grad()
+def apply(options: argparse.Namespace) -> int:
+    """Give a photo a look. Returns 0.
+
+    Raises:
+        PhotostyleError: an option or a file cannot be used; nothing has been written then.
+    """
+    device = resolve_device(options.device)
+    for role, path in (("LOOK", options.look), ("PHOTO", options.photo)):
+        if same_file(path, options.output):
+            raise PhotostyleError(f"{options.output}: the output would overwrite {role}")
+    check_writable(options.output, options.bit_depth)
+    look = Look.load(options.look)
+    photo = read_photo(options.photo)
+    check_writable(options.output, options.bit_depth, photo.size)
+    photo = photo.converted_to(look.icc_profile)
+    with plain_warnings():
+        image = look.apply(photo.tensor().to(device), everywhere=options.everywhere).cpu()
+    notes = write_photo(options.output, image, like=photo, bit_depth=options.bit_depth)
+    print(
+        f"{options.output}: {photo.width} x {photo.height} pixels with the look of {os.path.basename(options.look)}"
+    )
+    for note in (*photo.notes, *notes):
+        print(f"note: {note}")
+    return 0
+
+
+def lut(options: argparse.Namespace) -> int:
+    """Write a look as a .cube table. Returns 0.
+
+    Raises:
+        PhotostyleError: an option or a file cannot be used; nothing has been written then.
+    """
+    if os.path.splitext(options.output)[1].lower() != ".cube":
+        raise PhotostyleError(f"{options.output}: a table is written as .cube")
+    check_file(options.output, "table")
+    look = Look.load(options.look)
+    name = os.path.splitext(os.path.basename(options.look))[0]
+    write_atomically(options.output, look.cube(options.size, title=name).encode("ascii"))
+    print(f"{options.output}: {options.size} colours per axis, the part of the look that does not depend on place")
+    if look.icc_profile is not None:
+        print("note: it is for photos in the colour space of the photo that the look was made from")
+    return 0

@@ -1,0 +1,342 @@
+"""The grammar of the command line: every command with its options.
+
+Nothing here imports torch, which takes over a second: help and wrong options are instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from .._version import __version__
+from ..errors import PhotostyleError
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are those of the rest of the program: one line, no usage."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "allow_abbrev": False})
+
+    def error(self, message: str) -> NoReturn:
+        raise PhotostyleError(message)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole grammar of the command line. Parsed options carry the command to call as `run`."""
+    parser = _Parser(
+        prog="photostyle",
+        description="Give the light and colours of one photo to another, keeping every edge where it was.",
+    )
+    parser.add_argument("--version", action="version", version=f"photostyle {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_transfer(commands)
+    _add_apply(commands)
+    _add_lut(commands)
+    _add_masks_command(commands)
+    _add_evaluate(commands)
+    _add_evaluate_set(commands)
+    _add_demo(commands)
+    _add_bench(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def _add_transfer(commands: Any) -> None:
+    about = "make a photo that has CONTENT's scene and STYLE's light and colours"
+    parser = commands.add_parser("transfer", help=about, description=about)
+    parser.add_argument("content", metavar="CONTENT", type=_file_name, help="photo to change")
+    parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
+    _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
+    _add_masks(parser)
+    _add_auto_mask(parser, "features", "ade20k", "none")
+    _add_size(parser)
+    _add_preset(parser, "default")
+    _add_iterations(parser)
+    _add_network(parser)
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="auto",
+        help="of the network (default: auto, bfloat16 where the hardware multiplies it)",
+    )
+    parser.add_argument("--seed", metavar="N", type=_seed, default=0, help="of the paper preset's noise (default: 0)")
+    parser.add_argument(
+        "--save-look",
+        metavar="LOOK.npz",
+        type=_file_name,
+        help="write what became of the colours, for `apply` and `lut`",
+    )
+    parser.add_argument("--report", metavar="R.json", type=_file_name, help="write energies and timings as JSON")
+    parser.add_argument(
+        "--save-every", metavar="N", type=_positive, help="also write OUT-0010.ext ... every N iterations"
+    )
+    _add_bit_depth(parser, "CONTENT")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
+    parser.set_defaults(run=_function("transfer"))
+
+
+def _add_apply(commands: Any) -> None:
+    about = "give a photo the look that a transfer has saved (--save-look)"
+    parser = commands.add_parser("apply", help=about, description=about)
+    parser.add_argument("look", metavar="LOOK", type=_file_name, help="the look, .npz")
+    parser.add_argument("photo", metavar="PHOTO", type=_file_name, help="photo to change")
+    _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
+    parser.add_argument(
+        "--everywhere",
+        action="store_true",
+        help="treat all places of the frame alike, as the table of `lut` does: for photos composed otherwise than "
+        "the one that the look was made from",
+    )
+    _add_bit_depth(parser, "PHOTO")
+    _add_device(parser)
+    parser.set_defaults(run=_function("look", "apply"))
+
+
+def _add_lut(commands: Any) -> None:
+    about = "write a look as a .cube 3D lookup table for photo and video editors"
+    parser = commands.add_parser("lut", help=about, description=f"{about}: the part that does not depend on place.")
+    parser.add_argument("look", metavar="LOOK", type=_file_name, help="the look, .npz")
+    _add_output(parser, "OUT.cube", "table to write", required=True)
+    parser.add_argument("--size", metavar="N", type=_table_size, default=33, help="colours per axis (default: 33)")
+    parser.set_defaults(run=_function("look", "lut"))
+
+
+def _add_masks_command(commands: Any) -> None:
+    about = "divide two photos into regions that correspond: label images to look at, correct and hand to `transfer`"
+    parser = commands.add_parser("masks", help=about, description=about)
+    parser.add_argument("content", metavar="CONTENT", type=_file_name, help="photo to change")
+    parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
+    _add_output(parser, "DIR", "folder for content.png, style.png and sheet.png", required=True)
+    _add_auto_mask(parser, "features", "ade20k")
+    for photo in ("content", "style"):
+        parser.add_argument(
+            f"--{photo}-scribbles",
+            metavar="F",
+            type=_file_name,
+            help=f"strokes in label colours on {photo.upper()}, or on a transparent layer",
+        )
+    _add_network(parser)
+    parser.set_defaults(run=_function("masks"))
+
+
+def _add_evaluate(commands: Any) -> None:
+    about = (
+        "score an output image: the energy that `transfer` minimises, and metrics of structure, style and artefacts"
+    )
+    parser = commands.add_parser("evaluate", help=about, description=about)
+    parser.add_argument("content", metavar="CONTENT", type=_file_name, help="the photo that was changed")
+    parser.add_argument("style", metavar="STYLE", type=_file_name, help="the photo with the light and colours")
+    parser.add_argument("output", metavar="OUTPUT", type=_file_name, help="the result, whoever made it")
+    _add_masks(parser)
+    parser.add_argument(
+        "--size",
+        metavar="N|native",
+        type=_size_or_native,
+        help="longest side to compare at (default: native, OUTPUT's own size)",
+    )
+    _add_network(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_function("evaluate"))
+
+
+def _add_evaluate_set(commands: Any) -> None:
+    about = "make or read the results of a folder of pairs, and score them beside the folder's reference results"
+    parser = commands.add_parser(
+        "evaluate-set",
+        help=about,
+        description=f"{about}. DIR has input/inN.png and style/tarN.png, and may have segmentation/inN.png and "
+        "tarN.png (without them masks are found) and final_results/bestN_*.png. Finished pairs are not made again.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=_file_name, help="folder of pairs")
+    where = "folder for results, tables and a sheet (default: photostyle-set)"
+    _add_output(parser, "OUT", where, default="photostyle-set")
+    parser.add_argument(
+        "--results", metavar="DIR2", type=_file_name, help="score N.png or bestN_*.png of this folder"
+    )
+    parser.add_argument(
+        "--size",
+        metavar="N",
+        type=_positive,
+        help="longest side to solve and to compare at (default: 400 on the CPU, 700 on a GPU)",
+    )
+    _add_preset(parser, None)
+    _add_iterations(parser)
+    _add_network(parser)
+    parser.set_defaults(run=_function("evaluate_set"))
+
+
+def _add_demo(commands: Any) -> None:
+    about = "run a transfer on two photos that come with the program: a fine day becomes dusk"
+    parser = commands.add_parser("demo", help=about, description=about)
+    _add_output(parser, "DIR", "folder to write to (default: photostyle-demo)", default="photostyle-demo")
+    _add_size(parser)
+    _add_iterations(parser)
+    _add_device(parser)
+    parser.set_defaults(run=_function("demo"))
+
+
+def _add_bench(commands: Any) -> None:
+    about = "time this package beside its peers on this machine; `bench compare` shows what changed"
+    parser = commands.add_parser("bench", help=about, description=about)
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="default: auto, the CPU and a GPU if there is",
+    )
+    parser.add_argument(
+        "--sizes", metavar="N,N", type=_sizes, help="widths of the pictures (default: three, 350 to 3328 by device)"
+    )
+    parser.add_argument(
+        "--only", metavar="JOB,JOB", type=_file_name, help="jobs to run, such as matting (default: all)"
+    )
+    parser.add_argument("--quick", action="store_true", help="small pictures, few samples: under two minutes")
+    parser.add_argument(
+        "--limit", metavar="S", type=_positive, default=math.inf, help="seconds after which no case is begun any more"
+    )
+    _add_output(parser, "DIR", "folder for results.json, report.html and plots")
+    parser.set_defaults(run=_function("bench"))
+    kinds = parser.add_subparsers(metavar="[compare A.json B.json]")
+    about = "what changed from one result of `bench` to another, beyond noise; exit code 1 if ours became slower"
+    comparison = kinds.add_parser("compare", help=about, description=about)
+    comparison.add_argument("before", metavar="A.json", type=_file_name, help="results.json of the first run")
+    comparison.add_argument("after", metavar="B.json", type=_file_name, help="results.json of the second run")
+    comparison.set_defaults(run=_function("bench", "compare"))
+
+
+def _add_doctor(commands: Any) -> None:
+    about = "say what is installed, which kernels run on what, and why a fallback would"
+    parser = commands.add_parser("doctor", help=about, description=about)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_function("doctor"))
+
+
+def _function(module: str, name: str = "run") -> Callable[[argparse.Namespace], int]:
+    """A command's function, imported when it is called."""
+
+    def run(options: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(f".{module}", __package__), name)(options))
+
+    return run
+
+
+def _add_output(parser: argparse.ArgumentParser, metavar: str, about: str, **kwargs: Any) -> None:
+    parser.add_argument("-o", "--output", metavar=metavar, type=_file_name, help=about, **kwargs)
+
+
+def _add_bit_depth(parser: argparse.ArgumentParser, photo: str) -> None:
+    parser.add_argument(
+        "--bit-depth", type=int, choices=(8, 16), help=f"of OUT (default: {photo}'s, if the format can)"
+    )
+
+
+def _add_masks(parser: argparse.ArgumentParser) -> None:
+    for photo in ("content", "style"):
+        parser.add_argument(
+            f"--{photo}-mask",
+            metavar="M",
+            type=_file_name,
+            help=f"label image of {photo.upper()}; equal labels belong together",
+        )
+
+
+def _add_auto_mask(parser: argparse.ArgumentParser, *choices: str) -> None:
+    about = "masks from the photos: features (default) finds regions that correspond, ade20k what the photos show"
+    about += ", none takes each photo as one region" if "none" in choices else ""
+    parser.add_argument("--auto-mask", choices=choices, default="features", help=about)
+    parser.add_argument(
+        "--regions", metavar="K", type=_region_count, help="how many features is to find (default: as many as match)"
+    )
+    parser.add_argument(
+        "--segment-model",
+        metavar="M",
+        type=_file_name,
+        help="of ade20k: a folder, or a name on the Hugging Face hub (default: a small SegFormer, downloaded once)",
+    )
+
+
+def _add_size(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--size",
+        metavar="N",
+        type=_positive,
+        help="longest side to solve at (default: 400 on the CPU, 700 on a GPU); OUT has CONTENT's size always",
+    )
+
+
+def _add_preset(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument(
+        "--preset",
+        choices=("default", "paper"),
+        default=default,
+        help="default: from a colour transfer until progress fades, 80 iterations at most; paper: the authors' "
+        "1000 + 1000 from noise",
+    )
+
+
+def _add_iterations(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--iterations", metavar="N", type=_whole, help="of each stage, instead of the preset's")
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights",
+        metavar="W",
+        type=_file_name,
+        default="bundled",
+        help="of VGG-19: bundled (default), torchvision, or a .pth, .pt or .safetensors file",
+    )
+    _add_device(parser)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+
+
+def _file_name(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def _number(text: str, least: int, most: int | None, what: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = None
+    if number is None or number < least or (most is not None and number > most):
+        raise argparse.ArgumentTypeError(f"must be {what}, got {text!r}")
+    return number
+
+
+def _positive(text: str) -> int:
+    return _number(text, 1, None, "a whole number of at least 1")
+
+
+def _whole(text: str) -> int:
+    return _number(text, 0, None, "a whole number that is not negative")
+
+
+def _region_count(text: str) -> int:
+    return _number(text, 1, 9, "a whole number from 1 to 9")
+
+
+def _table_size(text: str) -> int:
+    return _number(text, 2, 256, "a whole number from 2 to 256")
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """Widths from 64 on: below, VGG-19's deep layers have next to nothing left."""
+    return tuple(sorted({_number(part, 64, None, "whole numbers of at least 64") for part in text.split(",")}))
+
+
+def _seed(text: str) -> int:
+    return _number(text, 0, 2**63 - 1, "a whole number from 0 to 2^63 - 1")
+
+
+def _size_or_native(text: str) -> int | None:
+    return None if text == "native" else _number(text, 1, None, "native or a whole number of at least 1")

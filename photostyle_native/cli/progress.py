@@ -1,0 +1,123 @@
+"""What a transfer shows while it runs, and what Ctrl-C and warnings do meanwhile.
+
+Everything goes to stderr: a live line on a terminal, an occasional plain line elsewhere.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from ..ops._runtime import FallbackWarning
+from ..optimization.solver import Iteration
+
+_SECONDS_BETWEEN_LINES = 10.0  # where there is no terminal
+
+
+def seconds_left(iteration: Iteration) -> float:
+    """Time that the rest of the stage takes at its pace so far; the start counts as an evaluation too."""
+    return (iteration.iterations - iteration.iteration) * iteration.seconds / (iteration.iteration + 1)
+
+
+class Display:
+    """Progress of one transfer on stderr; a context manager, and to be called with every `Iteration`."""
+
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+        console = console or Console(stderr=True)
+        self._quiet = quiet
+        self._live: Progress | None = None
+        self._optimising = False
+        self._last_line = -float("inf")
+        if not quiet and console.is_terminal and not console.is_dumb_terminal:
+            self._live = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[state]}"),
+                console=console,
+                transient=True,
+            )
+            self._task = self._live.add_task("reading photos and network", total=None, state="")
+
+    def __enter__(self) -> Display:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def __call__(self, iteration: Iteration) -> None:
+        """Show where the optimisation is."""
+        done = iteration.last
+        self._optimising = not done
+        state = f"{iteration.iteration}/{iteration.iterations}  energy {iteration.terms['total']:.3e}"
+        state += "" if done else f"  {_clock(seconds_left(iteration))} left"
+        if self._live:
+            self._live.update(
+                self._task,
+                description=f"{iteration.stage}: finishing" if done else iteration.stage,
+                total=max(1, iteration.iterations),
+                completed=iteration.iterations or 1 if done else iteration.iteration,
+                state=state,
+            )
+        elif not self._quiet and (done or time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES):
+            self._last_line = time.monotonic()
+            print(f"photostyle: {iteration.stage} {state}", file=sys.stderr)
+
+    def stopping(self) -> None:
+        """Say that Ctrl-C has ended the optimisation; nothing if none is going on."""
+        if not self._optimising:
+            return
+        self._optimising = False
+        if self._live:
+            self._live.update(self._task, description="interrupted: finishing the best so far", state="")
+        elif not self._quiet:
+            with suppress(RuntimeError):  # the signal may have come in the middle of another print
+                print("photostyle: interrupted, finishing the best so far", file=sys.stderr)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
+@contextmanager
+def announced_interrupts(display: Display) -> Iterator[None]:
+    """Have Ctrl-C tell the display before it raises KeyboardInterrupt, which the driver answers with its best."""
+    if threading.current_thread() is not threading.main_thread():  # signals belong to the main thread
+        yield
+        return
+
+    def announce(_signal: int, _frame: FrameType | None) -> None:
+        display.stopping()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, announce)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Show warnings as one line each, and those about fallbacks whatever the filters say."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        print(f"photostyle: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FallbackWarning)
+        warnings.showwarning = show
+        yield

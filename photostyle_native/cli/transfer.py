@@ -1,0 +1,190 @@
+"""`photostyle transfer`: everything that can be wrong is looked for first, then the work is done."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .._version import __version__
+from ..errors import PhotostyleError
+from ..files import check_file, same_file, write_atomically
+from ..images.photo import Photo, read_photo
+from ..images.write import check_writable, write_photo
+from ..machine import resolve_device
+from ..optimization.solver import Iteration
+from ..pipeline.presets import PRESETS
+from ..pipeline.result import TransferResult
+from ..pipeline.transfer import transfer
+from ..segmentation.automatic import check_automatic
+from .progress import Display, announced_interrupts, plain_warnings
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command. Returns 0, or 130 if Ctrl-C ended the optimisation early.
+
+    Raises:
+        PhotostyleError: an option or a file cannot be used; nothing has been written then.
+    """
+    check_options(options)
+    content, style = read_photo(options.content), read_photo(options.style)
+    check_writable(options.output, options.bit_depth, content.size)
+    snapshots = Snapshots(options, content) if options.save_every else None
+    result = solve(content, style, options, snapshots, quiet=options.quiet)
+    lost = write_photo(options.output, result.image, like=content, bit_depth=options.bit_depth)
+    notes = (*result.notes, *(f"{options.output}: {note}" for note in lost))
+    if options.save_look:
+        result.look().save(options.save_look)
+    if options.report:
+        write_report(options.report, result, options, notes)
+    if not options.quiet:
+        print(summary(result, options.output, notes))
+    return 130 if result.interrupted else 0
+
+
+def solve(
+    content: Photo | str | Path,
+    style: Photo | str | Path,
+    options: argparse.Namespace,
+    callback: Callable[[Iteration], None] | None = None,
+    *,
+    quiet: bool = False,
+) -> TransferResult:
+    """`transfer` with the command's options, its progress on stderr, and Ctrl-C that keeps the best so far."""
+    display = Display(quiet=quiet)
+
+    def report(iteration: Iteration) -> None:
+        display(iteration)
+        if callback:
+            callback(iteration)
+
+    # A GPU is looked at every tenth iteration, and at each that is to be saved.
+    on_gpu = resolve_device(options.device).type == "cuda"
+    every = math.gcd(10, options.save_every) if on_gpu and options.save_every else None
+    with plain_warnings(), display, announced_interrupts(display):
+        return transfer(
+            content,
+            style,
+            content_mask=options.content_mask,
+            style_mask=options.style_mask,
+            auto_mask=options.auto_mask,
+            regions=options.regions,
+            segment_model=options.segment_model,
+            size=options.size,
+            preset=options.preset,
+            iterations=options.iterations,
+            weights=options.weights,
+            device=options.device,
+            precision=options.precision,
+            seed=options.seed,
+            callback=report,
+            callback_every=every,
+        )
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Raise PhotostyleError for what is wrong whatever the photos contain: the device, the files to write."""
+    if (options.content_mask is None) != (options.style_mask is None):
+        raise PhotostyleError("--content-mask and --style-mask belong together: give both or neither")
+    given = options.content_mask is not None
+    check_automatic(options.auto_mask, options.regions, options.segment_model, masks_given=given)
+    resolve_device(options.device)
+    inputs = {
+        "CONTENT": options.content,
+        "STYLE": options.style,
+        "--content-mask": options.content_mask,
+        "--style-mask": options.style_mask,
+        "--weights": options.weights,
+    }
+    outputs = {"output": options.output, "report": options.report, "look": options.save_look}
+    outputs = {what: path for what, path in outputs.items() if path}
+    for role, path in inputs.items():
+        for what, output in outputs.items():
+            if path and same_file(path, output):
+                raise PhotostyleError(f"{output}: the {what} would overwrite {role}")
+        if path and options.save_every and _is_snapshot(path, options.output):
+            raise PhotostyleError(f"{path}: --save-every could overwrite {role}")
+    check_writable(options.output, options.bit_depth)
+    for what, path in outputs.items():
+        if what == "output":
+            continue
+        for other, other_path in outputs.items():
+            if other != what and same_file(path, other_path):
+                raise PhotostyleError(f"{path}: the {what} would overwrite the {other}")
+        if what == "look" and os.path.splitext(path)[1].lower() != ".npz":
+            raise PhotostyleError(f"{path}: a look is written as .npz")
+        check_file(path, what)
+
+
+def _is_snapshot(path: str, output: str) -> bool:
+    """Whether `path` has a name that `Snapshots` may write to."""
+    path, output = os.path.realpath(path), os.path.realpath(output)
+    stem, extension = os.path.splitext(os.path.basename(output))
+    pattern = rf"{re.escape(stem)}-\d{{4,}}{re.escape(extension)}"
+    in_folder = os.path.dirname(path) == os.path.dirname(output)
+    return in_folder and re.fullmatch(pattern, os.path.basename(path)) is not None
+
+
+class Snapshots:
+    """A callback that writes the picture at working size every N iterations: OUT-0010.ext, OUT-0020.ext ...
+
+    Iterations count through all stages.
+    """
+
+    def __init__(self, options: argparse.Namespace, content: Photo) -> None:
+        self._every, self._depth, self._content = options.save_every, options.bit_depth, content
+        self._stem, self._extension = os.path.splitext(options.output)
+        stages = PRESETS[options.preset].stages
+        counts = [s.iterations if options.iterations is None else options.iterations for s in stages]
+        self._before = {s.name: sum(counts[:k]) for k, s in enumerate(stages)}
+
+    def __call__(self, iteration: Iteration) -> None:
+        number = self._before[iteration.stage] + iteration.iteration
+        if iteration.iteration and number % self._every == 0:
+            path = f"{self._stem}-{number:04}{self._extension}"
+            write_photo(path, iteration.image(), like=self._content, bit_depth=self._depth)
+
+
+def write_report(path: str, result: TransferResult, options: argparse.Namespace, notes: tuple[str, ...]) -> None:
+    """Write `result.report()`, the versions and the command's options as JSON, all at once or not at all."""
+    report = {
+        "version": __version__,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "options": {name: value for name, value in vars(options).items() if name != "run"},
+        **result.report(),
+        "notes": notes,
+    }
+    text = json.dumps(_without_nan(report), indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, (text + "\n").encode(errors="backslashreplace"))
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with null for what JSON has no number for: energies of a diverged iteration."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def summary(result: TransferResult, output: str, notes: tuple[str, ...]) -> str:
+    """What was written, what it took and what was done to the input, a line each."""
+    (height, width), (low_height, low_width) = result.image.shape[-2:], result.working.shape[-2:]
+    lines = [f"{output}: {width} x {height} pixels, solved at {low_width} x {low_height}"]
+    if result.interrupted:
+        lines.append("interrupted: this is the best picture so far")
+    seconds = sum(result.timings.values())
+    if result.energies:
+        stage = [entry for entry in result.history if entry["stage"] == result.history[-1]["stage"]]
+        change = f"{stage[0]['total']:.3e} -> {result.energies['total']:.3e}"
+        lines.append(f"energy {change} in {len(stage) - 1} iterations ({stage[0]['stage']}), {seconds:.1f} s in all")
+    lines.append(f"{result.backend}, VGG-19 weights {result.vgg_weights}, {result.precision}")
+    return "\n".join([*lines, *(f"note: {note}" for note in notes)])

@@ -1,0 +1,186 @@
+"""A look: what a transfer did to the colours, to be applied to other photos and in other programs.
+
+A bilateral grid of affine colour maps (Chen, Paris, Durand: *Real-time edge-aware image processing with the bilateral
+grid*, 2007): which map a pixel gets depends on where it is in the frame and how bright it is, and on nothing else. So
+a look has a few kilobytes and fits a photo of any size.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import ops
+from ..errors import PhotostyleError
+from ..files import write_atomically
+from ..numerics.conjugate_gradients import conjugate_gradients
+
+_FORMAT = "photostyle look 1"
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # Rec. 709, of values as they are encoded
+_KEEP = 1e-3  # how strongly a map is drawn to where it starts from: as by grain of this variance
+_STEPS = 150  # of conjugate gradients
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Affine colour maps by place and brightness.
+
+    `grid` is (12, D, Gh, Gw), float32: the rows of a 3 x 4 map per vertex, see `ops.slice_bilateral_grid`. `tone` is
+    (12, D, 1, 1): the same fitted without regard to place, which is all that a colour table can hold. `icc_profile`
+    says what the numbers of a pixel mean; None is sRGB.
+    """
+
+    grid: Tensor
+    tone: Tensor
+    icc_profile: bytes | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        content: Tensor,
+        result: Tensor,
+        *,
+        cells: int = 32,
+        bins: int = 8,
+        smoothness: float = 1e-4,
+        icc_profile: bytes | None = None,
+    ) -> Look:
+        """The look that comes closest to turning `content` into `result`: least squares.
+
+        Args:
+            content, result: (3, H, W), RGB in [0, 1], on one device.
+            cells: of the grid along the longer side.
+            bins: steps of brightness.
+            smoothness: weight of the squared differences between neighbouring vertices (mean over the grid), against
+                the squared error of the colours (mean over the photo). It also fills in what the photo has not got.
+            icc_profile: kept with the look.
+
+        Raises:
+            PhotostyleError: shapes or options cannot be used.
+        """
+        if content.dim() != 3 or content.shape[0] != 3 or content.shape != result.shape:
+            raise PhotostyleError(
+                f"`content` and `result` must have one shape (3, H, W), got {tuple(content.shape)} and "
+                f"{tuple(result.shape)}"
+            )
+        if cells < 1 or bins < 1 or not smoothness > 0:
+            raise PhotostyleError(
+                f"`cells`, `bins` and `smoothness` must be positive, got {cells}, {bins} and {smoothness}"
+            )
+        height, width = content.shape[-2:]
+        across = max(1, round(cells * width / max(height, width)))
+        down = max(1, round(cells * height / max(height, width)))
+        content, result = (image.float().contiguous() for image in (content, result))
+        identity = torch.eye(3, 4, device=content.device).view(12, 1, 1, 1)
+        tone = _fit(content, result, identity.expand(-1, bins + 1, 1, 1), smoothness)
+        # What the photo has not got at a place looks as it does elsewhere.
+        grid = _fit(content, result, tone.expand(-1, -1, down + 1, across + 1), smoothness)
+        return cls(grid.cpu(), tone.cpu(), icc_profile)
+
+    def apply(self, image: Tensor, *, everywhere: bool = False) -> Tensor:
+        """The image with this look.
+
+        Args:
+            image: (3, H, W), RGB in [0, 1] and in the colour space of the look; any size.
+            everywhere: the same map at every place, as a colour table has it.
+
+        Returns:
+            (3, H, W), float32 in [0, 1], on the image's device.
+        """
+        grid = self.tone if everywhere else self.grid
+        image = image.float().contiguous()
+        return ops.slice_bilateral_grid(grid.to(image.device), _luminance(image), image).clamp_(0, 1)
+
+    def save(self, path: str | Path) -> None:
+        """Write the look as a NumPy archive (.npz)."""
+        if Path(path).suffix.lower() != ".npz":
+            raise PhotostyleError(f"a look is written as .npz, got {Path(path).name!r}")
+        profile = np.frombuffer(self.icc_profile or b"", np.uint8)
+        file = io.BytesIO()
+        np.savez_compressed(
+            file, format=np.array(_FORMAT), grid=self.grid.numpy(), tone=self.tone.numpy(), icc=profile
+        )
+        write_atomically(str(path), file.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Look:
+        """Read a look that `save` wrote.
+
+        Raises:
+            PhotostyleError: the file is missing or no look. Reading runs no code from the file.
+        """
+        name = Path(path).name
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+                if str(archive["format"]) != _FORMAT:
+                    raise PhotostyleError(f"{name} is not a look of this version ({archive['format']})")
+                grid, tone, profile = archive["grid"], archive["tone"], archive["icc"].tobytes()
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+            reason = "does not exist" if isinstance(error, FileNotFoundError) else "is not a look (.npz)"
+            raise PhotostyleError(f"{name} {reason}") from error
+        for array in (grid, tone):
+            if array.dtype != np.float32 or array.ndim != 4 or array.shape[0] != 12 or not np.isfinite(array).all():
+                raise PhotostyleError(f"{name} is not a look: it holds {array.dtype} of shape {array.shape}")
+        return cls(torch.from_numpy(grid.copy()), torch.from_numpy(tone.copy()), profile or None)
+
+    def cube(self, size: int = 33, title: str = "photostyle") -> str:
+        """The part of the look that does not depend on place, as the text of a .cube 3D lookup table.
+
+        Args:
+            size: colours per axis, 2 to 256.
+            title: its name, printable ASCII.
+
+        Source: Adobe, *Cube LUT Specification 1.0* (2013).
+        """
+        if not 2 <= size <= 256:
+            raise PhotostyleError(f"`size` of a .cube must be from 2 to 256, got {size}")
+        axis = torch.linspace(0, 1, size)
+        blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")  # red changes fastest
+        table = self.apply(torch.stack((red, green, blue)).view(3, size * size, size), everywhere=True)
+        rows = "\n".join("{:.6f} {:.6f} {:.6f}".format(*row) for row in table.flatten(1).T.tolist())
+        name = "".join(c for c in title if " " <= c <= "~" and c != '"')
+        return f'TITLE "{name}"\nLUT_3D_SIZE {size}\nDOMAIN_MIN 0.0 0.0 0.0\nDOMAIN_MAX 1.0 1.0 1.0\n{rows}\n'
+
+
+def _luminance(image: Tensor) -> Tensor:
+    return torch.einsum("c,chw->hw", image.new_tensor(_LUMINANCE), image)
+
+
+def _fit(content: Tensor, result: Tensor, start: Tensor, smoothness: float) -> Tensor:
+    """The grid (12, D, Gh, Gw) of least squares, by conjugate gradients; where nothing speaks against it, `start`."""
+    guide, pixels = _luminance(content), content[0].numel()
+    start = start.contiguous()
+
+    def adjoint(residual: Tensor, image: Tensor) -> Tensor:
+        grid = torch.zeros_like(start, requires_grad=True)
+        with torch.enable_grad():
+            out = ops.slice_bilateral_grid(grid, guide, image)
+        return torch.autograd.grad(out, grid, residual)[0] / pixels
+
+    share = 1 / start[0].numel()
+
+    def normal(change: Tensor) -> Tensor:
+        data = adjoint(ops.slice_bilateral_grid(change, guide, content), content)
+        return data + smoothness * share * _roughness(change) + _KEEP * share * change
+
+    # Sums of weights times squared colours: about the diagonal of the normal equations.
+    diagonal = adjoint(torch.ones_like(content), content.square()) + (smoothness + _KEEP) * share
+    residual = adjoint(result - ops.slice_bilateral_grid(start, guide, content), content)
+    return start + conjugate_gradients(normal, residual, lambda v: v / diagonal, steps=_STEPS)
+
+
+def _roughness(grid: Tensor) -> Tensor:
+    """Gradient of half the sum of squared differences between neighbours."""
+    out = torch.zeros_like(grid)
+    for dim in (1, 2, 3):
+        if grid.shape[dim] > 1:
+            step = grid.diff(dim=dim)
+            out.narrow(dim, 1, step.shape[dim]).add_(step)
+            out.narrow(dim, 0, step.shape[dim]).sub_(step)
+    return out

@@ -1,0 +1,57 @@
+"""All pairs on one sheet: content, style, our result and the reference, a row each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..images.photo import read_photo
+from ..images.resize import working_size
+from ..images.sheet import Tile, make_sheet, photo_pixels
+from .pairs import Pair
+from .scores import OURS, REFERENCE, Score
+
+_HEIGHT = 240  # of each picture, in pixels
+_WIDEST = 3 * _HEIGHT
+
+
+def contact_sheet(pairs: Iterable[Pair], scores: Sequence[Score]) -> np.ndarray:
+    """The pairs that have a score, masks inset, the main metrics as captions: (H, W, 3) uint8."""
+    rows = []
+    for pair in pairs:
+        shown = {s.who: s for s in scores if s.pair == pair.name and s.who in (OURS, REFERENCE)}
+        if not shown:
+            continue
+        tiles = [
+            Tile(_thumbnail(pair.content), f"{pair.name}: content", _mask(pair.content_mask)),
+            Tile(_thumbnail(pair.style), "style", _mask(pair.style_mask)),
+        ]
+        rows.append(tiles + [Tile(_thumbnail(shown[who].path), _caption(shown[who])) for who in shown])
+    return make_sheet(rows, height=_HEIGHT)
+
+
+def _thumbnail(path: Path) -> np.ndarray:
+    """Of the sheet's height or less, so that dozens of photos fit into memory."""
+    pixels = photo_pixels(read_photo(path))
+    scale = min(1.0, _HEIGHT / pixels.shape[0], _WIDEST / pixels.shape[1])
+    height, width = working_size(pixels.shape[:2], max(1, round(scale * max(pixels.shape[:2]))))
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _mask(path: Path | None) -> np.ndarray | None:
+    if path is None:
+        return None
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _caption(score: Score) -> str:
+    metrics = score.evaluation["metrics"]
+    parts = [score.who]
+    for word, value in (("edges", metrics["edge_ssim"]), ("colours", metrics["color_distance"])):
+        if value is not None:
+            parts.append(f"{word} {value:.2f}" if value >= 0.1 else f"{word} {value:.3f}")
+    return ", ".join(parts)

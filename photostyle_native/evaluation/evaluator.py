@@ -1,0 +1,126 @@
+"""The energy and the metrics of any output image: how well somebody's result solves what `transfer` solves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypedDict
+
+import torch
+from torch import Tensor
+
+from ..errors import PhotostyleError
+from ..images.photo import Photo, as_photo
+from ..images.resize import resize
+from ..machine import resolve_device
+from ..masks.pairs import MaskPair, aspects_differ, exact_pair, single_region
+from ..metrics.report import Metrics, measure
+from ..network.vgg19 import VGG19
+from ..network.weights import load_vgg19
+from ..optimization.objective import Objective, Weights
+from ..pipeline.inputs import fitting_size, read_mask_pair
+
+
+class Evaluation(TypedDict):
+    """The terms of the energy, each with its weight, and the metrics."""
+
+    content: float
+    style: float
+    photo: float
+    tv: float
+    total: float
+    metrics: Metrics
+
+
+def energy_terms(scores: Evaluation) -> dict[str, float]:
+    """The terms and their total, without the metrics."""
+    return {name: scores[name] for name in ("content", "style", "photo", "tv", "total")}
+
+
+class Evaluator:
+    """Scores outputs of one content and style photo, all at the content picture's size.
+
+    Args:
+        content, style: (3, H, W) and (3, H', W'), RGB in [0, 1], float32.
+        masks: of both, at these sizes.
+        vgg: the network; everything is computed on its device.
+        term_weights: weights of the energy's terms instead of the authors'.
+
+    Raises:
+        PhotostyleError: shapes do not fit together.
+    """
+
+    def __init__(
+        self, content: Tensor, style: Tensor, masks: MaskPair, vgg: VGG19, term_weights: Weights | None = None
+    ) -> None:
+        self._device = vgg.mean.device
+        self._style, self._masks = style, masks
+        images = content.to(self._device), style.to(self._device)
+        both = masks.content.to(self._device), masks.style.to(self._device)
+        self._objective = Objective(*images, *both, vgg, term_weights)
+
+    @torch.no_grad()
+    def __call__(self, output: Tensor) -> Evaluation:
+        """Score an output, (3, h, w) RGB in [0, 1] of any size; it is resized to the content's."""
+        height, width = self._objective.guide.shape[-2:]
+        x = resize(output, (height, width)).to(self._device)
+        terms = self._objective(x).values()
+        return {
+            "content": terms["content"],
+            "style": terms["style"],
+            "photo": terms["photo"],
+            "tv": terms["tv"],
+            "total": terms["total"],
+            "metrics": measure(self._objective, self._style, self._masks, x),
+        }
+
+
+def check_output_aspect(output: Photo, content: Photo, at: tuple[int, int]) -> None:
+    """Raise PhotostyleError unless the output, compared at `at`, has its content's aspect ratio, to 2 %."""
+    if aspects_differ(content.size, at):
+        raise PhotostyleError(
+            f"{output.name} is {output.width}x{output.height}, its content {content.width}x{content.height}: "
+            "the aspect ratios differ"
+        )
+
+
+def evaluate(
+    content: Any,
+    style: Any,
+    output: Any,
+    *,
+    content_mask: Any = None,
+    style_mask: Any = None,
+    size: int | None = None,
+    weights: str | Path | VGG19 = "bundled",
+    term_weights: Weights | None = None,
+    device: str | torch.device = "auto",
+) -> Evaluation:
+    """The terms of the energy and the metrics for an output image, whoever made it.
+
+    Args:
+        content, style, content_mask, style_mask, weights, term_weights, device: as for `transfer`; masks count
+            exactly as given (see `masks.exact_pair`).
+        output: the image to score.
+        size: longest side at which everything is compared; default: the output's own size. Content and masks are
+            resized to the output's size; the style photo keeps its own unless it is larger.
+
+    Returns:
+        ``content``, ``style``, ``photo``, ``tv`` and ``total``, each with its weight, and ``metrics``: see
+        `metrics.Metrics` and docs/metrics.md.
+
+    Raises:
+        PhotostyleError: input that cannot be used, among it an output of another aspect ratio than the content.
+    """
+    target = resolve_device(device)
+    photo, result = as_photo(content, "content"), as_photo(output, "output")
+    style_photo = as_photo(style, "style").converted_to(photo.icc_profile)
+    result = result.converted_to(photo.icc_profile)
+    longest = max(result.size) if size is None else size
+    at = fitting_size(result, longest)
+    check_output_aspect(result, photo, at)
+    style_at = fitting_size(style_photo, longest)
+    images = photo.tensor(at), style_photo.tensor(style_at)
+    labels = read_mask_pair(content_mask, style_mask, photo, style_photo)
+    masks = single_region(at, style_at) if labels is None else exact_pair(*labels, at, style_at)
+    vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
+    return Evaluator(*images, masks, vgg, term_weights)(result.tensor(at))

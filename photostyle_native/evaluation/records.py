@@ -1,0 +1,96 @@
+"""Finished results on disk, each with a record of what it was made from: what a second run may reuse."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .._version import __version__
+from ..errors import PhotostyleError
+from ..files import write_atomically
+from ..images.write import check_writable
+from ..pipeline.result import TransferResult
+from .pairs import Pair
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A result that can be scored; seconds and iterations are None if somebody else made it."""
+
+    path: Path
+    seconds: float | None = None
+    iterations: int | None = None
+
+
+class Records:
+    """Results N.png in a folder, with N.json beside each.
+
+    A result counts as finished only if its record says the same settings and the same bytes of every input, and the
+    picture is the one that was written then.
+
+    Args:
+        folder: exists.
+        settings: everything but the inputs that a result depends on, ready for JSON.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.folder = folder
+        self._settings = json.loads(json.dumps({"version": __version__, **settings}))
+
+    def find(self, pair: Pair) -> Finished | None:
+        """The finished result of a pair, or None."""
+        path, record_path = self._paths(pair)
+        try:
+            record = json.loads(record_path.read_text(encoding="utf-8"))
+            same = record["made_from"] == self.made_from(pair) and record["result"] == file_hash(path)
+            return Finished(path, float(record["seconds"]), int(record["iterations"])) if same else None
+        except (PhotostyleError, OSError, ValueError, KeyError, TypeError):  # none yet, or not one of ours
+            return None
+
+    def check(self, pair: Pair) -> None:
+        """Raise PhotostyleError if the result of a pair could not be written."""
+        check_writable(self._paths(pair)[0])
+
+    def store(self, pair: Pair, made_from: dict[str, Any], result: TransferResult) -> Finished:
+        """Write a result, then its record. `made_from` is from before the transfer: files may change meanwhile."""
+        path, record_path = self._paths(pair)
+        result.save(path)
+        seconds = sum(result.timings.values())
+        iterations = len(result.history) - len({entry["stage"] for entry in result.history})
+        record = {
+            "made_from": made_from,
+            "result": file_hash(path),
+            "seconds": seconds,
+            "iterations": iterations,
+            "labels": result.labels,
+            "notes": result.notes,
+            "backend": result.backend,
+        }
+        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(str(record_path), text.encode(errors="backslashreplace"))
+        return Finished(path, seconds, iterations)
+
+    def _paths(self, pair: Pair) -> tuple[Path, Path]:
+        return self.folder / f"{pair.name}.png", self.folder / f"{pair.name}.json"
+
+    def made_from(self, pair: Pair) -> dict[str, Any]:
+        """Settings and hashes of the inputs, ready for JSON. Raises PhotostyleError if one cannot be read."""
+        files = {
+            "content": pair.content,
+            "style": pair.style,
+            "content_mask": pair.content_mask,
+            "style_mask": pair.style_mask,
+        }
+        inputs = {role: None if path is None else file_hash(path) for role, path in files.items()}
+        return {"settings": self._settings, "inputs": inputs}
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes. Raises PhotostyleError if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise PhotostyleError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -1,0 +1,112 @@
+"""Image files to samples and back: PNG, JPEG, TIFF and WebP, at their own depth, or a clear error."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from ...errors import PhotostyleError
+from .pillow import decode_jpeg, decode_webp, encode_pillow
+from .png import MAGIC as PNG_MAGIC
+from .png import decode_png, encode_png
+from .samples import Decoded
+from .tiff import MAGICS as TIFF_MAGICS
+from .tiff import decode_tiff, encode_tiff
+
+__all__ = ["FORMATS", "Decoded", "Format", "decode", "decoding", "encode"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a file format can hold."""
+
+    name: str
+    sixteen_bit: bool
+    alpha: bool
+    longest_side: int
+    longest_exif: int = 1 << 31
+
+
+_PNG = Format("PNG", True, True, 2**31 - 1)
+_JPEG = Format("JPEG", False, False, 65500, longest_exif=65533)  # libjpeg's limit; one marker segment
+_TIFF = Format("TIFF", True, True, 2**31 - 1)
+_WEBP = Format("WEBP", False, True, 16383)
+FORMATS = {".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".tif": _TIFF, ".tiff": _TIFF, ".webp": _WEBP}
+
+
+def decode(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
+    """The first picture of an open image file, its kind told by its first bytes.
+
+    Raises:
+        PhotostyleError: not one of the four formats, truncated, damaged, or of more than `max_pixels` pixels.
+    """
+    with decoding(name):
+        magic = file.read(12)
+        file.seek(0)
+        if not magic:
+            raise PhotostyleError(f"{name}: the file is empty")
+        if magic.startswith(PNG_MAGIC):
+            return decode_png(file.read(), name, max_pixels)
+        if magic.startswith(b"\xff\xd8\xff"):
+            return decode_jpeg(file.read(), name, max_pixels)
+        if magic.startswith(b"RIFF") and magic[8:] == b"WEBP":
+            return decode_webp(file, name, max_pixels)
+        if magic.startswith(TIFF_MAGICS):
+            return decode_tiff(file, name, max_pixels)
+    raise PhotostyleError(f"{name}: not a PNG, JPEG, TIFF or WebP image")
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on damage (a dozen types) into one sentence about the file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except PhotostyleError:
+            raise
+        except MemoryError as error:
+            raise PhotostyleError(f"{name}: not enough memory to decode the image") from error
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise PhotostyleError(
+                f"{name}: the image is truncated, damaged or of an unsupported kind ({reason})"
+            ) from error
+
+
+def encode(
+    file_format: Format,
+    samples: np.ndarray,
+    icc_profile: bytes | None,
+    exif: bytes | None,
+    quality: int,
+) -> tuple[bytes, list[str]]:
+    """A whole file in memory, and a sentence for each piece of metadata that the format could not take.
+
+    Args:
+        file_format: one of `FORMATS`.
+        samples: contiguous (H, W, 3) or, if the format has alpha, (H, W, 4); uint8 or, if it can, uint16.
+        icc_profile: RGB profile of `samples`, or None.
+        exif: EXIF block with the ``Exif\\0\\0`` prefix, or None.
+        quality: 0..100, for JPEG and WebP.
+    """
+    notes = []
+    if exif and len(exif) > file_format.longest_exif:
+        notes.append(f"the EXIF data ({len(exif)} bytes) is too long for {file_format.name} and was dropped")
+        exif = None
+    if file_format is _PNG:
+        return encode_png(samples, icc_profile, exif), notes
+    if file_format is not _TIFF:
+        return encode_pillow(file_format.name, samples, icc_profile, exif, quality), notes
+    try:
+        return encode_tiff(samples, icc_profile, exif), notes
+    except ValueError as error:
+        if exif is None:
+            raise
+        notes.append(f"{error}")
+        return encode_tiff(samples, icc_profile, None), notes

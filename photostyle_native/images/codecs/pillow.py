@@ -1,0 +1,99 @@
+"""JPEG and WebP through Pillow, and images that are Pillow's already."""
+
+from __future__ import annotations
+
+import io
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image, JpegImagePlugin, WebPImagePlugin
+
+from ...errors import PhotostyleError
+from .exif import exif_of_image
+from .samples import Decoded, check_size, split_alpha, to_stored
+
+# The plugins' classes are used directly: Image.open would refuse large photos by a limit of its own, which
+# only a global variable changes, and could hand a file to any of Pillow's decoders.
+
+
+def decode_jpeg(data: bytes, name: str, max_pixels: int) -> Decoded:
+    """An 8-bit JPEG: grey, YCbCr, RGB, CMYK or YCCK."""
+    with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
+        check_size(name, image.width, image.height, max_pixels)
+        # A download that broke off into preallocated zeros decodes without complaint, its lower part grey.
+        # The end marker is missing then; within image data FF is always escaped, so it cannot appear there by
+        # accident.
+        if data.find(b"\xff\xd9", data.find(b"\xff\xda")) < 0:
+            raise PhotostyleError(f"{name}: the file is truncated")
+        decoded = decode_image(image, name)
+        if "mp" in image.info:
+            decoded.notes.append("it holds several pictures (MPO), and only the first was taken")
+    return decoded
+
+
+def decode_webp(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
+    """The first picture of a WebP file."""
+    with WebPImagePlugin.WebPImageFile(file) as image:
+        check_size(name, image.width, image.height, max_pixels)
+        return decode_image(image, name)
+
+
+def decode_image(image: Image.Image, name: str) -> Decoded:
+    """The samples and metadata of a Pillow image of any mode that stands for grey, RGB or CMYK."""
+    notes = []
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        notes.append(f"it holds {frames} pictures, and only number {image.tell() + 1} was taken")
+    if not image.mode.startswith("I") and any(";16" in str(tile.args) for tile in getattr(image, "tile", ())):
+        notes.append("Pillow reduced its 16-bit samples to 8 bits; pass the path instead of the open image")
+    image.load()
+    array = _samples(image, name)
+    samples, alpha = (array, None) if image.mode == "CMYK" else split_alpha(array)
+    try:
+        exif = exif_of_image(image)
+    except Exception:  # Pillow's reader has many ways of failing on a damaged block
+        exif = None
+        notes.append("its EXIF data is damaged and was dropped")
+    return Decoded(samples, alpha, image.info.get("icc_profile") or None, exif, notes=notes)
+
+
+def _samples(image: Image.Image, name: str) -> np.ndarray:
+    mode = image.mode
+    if mode in ("I", "F") or mode.startswith("I;16"):
+        return to_stored(_array(image), name)
+    if mode == "La":
+        image = image.convert("LA")
+    elif image.has_transparency_data and mode not in ("LA", "RGBA"):
+        image = image.convert("RGBA")
+    elif mode == "1":
+        image = image.convert("L")
+    elif mode in ("P", "RGBX", "YCbCr", "HSV"):
+        image = image.convert("RGB")
+    elif mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
+        raise PhotostyleError(f"{name}: the colour mode must be grey, palette, RGB or CMYK, got {mode}")
+    return _array(image)
+
+
+def _array(image: Image.Image) -> np.ndarray:
+    """np.asarray, but writeable, and without holding the pixels twice more on the way."""
+    width, height = image.size
+    first = np.asarray(image.crop((0, 0, width, 1)))
+    array = np.empty((height, *first.shape[1:]), first.dtype)
+    for row in range(0, height, 256):
+        end = min(row + 256, height)
+        array[row:end] = np.asarray(image.crop((0, row, width, end)))
+    return array
+
+
+def encode_pillow(
+    file_format: str, samples: np.ndarray, icc_profile: bytes | None, exif: bytes | None, quality: int
+) -> bytes:
+    """(H, W, 3 | 4) uint8 as ``"JPEG"`` (chroma not subsampled) or ``"WEBP"`` (colours kept at alpha 0)."""
+    options: dict[str, Any] = {"subsampling": 0} if file_format == "JPEG" else {"exact": True}
+    if icc_profile:
+        options["icc_profile"] = icc_profile
+    if exif:
+        options["exif"] = exif
+    buffer = io.BytesIO()
+    Image.fromarray(samples).save(buffer, file_format, quality=quality, **options)
+    return buffer.getvalue()

@@ -1,0 +1,98 @@
+"""What every decoder returns, and samples of any depth brought to 8 or 16 bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...errors import PhotostyleError
+
+_SLACK = 1e-6  # rounding may push a float sample this far out of [0, 1]; it is clipped
+
+
+@dataclass
+class Decoded:
+    """Samples as stored, before colour management and rotation."""
+
+    samples: np.ndarray  # (H, W, C) uint8 or uint16; C = 1 grey, 3 RGB, 4 CMYK (greatest value = full ink)
+    alpha: np.ndarray | None = None  # (H, W), same dtype
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    orientation: int = 1  # as EXIF counts, where it is stored outside the EXIF block (TIFF)
+    notes: list[str] = field(default_factory=list)
+
+
+def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
+    """Raise PhotostyleError for an image without pixels or with more than `max_pixels`."""
+    if width < 1 or height < 1:
+        raise PhotostyleError(f"{name}: the image has no pixels ({width} x {height})")
+    if width * height > max_pixels:
+        raise PhotostyleError(
+            f"{name}: the image must have at most {max_pixels} pixels, got {width} x {height} = {width * height}"
+        )
+
+
+def split_alpha(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """(H, W) or (H, W, 1 | 2 | 3 | 4) -> colour (H, W, 1 | 3), and alpha (H, W) or None; views."""
+    if array.ndim == 2:
+        array = array[..., None]
+    return (array[..., :-1], array[..., -1]) if array.shape[2] in (2, 4) else (array, None)
+
+
+def to_stored(array: np.ndarray, name: str, bits: int | None = None) -> np.ndarray:
+    """Samples of any depth as uint8 (up to 8 bits) or uint16, over the full range; floats as uint16.
+
+    Args:
+        array: (H, ...) bool, integer, or float in [0, 1].
+        name: of the image, for messages.
+        bits: how many of an unsigned integer's bits are used; None: all.
+
+    Raises:
+        PhotostyleError: values outside the range that their type stands for.
+    """
+    kind = array.dtype.kind
+    if kind == "f":
+        return quantise(array, np.uint16, name)
+    if kind == "b":
+        return array.astype(np.uint8) * np.uint8(255)
+    if kind == "i":  # Pillow's mode "I": 32-bit integers that stand for 16-bit ones
+        if array.min() < 0 or array.max() > 65535:
+            raise PhotostyleError(f"{name}: integer samples must lie in 0..65535, got {array.min()}..{array.max()}")
+        return array.astype(np.uint16)
+    bits = bits or 8 * array.dtype.itemsize
+    if bits > 16:
+        return (array >> (bits - 16)).astype(np.uint16)
+    stored, top = (np.uint8, 255) if bits <= 8 else (np.uint16, 65535)
+    if bits in (8, 16):
+        return array.astype(stored, copy=False)  # another byte order becomes the machine's
+    full = (1 << bits) - 1
+    return ((array.astype(np.uint32) * top + full // 2) // full).astype(stored)
+
+
+def quantise(array: np.ndarray, dtype: Any, name: str, *, clip: bool = False) -> np.ndarray:
+    """Floats in [0, 1] of shape (H, ...) as uint8 or uint16, rounded to nearest, a few rows at a time.
+
+    Raises:
+        PhotostyleError: a value is NaN, or (unless `clip`) lies outside [0, 1] by more than rounding.
+    """
+    top = np.iinfo(dtype).max
+    slack = np.inf if clip else _SLACK
+    out = np.empty(array.shape, dtype)
+    for row in range(0, len(array), 256):
+        block = array[row : row + 256].astype(np.float32)
+        low, high = float(block.min()), float(block.max())
+        if not (low >= -slack and high <= 1 + slack):  # false for NaN, too
+            raise PhotostyleError(f"{name}: float samples must lie in [0, 1], got {low:.6g} to {high:.6g}")
+        out[row : row + 256] = np.clip(block, 0, 1) * np.float32(top) + np.float32(0.5)
+    return out
+
+
+def change_depth(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """uint8 <-> uint16 with 255 <-> 65535, rounded to nearest; the same array if nothing changes."""
+    if array.dtype == dtype:
+        return array
+    if dtype == np.uint16:
+        return array.astype(np.uint16) * np.uint16(257)
+    return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)

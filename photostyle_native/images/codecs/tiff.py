@@ -1,0 +1,222 @@
+"""TIFF at 8 and 16 bits through tifffile, behind a check that all of the image lies in the file."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import struct
+from typing import IO
+
+import numpy as np
+import tifffile
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffPage
+
+from ...errors import PhotostyleError
+from .exif import exif_directory, exif_from_tiff
+from .samples import Decoded, check_size, to_stored
+
+MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
+
+# tifffile reports oddities by logging them; without a handler Python would print them on stderr.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+_COLOUR_CHANNELS = {
+    PHOTOMETRIC.MINISWHITE: 1,
+    PHOTOMETRIC.MINISBLACK: 1,
+    PHOTOMETRIC.PALETTE: 1,
+    PHOTOMETRIC.RGB: 3,
+    PHOTOMETRIC.YCBCR: 3,
+    PHOTOMETRIC.SEPARATED: 4,
+}
+# Bytes per value of each TIFF and BigTIFF field type.
+_TYPE_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
+_ORIENTATION, _INK_SET = 274, 332
+
+
+def decode_tiff(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
+    """The first page of a TIFF file: grey, palette, RGB or CMYK, of any depth, layout and compression."""
+    big = _check_directory(file, name)
+    file.seek(0)
+    with tifffile.TiffFile(file) as tiff:  # a file that it was given, it leaves open
+        page = tiff.pages.first
+        check_size(name, page.imagewidth, page.imagelength, max_pixels)
+        _check_storage(page, file, name)
+        decoded = _samples(page, name)
+        profile = page.iccprofile
+        decoded.icc_profile = profile if isinstance(profile, bytes) else None
+        decoded.orientation = int(page.tags.valueof(_ORIENTATION, default=1))
+        if len(tiff.pages) > 1:
+            decoded.notes.append(f"it holds {len(tiff.pages)} pages, and only the first was taken")
+    if big:
+        decoded.notes.append("EXIF data is not read from BigTIFF files")
+        return decoded
+    try:
+        decoded.exif = exif_from_tiff(file)
+    except Exception:  # Pillow's reader has many ways of failing on a damaged block
+        decoded.notes.append("its EXIF data is damaged and was dropped")
+    return decoded
+
+
+def _check_directory(file: IO[bytes], name: str) -> bool:
+    """Raise unless all of the first directory and its values lie in the file; return whether it is a BigTIFF.
+
+    tifffile goes on with the tags that it finds, so a file that ends within its directory, which many writers
+    put last, would be decoded without, say, its predictor.
+    """
+    truncated = PhotostyleError(f"{name}: the file is truncated")
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    magic = file.read(16)
+    order, big = "<" if magic[:2] == b"II" else ">", b"+" in magic[:4]
+    link, number, head = (order + form for form in (("Q", "Q", "HHQ") if big else ("I", "H", "HHI")))
+    link_size, number_size, head_size = (struct.calcsize(form) for form in (link, number, head))
+    if len(magic) < 8 + big * 8:
+        raise truncated
+    (start,) = struct.unpack_from(link, magic, 8 if big else 4)
+    if start + number_size > length:
+        raise truncated
+    file.seek(start)
+    (count,) = struct.unpack(number, file.read(number_size))
+    if start + number_size + count * (head_size + link_size) + link_size > length:
+        raise truncated
+    for _ in range(count):
+        entry = file.read(head_size + link_size)
+        _, kind, items = struct.unpack_from(head, entry)
+        size = items * _TYPE_SIZES.get(kind, 0)
+        (value,) = struct.unpack_from(link, entry, head_size)
+        if size > link_size and value + size > length:
+            raise truncated
+    return big
+
+
+def _check_storage(page: TiffPage, file: IO[bytes], name: str) -> None:
+    """Raise unless this is a flat picture, no raw file's preview, its strips or tiles all within the file."""
+    if page.subfiletype & 1:
+        raise PhotostyleError(
+            f"{name}: the first image is only a preview, as in a camera's raw file; develop it to TIFF or PNG first"
+        )
+    if page.imagedepth > 1:
+        raise PhotostyleError(f"{name}: the image must be flat, got a volume of {page.imagedepth} slices")
+    length = file.seek(0, os.SEEK_END)
+    segments = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    expected = int(np.prod(page.chunked))
+    if len(segments) < expected or any(
+        offset == 0 or size == 0 or offset + size > length for offset, size in segments[:expected]
+    ):
+        raise PhotostyleError(f"{name}: the file is truncated")
+
+
+def _samples(page: TiffPage, name: str) -> Decoded:
+    colour = PHOTOMETRIC(page.photometric)
+    channels = _COLOUR_CHANNELS.get(colour)
+    # The decoder of JPEG strips makes RGB of YCbCr; other YCbCr files would come out as they are.
+    if channels is None or (colour == PHOTOMETRIC.YCBCR and page.compression != COMPRESSION.JPEG):
+        raise PhotostyleError(f"{name}: the colour model must be grey, palette, RGB or CMYK, got {colour.name}")
+    if page.samplesperpixel < channels or (channels == 4 and page.tags.valueof(_INK_SET, default=1) != 1):
+        raise PhotostyleError(
+            f"{name}: its {page.samplesperpixel} channels do not fit the colour model {colour.name}"
+        )
+    bits = page.bitspersample
+    separate, _, height, width, together = page.shaped  # one of the two channel axes has length 1
+    array: np.ndarray = page.asarray().reshape(separate, height, width, together)
+    array = np.moveaxis(array, 0, 2).reshape(height, width, separate * together)
+
+    if page.colormap is not None and colour == PHOTOMETRIC.PALETTE:
+        return Decoded(_apply_palette(array[..., 0], page.colormap))
+    decoded = Decoded(array)
+    if array.dtype.kind == "f" or bits > 16:
+        decoded.notes.append(f"its {bits}-bit samples were rounded to 16 bits")
+    array = to_stored(array, name, bits)
+    decoded.samples = array[..., :channels]
+    if colour == PHOTOMETRIC.MINISWHITE:
+        decoded.samples = ~decoded.samples
+    for meaning, channel in zip(page.extrasamples, np.moveaxis(array[..., channels:], 2, 0), strict=False):
+        if decoded.alpha is None and meaning in (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA):
+            decoded.alpha = channel
+            if meaning == EXTRASAMPLE.ASSOCALPHA:
+                decoded.samples = _divide_by_alpha(decoded.samples, channel)
+                decoded.notes.append("its premultiplied alpha was divided out")
+        else:
+            decoded.notes.append("a channel that is neither colour nor alpha was dropped")
+    return decoded
+
+
+def _apply_palette(indices: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """(H, W) indices into a (3, N) table of 16-bit values -> (H, W, 3) uint8."""
+    if palette.max(initial=0) > 255:  # some writers store 8-bit values there
+        palette = palette >> 8
+    return palette.astype(np.uint8).T[indices]
+
+
+def _divide_by_alpha(samples: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    top = int(np.iinfo(samples.dtype).max)
+    divisor = np.maximum(alpha, 1).astype(np.uint32)[..., None]
+    return np.minimum((samples.astype(np.uint32) * top + divisor // 2) // divisor, top).astype(samples.dtype)
+
+
+def encode_tiff(samples: np.ndarray, icc_profile: bytes | None, exif: bytes | None) -> bytes:
+    """(H, W, 3 | 4) uint8 or uint16 as a deflated TIFF file that has the EXIF block's descriptive tags.
+
+    Raises:
+        ValueError: the EXIF block cannot be expressed as TIFF tags.
+    """
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        samples,
+        bigtiff=False,
+        byteorder="<",
+        photometric="rgb",
+        extrasamples=["unassalpha"] if samples.shape[2] == 4 else None,
+        compression="zlib",
+        predictor=True,
+        iccprofile=icc_profile,
+        software=False,
+        metadata=None,
+    )
+    return _add_exif(buffer.getvalue(), exif) if exif else buffer.getvalue()
+
+
+def _add_exif(tiff: bytes, exif: bytes) -> bytes:
+    """Append the EXIF tags, and a new first directory with both them and the tags for the samples.
+
+    The twelve bytes of a directory entry hold a small value or the place of a large one in the file, so
+    entries can move to another directory unchanged. The old directory stays behind, unused.
+    """
+    data = bytearray(tiff) + b"\0" * (len(tiff) % 2)  # directories start at even places
+    (old,) = struct.unpack_from("<I", data, 4)
+    added = len(data)
+    try:
+        data += exif_directory(exif, added)
+    except Exception as error:  # Pillow's writer has many ways of refusing odd values
+        raise ValueError(f"the EXIF data cannot be written to TIFF ({error})") from error
+    entries = sorted((_entries(data, old) | _entries(data, added)).items())
+    data += b"\0" * (len(data) % 2)
+    struct.pack_into("<I", data, 4, len(data))
+    data += struct.pack("<H", len(entries)) + b"".join(entry for _, entry in entries) + bytes(4)
+    return bytes(data)
+
+
+def _entries(data: bytearray, start: int) -> dict[int, bytes]:
+    """tag -> the entry's twelve bytes, for the little-endian directory at `start`."""
+    (count,) = struct.unpack_from("<H", data, start)
+    places = range(start + 2, start + 2 + 12 * count, 12)
+    return {struct.unpack_from("<H", data, at)[0]: bytes(data[at : at + 12]) for at in places}

@@ -1,0 +1,195 @@
+"""Photos without loss: any common file or array to upright RGB.
+
+Samples stay as they are stored (8 or 16 bits, in their own colour space), and whatever could not be kept is said in
+`Photo.notes`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..errors import PhotostyleError
+from .codecs import decode, decoding
+from .codecs.exif import upright, upright_exif
+from .codecs.icc import convert_samples, to_rgb
+from .codecs.pillow import decode_image
+from .codecs.samples import Decoded, quantise
+from .resize import resize
+
+Path: TypeAlias = "str | os.PathLike[str]"
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """An upright RGB photo at its own depth, with what its file said about it."""
+
+    pixels: np.ndarray
+    """(H, W, 3) uint8 or uint16, contiguous, RGB values as stored in the photo's own colour space."""
+    alpha: np.ndarray | None = None
+    """(H, W) of the same dtype; colours are not premultiplied."""
+    icc_profile: bytes | None = None
+    """RGB profile of `pixels`; None = sRGB, or untagged and taken for sRGB."""
+    exif: bytes | None = None
+    r"""EXIF block from its ``Exif\0\0`` prefix on, with orientation 1 and no thumbnail."""
+    name: str = "<array>"
+    """For messages: file path or ``<array>``."""
+    notes: tuple[str, ...] = ()
+    """A sentence for each thing that could not be kept on the way in."""
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.height, self.width
+
+    @property
+    def bit_depth(self) -> int:
+        """8 or 16."""
+        return 8 * self.pixels.dtype.itemsize
+
+    def tensor(self, size: tuple[int, int] | None = None) -> torch.Tensor:
+        """The pixels as a (3, H, W) float32 tensor in [0, 1]; resized by `resize` to `size` if given."""
+        top = np.float32(np.iinfo(self.pixels.dtype).max)
+        values = np.empty((3, *self.size), np.float32)
+        np.divide(self.pixels.transpose(2, 0, 1), top, out=values, dtype=np.float32)
+        image = torch.from_numpy(values)
+        return image if size is None else resize(image, size)
+
+    def converted_to(self, icc_profile: bytes | None) -> Photo:
+        """This photo with its colours converted to another RGB profile; None = sRGB.
+
+        Relative colorimetric, with black point compensation. The same object where the profiles are equal.
+
+        Raises:
+            PhotostyleError: one of the profiles is damaged, or cannot be converted to.
+        """
+        if icc_profile == self.icc_profile:
+            return self
+        try:
+            pixels = convert_samples(self.pixels, self.icc_profile, icc_profile)
+        except ValueError as error:
+            raise PhotostyleError(f"{self.name}: its colours cannot be converted: {error}") from error
+        return replace(self, pixels=pixels, icc_profile=icc_profile)
+
+
+def read_photo(path: Path, *, max_pixels: int = 400_000_000) -> Photo:
+    """Read a PNG, JPEG, TIFF or WebP file.
+
+    Grey, bilevel, palette and CMYK images become RGB, EXIF rotation is applied, 16 bits stay 16 bits; of
+    files with several pictures the first is taken. CMYK, and grey with a profile of its own, are converted to
+    sRGB.
+
+    Args:
+        path: the file.
+        max_pixels: a larger image, by its header, is refused before anything is decoded.
+
+    Raises:
+        PhotostyleError: there is no such file, or it holds no whole image of these kinds.
+    """
+    name = file_name(path)
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
+            raise PhotostyleError(f"{name}: an image file is required, this is {kind}")
+        with open(path, "rb") as file:
+            decoded = decode(file, name, max_pixels)
+    except FileNotFoundError as error:
+        raise PhotostyleError(f"{name}: no such file") from error
+    except OSError as error:
+        raise PhotostyleError(f"{name}: cannot be read ({error.strerror or error})") from error
+    return _photo(decoded, name)
+
+
+def file_name(path: Path) -> str:
+    name = os.fsdecode(path)
+    if "\0" in name:
+        raise PhotostyleError(f"{name!r}: a file name cannot contain a null character")
+    return name
+
+
+def as_photo(source: Any, name: str = "<array>") -> Photo:
+    """A photo from whatever holds one. Arrays are copied.
+
+    Args:
+        source: a path; a `PIL.Image.Image`; a NumPy array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16 or
+            floats in [0, 1]; a torch tensor (3, H, W) or (1, 3, H, W) of uint8 or floats in [0, 1]; or a
+            Photo, returned as it is. Floats are stored at 16 bits. Arrays and tensors are taken for sRGB.
+        name: what messages call it, unless it is a path.
+
+    Raises:
+        PhotostyleError: another type, dtype or shape, or float values that are not finite or outside [0, 1].
+    """
+    if isinstance(source, Photo):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        return read_photo(source)
+    if isinstance(source, Image.Image):
+        if 0 in source.size:
+            raise PhotostyleError(f"{name}: the image has no pixels ({source.width} x {source.height})")
+        with decoding(name):
+            decoded = decode_image(source, name)
+        return _photo(decoded, name)
+    if isinstance(source, torch.Tensor):
+        return _photo(Decoded(_stored(rows_from_tensor(source, name), name)), name)
+    if isinstance(source, np.ndarray):
+        if not (source.ndim == 2 or (source.ndim == 3 and source.shape[2] in (3, 4))):
+            raise PhotostyleError(f"{name}: the array must be (H, W), (H, W, 3) or (H, W, 4), got {source.shape}")
+        array = _stored(source if source.ndim == 3 else source[..., None], name)
+        return _photo(Decoded(array[..., :3], array[..., 3] if array.shape[2] == 4 else None), name)
+    raise PhotostyleError(
+        f"{name}: a photo must be a path, a PIL image, a NumPy array or a torch tensor, got {type(source).__name__}"
+    )
+
+
+def rows_from_tensor(image: torch.Tensor, name: str) -> np.ndarray:
+    """(3, H, W) or (1, 3, H, W) on any device -> a (H, W, 3) view or copy in host memory."""
+    shape = tuple(image.shape)
+    if not (shape[-3:-2] == (3,) and (len(shape) == 3 or (len(shape) == 4 and shape[0] == 1))):
+        raise PhotostyleError(f"{name}: the tensor must be (3, H, W) or (1, 3, H, W), got {shape}")
+    image = image.detach().reshape(shape[-3:]).cpu()
+    if image.dtype in (torch.bfloat16, torch.float16):
+        image = image.float()
+    return image.permute(1, 2, 0).numpy()
+
+
+def _stored(array: np.ndarray, name: str) -> np.ndarray:
+    """A copy of an array or tensor of uint8, uint16 or floats in [0, 1]; floats as uint16."""
+    if 0 in array.shape:
+        raise PhotostyleError(f"{name}: the image has no pixels, its shape is {array.shape}")
+    if array.dtype.newbyteorder("=") in (np.uint8, np.uint16):
+        return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+    if array.dtype.kind == "f":
+        return quantise(array, np.uint16, name)
+    raise PhotostyleError(f"{name}: samples must be uint8, uint16 or float, got {array.dtype}")
+
+
+def _photo(decoded: Decoded, name: str) -> Photo:
+    """Decoded samples as upright RGB, with metadata that fits them."""
+    notes = list(decoded.notes)
+    exif, orientation = None, decoded.orientation
+    if decoded.exif:
+        try:
+            exif, from_exif = upright_exif(decoded.exif)
+            orientation = from_exif if orientation == 1 else orientation
+        except ValueError as error:
+            notes.append(f"its EXIF data is damaged ({error}) and was dropped")
+    pixels, profile = to_rgb(decoded, notes)
+    alpha = None if decoded.alpha is None else upright(decoded.alpha, orientation)
+    return Photo(upright(pixels, orientation), alpha, profile, exif, name, tuple(notes))

@@ -1,0 +1,45 @@
+"""Sizes to work at, and how images are brought to them."""
+
+from __future__ import annotations
+
+import torch
+
+from ..errors import PhotostyleError
+
+
+def working_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """(H, W) reduced in proportion to a longest side of `longest` pixels; never enlarged, no side below 1."""
+    height, width = size
+    if height < 1 or width < 1:
+        raise PhotostyleError(f"`size` must be at least 1 x 1, got {height} x {width}")
+    if longest < 1:
+        raise PhotostyleError(f"`longest` must be at least 1, got {longest}")
+    side = max(height, width)
+    if side <= longest:
+        return height, width
+    half_up = [(2 * length * longest + side) // (2 * side) for length in size]
+    return max(1, half_up[0]), max(1, half_up[1])
+
+
+def resize(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Bicubic (Catmull-Rom, a = -0.5), antialiased where it shrinks, half-pixel centres, clamped to [0, 1].
+
+    Args:
+        image: (..., C, H, W) float32 or float64.
+        size: the new (H, W).
+
+    Returns:
+        (..., C, *size), of the same dtype and device; differentiable.
+    """
+    if image.ndim < 3 or not image.is_floating_point() or 0 in image.shape:
+        raise PhotostyleError(
+            f"`image` must be a float (..., C, H, W) tensor, got {image.dtype} {tuple(image.shape)}"
+        )
+    if min(size) < 1:
+        raise PhotostyleError(f"`size` must be at least 1 x 1, got {size[0]} x {size[1]}")
+    if tuple(image.shape[-2:]) == tuple(size):
+        return image.clamp(0, 1)
+    batch = image.reshape(-1, *image.shape[-3:])
+    # With `antialias`, torch widens the filter by the reduction and leaves it alone when enlarging.
+    resized = torch.nn.functional.interpolate(batch, size=tuple(size), mode="bicubic", antialias=True)
+    return resized.clamp(0, 1).reshape(*image.shape[:-2], *size)

@@ -1,0 +1,118 @@
+"""Pictures side by side, with captions below and masks inset: what one looks at to judge a transfer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from ..errors import PhotostyleError
+from .codecs.samples import change_depth
+from .photo import Photo
+
+_GAP = 12
+_PAPER, _INK = (255, 255, 255), (40, 40, 40)
+_INSET_SHARE, _INSET_MARGIN, _INSET_FRAME = 0.28, 8, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One picture of a sheet.
+
+    pixels   (H, W, 3) uint8, sRGB.
+    caption  a few words; shortened with an ellipsis if the picture is narrower.
+    inset    (h, w, 3) uint8 for the lower right corner, or None; resized without blending its colours.
+    """
+
+    pixels: np.ndarray
+    caption: str = ""
+    inset: np.ndarray | None = None
+
+
+def photo_pixels(photo: Photo, like: Photo | None = None) -> np.ndarray:
+    """A photo as a sheet shows it: (H, W, 3) uint8 in sRGB. `like`: whose colour space its values are really in."""
+    if like is not None:
+        photo = replace(photo, icc_profile=like.icc_profile)
+    return change_depth(photo.converted_to(None).pixels, np.dtype(np.uint8))
+
+
+def make_sheet(rows: Sequence[Sequence[Tile]], *, height: int | None = None) -> np.ndarray:
+    """Rows of pictures, all of one height, captions below: (H, W, 3) uint8.
+
+    Args:
+        rows: at least one tile in all; rows may differ in length and start at the left.
+        height: of every picture, in pixels; default: that of the first.
+
+    Raises:
+        PhotostyleError: no tile, an array of another shape or dtype, or a height below 1.
+    """
+    tiles = [tile for row in rows for tile in row]
+    if not tiles:
+        raise PhotostyleError("`rows` must have at least one tile, got none")
+    for tile in tiles:
+        _check(tile.pixels, "pixels")
+        if tile.inset is not None:
+            _check(tile.inset, "inset")
+    height = tiles[0].pixels.shape[0] if height is None else height
+    if height < 1:
+        raise PhotostyleError(f"`height` must be at least 1, got {height}")
+    strips = [_row(row, height) for row in rows if row]
+    width = max(strip.width for strip in strips)
+    sheet = Image.new("RGB", (width, sum(strip.height for strip in strips) + _GAP), _PAPER)
+    top = 0
+    for strip in strips:
+        sheet.paste(strip, (0, top))
+        top += strip.height
+    return np.asarray(sheet)
+
+
+def _check(array: np.ndarray, name: str) -> None:
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise PhotostyleError(f"`{name}` must be (H, W, 3) uint8, got {array.shape} {array.dtype}")
+
+
+def _row(row: Sequence[Tile], height: int) -> Image.Image:
+    pictures = [_picture(tile, height) for tile in row]
+    font = ImageFont.load_default(size=max(10, min(28, round(height / 22))))
+    line = round(1.6 * font.getbbox("Ag")[3]) if any(tile.caption for tile in row) else 0
+    width = sum(picture.width + _GAP for picture in pictures) + _GAP
+    strip = Image.new("RGB", (width, _GAP + height + line), _PAPER)
+    draw = ImageDraw.Draw(strip)
+    left = _GAP
+    for tile, picture in zip(row, pictures, strict=True):
+        strip.paste(picture, (left, _GAP))
+        text = _shortened(tile.caption, picture.width, draw, font)
+        middle = left + picture.width / 2, _GAP + height + line / 2
+        draw.text(middle, text, fill=_INK, font=font, anchor="mm")
+        left += picture.width + _GAP
+    return strip
+
+
+def _picture(tile: Tile, height: int) -> Image.Image:
+    picture = _scaled(tile.pixels, height, Image.Resampling.LANCZOS)
+    if tile.inset is not None:
+        inset = _scaled(tile.inset, max(1, round(_INSET_SHARE * height)), Image.Resampling.NEAREST)
+        framed = Image.new("RGB", (inset.width + 2 * _INSET_FRAME, inset.height + 2 * _INSET_FRAME), _PAPER)
+        framed.paste(inset, (_INSET_FRAME, _INSET_FRAME))
+        margin = _INSET_MARGIN
+        picture.paste(framed, (picture.width - framed.width - margin, height - framed.height - margin))
+    return picture
+
+
+def _scaled(pixels: np.ndarray, height: int, resampling: Image.Resampling) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    if picture.height == height:
+        return picture
+    return picture.resize((max(1, round(picture.width * height / picture.height)), height), resampling)
+
+
+def _shortened(
+    text: str, width: int, draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+) -> str:
+    if draw.textlength(text, font=font) <= width:
+        return text
+    while text and draw.textlength(text + "...", font=font) > width:
+        text = text[:-1]
+    return text and text + "..."

@@ -1,0 +1,255 @@
+"""Label images of a content and a style photo -> masks whose labels correspond.
+
+`exact_pair` takes the images as they are, for scoring. `prepare_pair` makes them fit for a transfer: every
+pixel gets exactly one label, slivers disappear, and every content label has a style label to follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage  # type: ignore[import-untyped]
+
+from ..errors import PhotostyleError
+from ..network.mask_pyramid import mask_pyramid
+from .label_images import UNLABELED, LabelImage, read_labels
+from .matching import Region, describe_regions, match_regions
+from .palettes import AUTHORS_COLORS, Palette, label_index, share_labels
+
+__all__ = [
+    "AUTHORS_COLORS",
+    "LabelImage",
+    "MaskPair",
+    "check_aspect",
+    "exact_pair",
+    "extract_masks",
+    "mask_pyramid",
+    "prepare_pair",
+    "read_labels",
+    "single_region",
+]
+
+Size = tuple[int, int]  # height, width
+
+_ASPECT_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class MaskPair:
+    """Masks of two photos, label by label.
+
+    content  (K, H, W) float32 in [0, 1].      style  (K, H', W') float32 in [0, 1].
+    labels   K names.                          notes  one sentence for each thing that was changed.
+    """
+
+    content: torch.Tensor
+    style: torch.Tensor
+    labels: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def single_region(content_size: Size, style_size: Size) -> MaskPair:
+    """One label that covers both photos, for a transfer without masks. Sizes are (height, width)."""
+    return MaskPair(torch.ones(1, *content_size), torch.ones(1, *style_size), ("all",))
+
+
+def aspects_differ(one: Size, other: Size) -> bool:
+    """Whether two aspect ratios differ by more than 2 %, and by more than one rounded pixel makes."""
+    (height, width), (other_height, other_width) = one, other
+    cross = abs(width * other_height - height * other_width)  # zero if the ratios are equal
+    # One pixel more or less on a side of the smaller image changes `cross` by a side of the larger one.
+    return cross > max(_ASPECT_TOLERANCE * height * other_width, *one, *other)
+
+
+def check_aspect(labels: LabelImage, photo_size: Size) -> None:
+    """Raise PhotostyleError unless the image has its photo's aspect ratio, as `aspects_differ` says."""
+    if aspects_differ(labels.size, photo_size):
+        (height, width), (photo_height, photo_width) = labels.size, photo_size
+        raise PhotostyleError(
+            f"{labels.name} is {width}x{height}, its photo is {photo_width}x{photo_height}: the aspect ratios differ"
+        )
+
+
+# ---------------------------------------------------------------------------------------------- as given
+
+
+def extract_masks(labels: LabelImage, size: Size) -> tuple[torch.Tensor, tuple[str, ...]]:
+    """The masks of one label image exactly as given: (K, H, W) float32, and the K names.
+
+    In the authors' palette the image is resized bilinearly and then compared with all nine colours, as their
+    code does, so pixels near no colour belong to no mask. In another palette every pixel takes the nearest
+    colour; index images are sampled, mask stacks resized bilinearly. `size` is (height, width). Raises
+    PhotostyleError if the image does not look like a label image or has another aspect ratio.
+    """
+    palette, (image,) = share_labels(labels)
+    return _exact_masks(image, palette, size), palette.names
+
+
+def exact_pair(
+    content_labels: LabelImage, style_labels: LabelImage, content_size: Size, style_size: Size
+) -> MaskPair:
+    """`extract_masks` for both photos: nothing merged, nothing mapped. Used to score a result.
+
+    Keeps the labels that the content has; one that only the style has contributes nothing to the objective.
+    One that the style lacks stays, with an empty style mask. Raises PhotostyleError as `extract_masks`, if
+    the two images cannot be compared, and if no pixel of the content has a label.
+    """
+    palette, (content, style) = share_labels(content_labels, style_labels)
+    content_masks = _exact_masks(content, palette, content_size)
+    style_masks = _exact_masks(style, palette, style_size)
+    kept = [k for k in range(len(palette.names)) if bool(content_masks[k].any())]
+    if not kept:
+        raise PhotostyleError(f"{content.name} must have a label on some pixel, but all are unlabelled")
+    return MaskPair(content_masks[kept], style_masks[kept], tuple(palette.names[k] for k in kept))
+
+
+def _exact_masks(image: LabelImage, palette: Palette, size: Size) -> torch.Tensor:
+    check_aspect(image, size)
+    if image.kind == "masks":
+        return _resize_bilinear(torch.from_numpy(image.data), size)
+    if image.kind == "color" and palette.colors is None:
+        resized = _resize_bilinear(_unit_planes(image.data), size).permute(1, 2, 0).numpy()
+        return _one_hot(label_index(LabelImage("color", resized), palette), len(palette.names))
+    return _one_hot(label_index(_sample(image, size), palette, nearest=True), len(palette.names))
+
+
+def _unit_planes(data: np.ndarray) -> torch.Tensor:
+    """(H, W, 3) uint8 or float32 -> (3, H, W) float32 in [0, 1]."""
+    planes = np.ascontiguousarray(np.moveaxis(data, -1, 0), np.float32)
+    return torch.from_numpy(planes / 255 if data.dtype == np.uint8 else planes)
+
+
+def _resize_bilinear(planes: torch.Tensor, size: Size) -> torch.Tensor:
+    if tuple(planes.shape[-2:]) == size:
+        return planes
+    return F.interpolate(planes[None], size, mode="bilinear", align_corners=False)[0]
+
+
+def _sample(image: LabelImage, size: Size) -> LabelImage:
+    """The image at another size, every pixel that of the nearest centre: labels cannot be averaged."""
+    rows, columns = ((np.arange(new) + 0.5) * old // new for new, old in zip(size, image.size, strict=True))
+    data = image.data[rows.astype(np.intp)[:, None], columns.astype(np.intp)]
+    return LabelImage(image.kind, data, image.names, image.name, image.colors)
+
+
+def _one_hot(index: np.ndarray, count: int) -> torch.Tensor:
+    return (torch.from_numpy(index)[None] == torch.arange(count)[:, None, None]).float()
+
+
+# ------------------------------------------------------------------------------------ made fit for a transfer
+
+
+def prepare_pair(
+    content_labels: LabelImage,
+    style_labels: LabelImage,
+    content_size: Size,
+    style_size: Size,
+    *,
+    min_fraction: float = 0.005,
+    content_image: torch.Tensor | None = None,
+    style_image: torch.Tensor | None = None,
+) -> MaskPair:
+    """Masks for a transfer: in both photos every pixel has exactly one label, and no label is an orphan.
+
+    Pixels of no label (boundaries painted with anti-aliasing) and labels on less than `min_fraction` of a
+    photo join the nearest label that remains. A content label that the style lacks follows the style label
+    that is closest in colour, relative to its photo's mean, and in height on the photo; without the images,
+    closest in height and area. A style label that no content label follows is left out. Soft masks become
+    hard: the largest wins.
+
+    Sizes are (height, width); images (3, H, W) in [0, 1], of these sizes. Raises PhotostyleError if the
+    images cannot be compared, have no label in common, carry no label, or differ from their photo's aspect.
+    """
+    if not 0 <= min_fraction < 1:
+        raise PhotostyleError(f"`min_fraction` must be in [0, 1), got {min_fraction}")
+    palette, (content, style) = share_labels(content_labels, style_labels)
+    content_index, content_notes = _partition(content, palette, content_size, min_fraction)
+    style_index, style_notes = _partition(style, palette, style_size, min_fraction)
+    content_regions = describe_regions(content_index, content_image, "content_image")
+    style_regions = describe_regions(style_index, style_image, "style_image")
+    if not set(content_regions) & set(style_regions):
+        content_names, style_names = (
+            ", ".join(palette.names[k] for k in regions) for regions in (content_regions, style_regions)
+        )
+        raise PhotostyleError(
+            f"{content.name} and {style.name} have no label in common:"
+            f" content has {content_names}; style has {style_names}"
+        )
+    follows = match_regions(content_regions, style_regions)
+    matching_notes = _describe_matching(content, style, palette, content_regions, style_regions, follows)
+    kept = sorted(set(follows.values()))
+    followed = np.full(len(palette.names), UNLABELED, np.int16)
+    followed[list(follows)] = list(follows.values())
+    return MaskPair(
+        _one_hot(followed[content_index], len(palette.names))[kept],
+        _one_hot(style_index, len(palette.names))[kept],
+        tuple(palette.names[k] for k in kept),
+        (*content_notes, *style_notes, *matching_notes),
+    )
+
+
+def _partition(image: LabelImage, palette: Palette, size: Size, min_fraction: float) -> tuple[np.ndarray, list[str]]:
+    """An index map of this size without unlabelled pixels and slivers, and sentences about both."""
+    check_aspect(image, size)
+    index = _hard_labels(image, palette, size)
+    shares = np.bincount(index[index >= 0], minlength=len(palette.names)) / index.size
+    if not shares.any():
+        raise PhotostyleError(f"{image.name} must have a label on some pixel, but all are unlabelled")
+    slivers = (shares > 0) & (shares < min_fraction)
+    slivers[shares.argmax()] = False  # of many tiny labels one must remain
+    notes = []
+    if (index < 0).any():
+        unlabeled = _percent(float((index < 0).mean()))
+        notes.append(f"{image.name}: {unlabeled} of the pixels match no label and joined the nearest one.")
+    for k in np.flatnonzero(slivers):
+        notes.append(
+            f"{image.name}: `{palette.names[k]}` covers {_percent(shares[k])}, less than"
+            f" {_percent(min_fraction)}, and joined the labels around it."
+        )
+    lost = (index < 0) | slivers[index]  # the value of slivers[-1] is of no consequence: that pixel is lost
+    if lost.any():
+        nearest = ndimage.distance_transform_edt(lost, return_distances=False, return_indices=True)
+        index = index[tuple(nearest)]
+    return index, notes
+
+
+def _hard_labels(image: LabelImage, palette: Palette, size: Size) -> np.ndarray:
+    if image.kind != "masks":
+        return label_index(_sample(image, size), palette)
+    strength, index = _resize_bilinear(torch.from_numpy(image.data), size).max(dim=0)
+    index[strength <= 0] = UNLABELED
+    return index.numpy().astype(np.int16)
+
+
+def _describe_matching(
+    content: LabelImage,
+    style: LabelImage,
+    palette: Palette,
+    content_regions: dict[int, Region],
+    style_regions: dict[int, Region],
+    follows: dict[int, int],
+) -> list[str]:
+    notes = []
+    for k, target in follows.items():
+        if k != target:
+            region = content_regions[k]
+            colored = region.color is not None and style_regions[target].color is not None
+            measure = "colour and height" if colored else "height and area"
+            notes.append(
+                f"{content.name}: `{palette.names[k]}` ({_percent(region.area)}) is not in {style.name}"
+                f" and follows `{palette.names[target]}`, the closest by {measure}."
+            )
+    for k, region in style_regions.items():
+        if k not in follows.values():
+            notes.append(
+                f"{style.name}: `{palette.names[k]}` ({_percent(region.area)}) is not in {content.name}"
+                " and is not used."
+            )
+    return notes
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"

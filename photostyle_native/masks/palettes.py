@@ -1,0 +1,209 @@
+"""Palettes: which labels the images of a pair share, and the label of every pixel.
+
+Colour label images mean either the nine colours of the authors of Deep Photo Style Transfer, with their
+tolerance, or whatever colours they are made of; which, is decided for the images of a pair together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import torch
+
+from ..errors import PhotostyleError
+from .label_images import CLEAN_COLORS, UNLABELED, LabelImage
+
+# The authors' label colours in the authors' order (`color_codes` in neuralstyle_seg.lua), RGB in [0, 1].
+AUTHORS_COLORS = MappingProxyType(
+    {
+        "blue": (0.0, 0.0, 1.0),
+        "green": (0.0, 1.0, 0.0),
+        "black": (0.0, 0.0, 0.0),
+        "white": (1.0, 1.0, 1.0),
+        "red": (1.0, 0.0, 0.0),
+        "yellow": (1.0, 1.0, 0.0),
+        "grey": (0.5, 0.5, 0.5),
+        "cyan": (0.0, 1.0, 1.0),
+        "magenta": (1.0, 0.0, 1.0),
+    }
+)
+
+_AUTHORS_SHARE = 0.9  # of the pixels in the authors' colours: their palette is meant
+_LABEL_SHARE = 0.6  # less than this share of pixels in label colours: not a label image
+_SOLID_SHARE = 0.02  # one exact colour on more than this share is a label, not an anti-aliased boundary
+_FREQUENT_SHARE = 0.005
+_COLOR_TOLERANCE = 14.0  # Euclidean, of 255: colours this close are one label, compressed with loss
+
+
+@dataclass(frozen=True, eq=False)
+class Palette:
+    """The labels that images of a pair share.
+
+    colors     (K, 3) uint8 for labels that are exact colours; None for the authors' and for numbers.
+    tolerance  how far (Euclidean, of 255) a pixel's colour may be from its label's.
+    """
+
+    names: tuple[str, ...]
+    colors: np.ndarray | None = None
+    tolerance: float = 0.0
+
+
+AUTHORS_PALETTE = Palette(tuple(AUTHORS_COLORS))
+
+
+def share_labels(*images: LabelImage) -> tuple[Palette, tuple[LabelImage, ...]]:
+    """The labels that some label images share, and the images in the one kind they are to be compared in.
+
+    Colour images share the authors' palette if it explains at least 90 % of the pixels of each, else the
+    union of the colours they are made of. Index images share the union of their numbers. Raises
+    PhotostyleError if the kinds cannot be compared, stacks differ in K, or one looks like a photo.
+    """
+    if "color" in {image.kind for image in images}:
+        images = tuple(_as_color(image) for image in images)
+    if len({image.kind for image in images}) > 1:
+        listed = " and ".join(f"{image.name} is of kind {image.kind}" for image in images)
+        raise PhotostyleError(f"label images of a pair must be of one kind: {listed}")
+    if images[0].kind == "color":
+        return _color_palette(images), images
+    if images[0].kind == "masks" and len({len(image.names) for image in images}) > 1:
+        listed = ", ".join(f"{image.name} has {len(image.names)}" for image in images)
+        raise PhotostyleError(f"mask stacks of a pair must have the same number of masks: {listed}")
+    names = list(dict.fromkeys(name for image in images for name in image.names))
+    if all(name.isdecimal() for name in names):
+        names.sort(key=int)
+    return Palette(tuple(names)), images
+
+
+def _as_color(image: LabelImage) -> LabelImage:
+    if image.kind != "index" or image.colors is None:
+        return image
+    return LabelImage("color", image.colors[image.data], name=image.name)
+
+
+def _color_palette(images: tuple[LabelImage, ...]) -> Palette:
+    counts = [_distinct_colors(image.data) for image in images]
+    if all(_is_authors(colors, shares) for colors, shares in counts):
+        return AUTHORS_PALETTE
+    tolerance = 0.0 if all(len(colors) <= CLEAN_COLORS for colors, _ in counts) else _COLOR_TOLERANCE
+    own = _thin_out(np.concatenate([_label_colors(*count) for count in counts]), tolerance)
+    authors_shares = [_authors_share(*count) for count in counts]
+    own_shares = [float(shares[nearest_color(colors, own, tolerance) >= 0].sum()) for colors, shares in counts]
+    # 64 colours or fewer always pass: those too rare to be labels make up less than 64 * 0.5 % of the pixels.
+    for image, best in zip(images, map(max, authors_shares, own_shares), strict=True):
+        if best < _LABEL_SHARE:
+            raise PhotostyleError(
+                f"{image.name} must be a label image, but only {100 * best:.0f} % of its pixels"
+                " have one of a few plain colours: it looks like a photo"
+            )
+    if min(authors_shares) >= _LABEL_SHARE and sum(authors_shares) >= sum(own_shares):
+        return AUTHORS_PALETTE
+    return Palette(tuple(_color_name(color) for color in own), own, tolerance)
+
+
+def _distinct_colors(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct colours (M, 3) uint8 of an image and their shares of the pixels, most frequent first."""
+    codes, counts = np.unique(_codes(data), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return _decode(codes[order]), counts[order] / counts.sum()
+
+
+def _codes(data: np.ndarray) -> np.ndarray:
+    levels = data if data.dtype == np.uint8 else np.round(data * 255)
+    red, green, blue = (levels[..., c].astype(np.int32) for c in range(3))
+    return red << 16 | green << 8 | blue
+
+
+def _decode(codes: np.ndarray) -> np.ndarray:
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
+
+
+def _authors_share(colors: np.ndarray, shares: np.ndarray) -> float:
+    return float(shares[authors_index(colors) >= 0].sum())
+
+
+def _is_authors(colors: np.ndarray, shares: np.ndarray) -> bool:
+    # Mostly black with a dark red object matches by share alone, yet the object's colour is plainly a label.
+    foreign = (authors_index(colors) < 0) & (shares >= _SOLID_SHARE)
+    return _authors_share(colors, shares) >= _AUTHORS_SHARE and not foreign.any()
+
+
+def _label_colors(colors: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """The colours that are labels: all of a clean image, the frequent ones of any other."""
+    return colors if len(colors) <= CLEAN_COLORS else colors[shares >= _FREQUENT_SHARE]
+
+
+def _thin_out(colors: np.ndarray, tolerance: float) -> np.ndarray:
+    """Drop each colour that lies within `tolerance` of an earlier one."""
+    kept: list[np.ndarray] = []
+    for color in colors.astype(np.float32):
+        if all(np.linalg.norm(color - other) > tolerance for other in kept):
+            kept.append(color)
+    return np.asarray(kept, np.uint8).reshape(-1, 3)
+
+
+def _color_name(color: np.ndarray) -> str:
+    for name, rgb in AUTHORS_COLORS.items():
+        if tuple(int(v) for v in color) == tuple(round(255 * v + 0.01) for v in rgb):
+            return name
+    return "#{:02x}{:02x}{:02x}".format(*(int(v) for v in color))
+
+
+# ----------------------------------------------------------------------------- pixels to label numbers
+
+
+def authors_index(rgb: np.ndarray) -> np.ndarray:
+    """Positions in AUTHORS_COLORS, int16, UNLABELED where no colour matches.
+
+    `rgb` (..., 3) is uint8, or float in [0, 1]. A channel is 0 below 0.1, 1 above 0.9, and 0.5 strictly
+    between 0.4 and 0.6: the predicates of the authors' ExtractMask.
+    """
+    code = np.zeros(rgb.shape[:-1], np.uint8)
+    for c in range(3):
+        code = code * 4 + _authors_level(rgb[..., c])
+    table = np.full(64, UNLABELED, np.int16)
+    for k, color in enumerate(AUTHORS_COLORS.values()):
+        low, middle, high = (int(level) for level in _authors_level(np.asarray(color)))
+        table[low * 16 + middle * 4 + high] = k
+    return table[code]
+
+
+def _authors_level(values: np.ndarray) -> np.ndarray:
+    """0, 1, 2 for a channel that counts as 0, 1/2, 1; 3 for none of them."""
+    values = values.astype(np.float32) / 255 if values.dtype == np.uint8 else values
+    level = np.full(values.shape, 3, np.uint8)
+    level[values < 0.1] = 0
+    level[(values > 0.4) & (values < 0.6)] = 1
+    level[values > 0.9] = 2
+    return level
+
+
+def nearest_color(colors: np.ndarray, palette: np.ndarray, tolerance: float) -> np.ndarray:
+    """Positions (int16) of the palette colour nearest to `colors` (M, 3); UNLABELED beyond `tolerance`."""
+    if len(palette) == 0:
+        return np.full(len(colors), UNLABELED, np.int16)
+    difference = torch.cdist(
+        torch.from_numpy(colors.astype(np.float32)),
+        torch.from_numpy(palette.astype(np.float32)),
+        compute_mode="donot_use_mm_for_euclid_dist",  # equal colours must be at distance zero exactly
+    )
+    distance, position = difference.min(dim=1)
+    position[distance > tolerance] = UNLABELED
+    return position.numpy().astype(np.int16)
+
+
+def label_index(image: LabelImage, palette: Palette, *, nearest: bool = False) -> np.ndarray:
+    """The label of every pixel of a "color" or "index" image: int16 (H, W), positions in `palette.names`.
+
+    A pixel of no label's colour is UNLABELED; with `nearest`, the nearest colour of a palette of exact
+    colours is taken instead. Numbers and the authors' colours with their tolerance leave no such choice.
+    """
+    if image.kind == "index":
+        table = np.array([palette.names.index(name) for name in image.names] + [UNLABELED], np.int16)
+        return table[image.data]  # UNLABELED is -1 and so finds the entry appended last
+    if palette.colors is None:
+        return authors_index(image.data)
+    codes, inverse = np.unique(_codes(image.data), return_inverse=True)
+    tolerance = np.inf if nearest else palette.tolerance
+    return nearest_color(_decode(codes), palette.colors, tolerance)[inverse.reshape(image.size)]

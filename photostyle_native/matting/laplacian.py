@@ -1,0 +1,383 @@
+"""The Matting Laplacian as a matrix without entries, and the two linear systems that are solved with it.
+
+Levin, Lischinski, Weiss: *A Closed-Form Solution to Natural Image Matting* (PAMI 2008); Li, Liu, Li, Yang, Kautz: *A
+Closed-form Solution to Photorealistic Image Stylization* (FastPhotoStyle, ECCV 2018), eq. 7.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse  # type: ignore[import-untyped]
+import torch
+from torch import Tensor
+
+from .. import ops
+from ..errors import PhotostyleError
+from ..numerics.conjugate_gradients import conjugate_gradients
+from ..ops import _runtime as rt
+from ..ops._arrays import from_tensor, kind, to_tensor
+from .diagonal import diagonal, windows_over
+from .preconditioner import AffinePreconditioner
+from .tiles import Tiles, Whole
+
+PRECONDITIONERS = ("jacobi", "affine")
+_DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+_FLOOR = 1e-12  # of the diagonal: a pixel that L does not see, and nothing else holds
+
+
+class MattingLaplacian:
+    """L of a guide image: an N x N symmetric positive semidefinite matrix, N = H W, pixels in row-major order.
+
+    SciPy and CuPy take it wherever they take a LinearOperator (`scipy.sparse.linalg.cg(L, b)`); `as_scipy` and
+    `as_cupy` make one whose operators (`2 * A + B`) work too. Vectors and images may be torch tensors or NumPy, CuPy
+    or JAX arrays, and what comes back is of the same library.
+
+    Args:
+        image: (3, H, W), RGB in [0, 1], float32 or float64: the precision that is worked in. Kept, and copied only
+            if not contiguous: who writes to it changes L. Nothing is differentiable in it.
+        eps: regularisation of the windows' colour covariance, see `ops.matting_laplacian`.
+        radius: windows have (2 radius + 1)^2 pixels.
+
+    Raises:
+        PhotostyleError: an argument does not fit the above.
+    """
+
+    ndim = 2
+
+    def __init__(self, image: Any, eps: float = 1e-7, radius: int = 1) -> None:
+        self._kind = kind(image)
+        guide = to_tensor("image", image).detach()
+        if guide.dim() != 3 or guide.shape[0] != 3:
+            raise PhotostyleError(f"`image` must have shape (3, H, W), got {tuple(guide.shape)}")
+        if guide.dtype not in _DTYPES:
+            raise PhotostyleError(
+                f"`image` must be float32 or float64, got {str(guide.dtype).removeprefix('torch.')}"
+            )
+        self.image, self.eps, self.radius = guide.contiguous(), eps, radius
+        self.size = (guide.shape[1], guide.shape[2])
+        pixels = math.prod(self.size)
+        self.shape = (pixels, pixels)
+        ops.matting_laplacian(self.image[:1, :1, :1], self.image[:, :1, :1], eps=eps, radius=radius)  # checks both
+
+    @property
+    def dtype(self) -> Any:
+        """float32 or float64, as NumPy and SciPy name it."""
+        return _DTYPES[self.image.dtype]
+
+    def __repr__(self) -> str:
+        return f"MattingLaplacian({self.size[0]} x {self.size[1]} pixels, eps={self.eps:g}, radius={self.radius})"
+
+    def __matmul__(self, x: Any) -> Any:
+        """L x for a vector (N,), columns (N, C) or images (..., H, W); differentiable for tensors."""
+        channels, restore = self._images("x", x)
+        return restore(ops.matting_laplacian(channels, self.image, eps=self.eps, radius=self.radius))
+
+    # What SciPy and CuPy look for. L is symmetric.
+    matvec = rmatvec = matmat = rmatmat = dot = __matmul__
+
+    @property
+    def T(self) -> MattingLaplacian:
+        return self
+
+    H = T
+
+    def energy(self, x: Any) -> Any:
+        """x^T L x, summed over columns or channels: a scalar, differentiable for tensors."""
+        channels, _ = self._images("x", x)
+        total = ops.matting_energy(channels, self.image, eps=self.eps, radius=self.radius)
+        return from_tensor(total, kind(x) or "torch")
+
+    def diagonal(self) -> Any:
+        """The entries L_pp, (N,), computed in float64; 4 (2 radius + 1)^2 passes over the photo."""
+        entries = diagonal(self.image[None], self.eps, self.radius)
+        return from_tensor(entries.flatten(), self._kind or "torch")
+
+    def to_sparse(self) -> scipy.sparse.csr_array:
+        """The matrix, float64, for checking: some 300 bytes per pixel with radius 1.
+
+        Every column is a product: pixels further apart than 4 radius share no row, so (4 radius + 1)^2 will do.
+        """
+        image, (height, width), reach = self.image.double(), self.size, 4 * self.radius + 1
+        pixels = torch.arange(self.shape[0], device=image.device).view(1, height, width)
+        rows, columns, values = [], [], []
+        for i in range(min(reach, height)):
+            for j in range(min(reach, width)):
+                probe = torch.zeros_like(image[:1])
+                probe[:, i::reach, j::reach] = 1
+                product = ops.matting_laplacian(probe, image, eps=self.eps, radius=self.radius)
+                source = _nearest(height, i, reach, image.device), _nearest(width, j, reach, image.device)
+                near = pixels[:, source[0][:, None], source[1][None, :]]
+                hit = product != 0
+                rows.append(pixels[hit].cpu())
+                columns.append(near[hit].cpu())
+                values.append(product[hit].cpu())
+        entries = (torch.cat(values).numpy(), (torch.cat(rows).numpy(), torch.cat(columns).numpy()))
+        return scipy.sparse.csr_array(scipy.sparse.coo_array(entries, shape=self.shape))
+
+    def as_scipy(self) -> Any:
+        """A `scipy.sparse.linalg.LinearOperator` on NumPy vectors."""
+        from scipy.sparse.linalg import aslinearoperator  # type: ignore[import-untyped]
+
+        return aslinearoperator(self)
+
+    def as_cupy(self) -> Any:
+        """A `cupyx.scipy.sparse.linalg.LinearOperator` on CuPy vectors; the image must be on that GPU."""
+        from cupyx.scipy.sparse.linalg import aslinearoperator
+
+        return aslinearoperator(self)
+
+    def solve(
+        self,
+        b: Any,
+        weights: Any = 0.0,
+        *,
+        known: Any = None,
+        preconditioner: str = "affine",
+        tolerance: float = 1e-6,
+        steps: int = 3000,
+        start: Any = None,
+        callback: Callable[[int, float], None] | None = None,
+    ) -> Any:
+        """Solve (L + diag(weights)) x = b by preconditioned conjugate gradients, without a matrix.
+
+        Args:
+            b: vector (N,), columns (N, C) or images (..., H, W).
+            weights: not negative; a number, (N,) or (H, W).
+            known: bool, (N,) or (H, W): pixels where x is b itself. Only the others are solved for.
+            preconditioner: ``"affine"``, a multilevel one that knows what L does not see: few iterations whatever is
+                known. ``"jacobi"``, the diagonal alone: the cheapest iterations and the least memory, faster where
+                no unknown pixel is far from known ones, as with the narrow band of a good trimap.
+            tolerance: of the norm of the residual that the iterations carry along, relative to the right-hand side's.
+                Where L cancels much (small weights), b - A x itself stays above it in float32, since rounding x alone
+                moves it by more; the image in float64 brings that down.
+            steps: iterations at most.
+            start: first guess, shaped like `b`; zero by default.
+            callback: gets the iteration and the relative residual: at every one on the CPU, at every tenth elsewhere.
+
+        Returns:
+            x, shaped like `b`, in the image's precision. With ``"affine"`` CUDA gives other last bits every time.
+
+        Raises:
+            PhotostyleError: an argument does not fit the above, or nothing determines x.
+            NotImplementedError: a gradient is asked for.
+
+        Warns:
+            RuntimeWarning: the tolerance was not reached; it says what was.
+        """
+        with torch.autocast(self.image.device.type, enabled=False):
+            return self._solve(b, weights, known, preconditioner, tolerance, steps, start, callback)
+
+    def _solve(
+        self,
+        b: Any,
+        weights: Any,
+        known: Any,
+        preconditioner: str,
+        tolerance: float,
+        steps: int,
+        start: Any,
+        callback: Callable[[int, float], None] | None,
+    ) -> Any:
+        if preconditioner not in PRECONDITIONERS:
+            raise PhotostyleError(
+                f"`preconditioner` must be one of {', '.join(PRECONDITIONERS)}, got {preconditioner!r}"
+            )
+        tolerance, steps = (
+            rt.require_at_least("tolerance", tolerance, 0),
+            rt.require_integer("steps", steps, 0, 2**31),
+        )
+        right, restore = self._images("b", b)
+        first = None if start is None else self._images("start", start)[0]
+        weight, free = self._field("weights", weights), ~self._field("known", known, torch.bool)
+        if rt.wants_derivative(right, weight, *(() if first is None else (first,))):
+            raise NotImplementedError("`solve` has no gradient: pass detached tensors")
+        for name, value in (("b", right), ("image", self.image)):
+            if not bool(value.isfinite().all()):
+                raise PhotostyleError(f"`{name}` must be finite")
+        if first is not None and first.shape != right.shape:
+            raise PhotostyleError(f"`start` must have the shape of `b`, got {tuple(first.shape)}")
+        if not bool((weight >= 0).all()) or not bool(weight.isfinite().all()):
+            raise PhotostyleError("`weights` must be finite and not negative")
+        if self.shape[0] and bool(free.all()) and not bool(weight.any()):
+            raise PhotostyleError("`weights` must be positive somewhere or `known` true: L alone determines no x")
+        last: list[tuple[int, float]] = [(0, 0.0)]
+
+        def watch(step: int, norm: float) -> None:
+            last[0] = step, norm
+            if callback is not None:
+                callback(step, norm)
+
+        x = _System(self, right.contiguous(), weight, free, preconditioner).solve(first, tolerance, steps, watch)
+        step, norm = last[0]
+        if not norm <= tolerance:
+            warnings.warn(
+                f"conjugate gradients stopped after {step} iterations at a relative residual of {norm:.1e}, "
+                f"not {tolerance:.1e}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return restore(x)
+
+    def matte(self, trimap: Any, *, weight: float | None = None, **options: Any) -> Any:
+        """Closed-form alpha matting: how much of every pixel belongs to the foreground.
+
+        Args:
+            trimap: (H, W) in [0, 1]; at least 0.9 is foreground, at most 0.1 background, between them the pixel is
+                open.
+            weight: None holds the trimap exactly. A number holds it softly, as Levin et al. write it,
+                (L + weight C) alpha = weight C trimap; they use 100.
+            options: of `solve`; the tolerance is 1e-7 by default, as pymatting's.
+
+        Returns:
+            alpha in [0, 1], (H, W).
+
+        Raises:
+            PhotostyleError: an argument does not fit the above, or nothing is marked.
+        """
+        options = {"tolerance": 1e-7, **options}
+        given = to_tensor("trimap", trimap).detach()
+        if tuple(given.shape) != self.size:
+            raise PhotostyleError(f"`trimap` must have shape {self.size}, got {tuple(given.shape)}")
+        given = self._own("trimap", given)
+        if not bool(((given >= 0) & (given <= 1)).all()):
+            raise PhotostyleError(
+                f"`trimap` must be in [0, 1], got {given.amin().item():g} to {given.amax().item():g}"
+            )
+        known = (given >= 0.9) | (given <= 0.1)
+        if not bool(known.any()):
+            raise PhotostyleError("`trimap` must mark some pixels as foreground (1) or background (0)")
+        marked = (given >= 0.9).to(given.dtype)
+        if weight is None:
+            alpha = self.solve(marked, known=known, **options)
+        else:
+            alpha = self.solve(marked * weight, known * weight, **options)
+        return from_tensor(alpha.clamp(0, 1), kind(trimap) or "torch")
+
+    def propagate(self, y: Any, strength: float = 0.9999, **options: Any) -> Any:
+        """Smoothing by propagation along the photo's affinities, the second step of FastPhotoStyle.
+
+        Solves (I - strength D^-1/2 W D^-1/2) x = (1 - strength) y with W = D - L, D the number of windows over each
+        pixel. With x = D^1/2 u that is (L + c D) u = c D^1/2 y, c = (1 - strength) / strength.
+
+        Args:
+            y: the stylised image, (C, H, W), or columns (N, C).
+            strength: beta of the paper, between 0 and 1; theirs is 0.9999.
+            options: of `solve`.
+
+        Returns:
+            x, shaped like `y`, not clamped.
+
+        Raises:
+            PhotostyleError: an argument does not fit, or the photo is smaller than a window.
+        """
+        if not isinstance(strength, numbers.Real) or not 0 < strength < 1:
+            raise PhotostyleError(f"`strength` must be between 0 and 1, got {strength!r}")
+        if min(self.size) < 2 * self.radius + 1:
+            raise PhotostyleError(f"`image` must be at least one window in size, got {self.size}")
+        values, restore = self._images("y", y)
+        counts = windows_over(self.size, self.radius, self.image)
+        c, root = (1 - strength) / strength, counts.sqrt()
+        if options.get("start") is not None:
+            options["start"] = self._images("start", options["start"])[0] / root
+        return restore(self.solve(values * root * c, counts * c, **options) * root)
+
+    def _images(self, name: str, x: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
+        """An argument as (C, H, W) in the image's precision, and the way back to its own shape and library."""
+        library, value = kind(x) or "torch", self._own(name, to_tensor(name, x))
+        shape, (height, width) = value.shape, self.size
+        if value.dim() in (1, 2) and shape[0] == self.shape[0]:
+            count = math.prod(shape[1:])
+            channels = value.reshape(self.shape[0], count).T.reshape(count, height, width)
+            return channels, lambda out: from_tensor(out.flatten(1).T.reshape(shape), library)
+        if value.dim() >= 2 and tuple(shape[-2:]) == self.size:
+            images = value.reshape(math.prod(shape[:-2]), height, width)
+            return images, lambda out: from_tensor(out.reshape(shape), library)
+        raise PhotostyleError(
+            f"`{name}` must have shape ({self.shape[0]},), ({self.shape[0]}, C) or (..., {height}, {width}), "
+            f"got {tuple(shape)}"
+        )
+
+    def _own(self, name: str, value: Tensor) -> Tensor:
+        """A tensor in the image's precision, on its device."""
+        if value.device != self.image.device:
+            raise PhotostyleError(f"`{name}` must be on image's device {self.image.device}, got {value.device}")
+        if value.is_complex():
+            raise PhotostyleError(f"`{name}` must be real, got {str(value.dtype).removeprefix('torch.')}")
+        return value.to(self.image.dtype)
+
+    def _field(self, name: str, value: Any, dtype: torch.dtype | None = None) -> Tensor:
+        """A number per pixel, (H, W)."""
+        dtype = dtype or self.image.dtype
+        if value is None or isinstance(value, numbers.Real):
+            return torch.full(self.size, float(value or 0), dtype=dtype, device=self.image.device)
+        field = to_tensor(name, value)
+        if field.numel() != self.shape[0] or tuple(field.shape) not in ((self.shape[0],), self.size):
+            raise PhotostyleError(
+                f"`{name}` must have shape ({self.shape[0]},) or {self.size}, got {tuple(field.shape)}"
+            )
+        if dtype == torch.bool and field.dtype != dtype:
+            raise PhotostyleError(f"`{name}` must be bool, got {str(field.dtype).removeprefix('torch.')}")
+        return self._own(name, field).reshape(self.size).to(dtype)
+
+
+class _System:
+    """(L + diag(weights)) x = b on the free pixels; x = b on the others."""
+
+    def __init__(
+        self, laplacian: MattingLaplacian, right: Tensor, weights: Tensor, free: Tensor, preconditioner: str
+    ) -> None:
+        self._right, self._free = right, free
+        image, eps, radius = laplacian.image, laplacian.eps, laplacian.radius
+        self._everywhere = bool(free.all())
+        inner = right[:, free]
+        if not self._everywhere:  # what the known pixels say goes to the right-hand side
+            known = right.masked_fill(free, 0)
+            inner = inner - ops.matting_laplacian(known, image, eps=eps, radius=radius)[:, free]
+        self._inner, self._steps = inner, 0
+        if not inner.numel():
+            return
+        weight = weights[free]
+        domain: Tiles | Whole
+        if self._everywhere and preconditioner == "jacobi":
+            domain = Whole(image, eps, radius)
+        else:
+            domain = Tiles(image, free, eps, radius)
+
+        def operator(v: Tensor) -> Tensor:
+            return torch.addcmul(domain.product(v), weight, v)
+
+        self._operator = operator
+        entries = (domain.diagonal() + weight).clamp(min=_FLOOR)
+        self._precondition: Callable[[Tensor], Tensor] = lambda v: v / entries
+        if isinstance(domain, Tiles) and preconditioner == "affine":
+            self._precondition = AffinePreconditioner(domain, operator, entries)
+
+    def solve(
+        self, start: Tensor | None, tolerance: float, steps: int, callback: Callable[[int, float], None]
+    ) -> Tensor:
+        out = self._right.clone()
+        if self._inner.numel():
+            out[:, self._free] = conjugate_gradients(
+                self._operator,
+                self._inner,
+                self._precondition,
+                steps=steps,
+                tolerance=tolerance,
+                start=None if start is None else start[:, self._free],
+                systems=True,
+                callback=callback,
+            )
+        return out
+
+
+def _nearest(size: int, offset: int, reach: int, device: torch.device) -> Tensor:
+    """Of every position, the closest one of offset, offset + reach, ..."""
+    positions = torch.arange(size, device=device)
+    last = (size - 1 - offset) // reach
+    return ((positions - offset + reach // 2) // reach).clamp(0, last) * reach + offset

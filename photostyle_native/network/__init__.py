@@ -1,0 +1,1 @@
+"""VGG-19, its weights, and what masks become at its layers."""

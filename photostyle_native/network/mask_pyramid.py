@@ -1,0 +1,46 @@
+"""The masks at VGG-19's resolutions: what a mask has become where the network's features are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+from ..errors import PhotostyleError
+
+_CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)  # VGG-19; a pooling stands between two blocks
+_LAYERS = tuple(f"conv{block}_{i}" for block, n in enumerate(_CONVOLUTIONS_PER_BLOCK, 1) for i in range(1, n + 1))
+
+
+def mask_pyramid(masks: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
+    """Follow masks through VGG-19 and return them at some of its convolutions.
+
+    As the authors' code does: at every convolution a 3x3 average with stride 1, the zero padding counted; at
+    every pooling a bilinear halving to ceil(size / 2) (half-pixel centres, no antialiasing).
+
+    masks   (..., K, H, W), floating point.
+    layers  names from "conv1_1" to "conv5_4"; the masks of a layer include that convolution's own average.
+    Returns {layer: (..., K, h, w)} in the order of `layers`. Raises PhotostyleError for an unknown layer or
+    masks of another shape or type.
+    """
+    unknown = [layer for layer in layers if layer not in _LAYERS]
+    if unknown:
+        raise PhotostyleError(f"`layers` must be convolutions of VGG-19, conv1_1 to conv5_4, got {unknown[0]!r}")
+    if masks.dim() < 3 or masks.numel() == 0 or not masks.is_floating_point():
+        raise PhotostyleError(
+            "`masks` must be floating point with shape (..., K, H, W), none of them zero,"
+            f" got {masks.dtype} {tuple(masks.shape)}"
+        )
+    batch = masks.shape[:-2]
+    current = masks.reshape(-1, 1, *masks.shape[-2:])
+    found: dict[str, torch.Tensor] = {}
+    for layer in _LAYERS[: max((_LAYERS.index(layer) + 1 for layer in layers), default=0)]:
+        if layer.endswith("_1") and layer != "conv1_1":
+            height, width = current.shape[-2:]
+            half = (-(-height // 2), -(-width // 2))
+            current = F.interpolate(current, half, mode="bilinear", align_corners=False)
+        current = F.avg_pool2d(current, 3, stride=1, padding=1, count_include_pad=True)
+        if layer in layers:
+            found[layer] = current.reshape(*batch, *current.shape[-2:])
+    return {layer: found[layer] for layer in layers}

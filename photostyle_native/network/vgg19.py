@@ -1,0 +1,129 @@
+"""VGG-19 cut after conv5_1.
+
+Simonyan, Zisserman: *Very Deep Convolutional Networks for Large-Scale Image Recognition* (ICLR 2015), with the
+conventions of the original Caffe model: BGR, 0 to 255, channel means subtracted, pooling windows that reach over the
+border (ceil mode).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import PhotostyleError
+
+# Name and output channels of each convolution; None is a pooling.
+PLAN: tuple[tuple[str, int] | None, ...] = (
+    ("conv1_1", 64), ("conv1_2", 64), None,
+    ("conv2_1", 128), ("conv2_2", 128), None,
+    ("conv3_1", 256), ("conv3_2", 256), ("conv3_3", 256), ("conv3_4", 256), None,
+    ("conv4_1", 512), ("conv4_2", 512), ("conv4_3", 512), ("conv4_4", 512), None,
+    ("conv5_1", 512),
+)  # fmt: skip
+LAYERS: tuple[str, ...] = tuple(step[0] for step in PLAN if step)
+BLOCKS = 5  # of convolutions at one resolution
+MIN_SIDE = 32  # below this the deepest layer sees fewer than two positions: too few for statistics
+
+_CAFFE_MEAN_RGB = (123.68 / 255, 116.779 / 255, 103.939 / 255)
+_TORCHVISION_MEAN, _TORCHVISION_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Convolution weights by layer name, and what their input must look like."""
+
+    parameters: dict[str, tuple[Tensor, Tensor]]
+    caffe: bool
+    name: str
+
+
+class VGG19(torch.nn.Module):
+    """The convolutional features of VGG-19 up to conv5_1, without gradients for the weights."""
+
+    def __init__(self, source: Weights) -> None:
+        super().__init__()
+        self.source = source.name
+        mean = _CAFFE_MEAN_RGB if source.caffe else _TORCHVISION_MEAN
+        self.mean: Tensor
+        self.conv1_1_weight: Tensor
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
+        for layer, (weight, bias) in source.parameters.items():
+            if layer == "conv1_1":
+                # The scale of the input, and Caffe's order of the channels, move into the first convolution. (The
+                # mean cannot: the border is padded with zeros after it has been subtracted.)
+                scale = torch.full((3,), 255.0) if source.caffe else 1 / torch.tensor(_TORCHVISION_STD)
+                weight = (weight.flip(1) if source.caffe else weight) * scale.view(1, 3, 1, 1)
+            self.register_buffer(f"{layer}_weight", weight.contiguous())
+            self.register_buffer(f"{layer}_bias", bias)
+
+    @property
+    def precision(self) -> torch.dtype:
+        """The floating-point type in which the network computes."""
+        return self.conv1_1_weight.dtype
+
+    def at_precision(self, dtype: torch.dtype) -> VGG19:
+        """This network with weights and features in `dtype`; itself if they are."""
+        if dtype == self.precision:
+            return self
+        other = copy.copy(self)
+        other._buffers = {name: b if name == "mean" else b.to(dtype) for name, b in self.named_buffers()}
+        return other
+
+    def forward(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Features after the ReLU of each of `layers`.
+
+        Args:
+            image: RGB of shape (B, 3, H, W) or (3, H, W), values in [0, 1]; sides of at least `MIN_SIDE` pixels.
+            layers: names among `LAYERS`.
+
+        Returns:
+            Features by layer name, shaped (B, C, h, w) or (C, h, w).
+
+        Raises:
+            PhotostyleError: a layer is not known, or the image is too small.
+        """
+        unknown = [name for name in layers if name not in LAYERS]
+        if unknown:
+            raise PhotostyleError(f"`layers` must be among {', '.join(LAYERS)}, got {unknown[0]!r}")
+        if min(image.shape[-2:]) < MIN_SIDE:
+            raise PhotostyleError(
+                f"`image` must have sides of at least {MIN_SIDE} pixels, got {tuple(image.shape[-2:])}"
+            )
+        features: dict[str, Tensor] = {}
+        x = self.prepare(image)
+        for index in range(BLOCKS):
+            x, found = self.block(index, x, layers)
+            features.update(found)
+            if len(features) == len(set(layers)):
+                break
+        return {name: x if image.dim() == 4 else x[0] for name, x in features.items()}
+
+    def prepare(self, image: Tensor) -> Tensor:
+        """What the first block takes: the image, (B, 3, H, W) or (3, H, W), centred and in the network's type."""
+        x = (image - self.mean).to(self.precision)
+        return x if image.dim() == 4 else x.unsqueeze(0)
+
+    def block(self, index: int, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Block `index` of the network: pooling (from the second on), then convolutions.
+
+        Returns:
+            What the next block takes, and the features of those of `layers` that are in this block, (B, C, h, w).
+            Convolutions after the last that is asked for, in all blocks, are left out.
+        """
+        features = {}
+        names = [name for name in LAYERS if int(name[4]) == index + 1]
+        last = max((LAYERS.index(name) for name in layers), default=-1)
+        if index:
+            x = F.max_pool2d(x, 2, 2, ceil_mode=True)
+        for name in names:
+            if LAYERS.index(name) > last:
+                break
+            x = F.conv2d(x, getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias"), padding=1).relu_()
+            if name in layers:
+                features[name] = x
+        return x, features

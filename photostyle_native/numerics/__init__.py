@@ -1,0 +1,1 @@
+"""Algorithms that know nothing of photos; they import nothing of the package but `errors`."""

@@ -1,0 +1,207 @@
+"""The energy that a transfer minimises: content, style, photorealism, total variation.
+
+Luan, Paris, Shechtman, Bala: *Deep Photo Style Transfer* (CVPR 2017), eqs. 1-6, with the constants and conventions of
+the authors' released code where it differs from the paper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from .. import ops
+from ..errors import PhotostyleError
+from ..network.mask_pyramid import mask_pyramid
+from ..network.vgg19 import BLOCKS, VGG19
+
+STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+CONTENT_LAYER = "conv4_2"
+# The authors' Laplacian is that of colours in [0, 1]; their optimiser's image, divided by 256, meets it.
+_PHOTO_SCALE = 255 / 256
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the four terms; the defaults are those of the authors' released code."""
+
+    content: float = 5.0
+    style: float = 100.0
+    photo: float = 1e4
+    tv: float = 1e-3
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < float("inf"):
+                raise PhotostyleError(f"the weight `{name}` must be finite and not negative, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The four terms of the energy at one image, each multiplied by its weight; scalar tensors."""
+
+    content: Tensor
+    style: Tensor
+    photo: Tensor
+    tv: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        return self.content + self.style + self.photo + self.tv
+
+    def values(self) -> dict[str, float]:
+        """The terms and their sum as Python floats."""
+        numbers = {name: float(getattr(self, name).detach()) for name in ("content", "style", "photo", "tv")}
+        return {**numbers, "total": sum(numbers.values())}
+
+
+@dataclass(frozen=True)
+class _StyleTarget:
+    """What one layer's masked Gram matrices are compared with."""
+
+    masks: Tensor  # (K, h, w), of the content
+    targets: Tensor  # (K, C, C), normalised by C N' mean(m'_k)
+    scale: Tensor  # (K,), 1 / (C N mean(m_k)); zero for a mask that is empty here
+    weight: Tensor  # (K,), mean(m_k) / C^2: the share of a region, and the mean over a matrix
+
+    def loss(self, features: Tensor) -> Tensor:
+        return ops.masked_gram_loss(features, self.masks, self.targets, self.scale, self.weight)
+
+    def losses(self, features: Tensor) -> list[Tensor]:
+        """What each mask contributes to `loss`."""
+        parts = (value.split(1) for value in (self.masks, self.targets, self.scale, self.weight))
+        return [ops.masked_gram_loss(features, *part) for part in zip(*parts, strict=True)]
+
+
+def _normalisation(masks: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """Mean of each mask, and 1 / (C N mean), zero where the mask is empty."""
+    share = masks.mean((-2, -1))
+    pixels = masks.shape[-1] * masks.shape[-2]
+    scale = torch.where(share > 0, 1 / (channels * pixels * share.clamp(min=1e-30)), torch.zeros_like(share))
+    return share, scale
+
+
+class Objective:
+    """The energy of an output image, given a content photo, a style photo and their masks.
+
+    Args:
+        content: (3, H, W) RGB in [0, 1], float32; also the guide of the Matting Laplacian.
+        style: (3, H', W') RGB in [0, 1], float32.
+        content_masks, style_masks: (K, H, W) and (K, H', W'), float32; mask k of one belongs to mask k of
+            the other. A mask that is empty in the content contributes nothing, one that is empty in the style has
+            a zero target.
+        vgg: the network, on the photos' device.
+        weights: weights of the four terms.
+        low_memory: keep nothing of a block of the network for the gradient, and compute it again: two thirds less
+            memory, a third more time.
+
+    Raises:
+        PhotostyleError: shapes do not fit together.
+    """
+
+    def __init__(
+        self,
+        content: Tensor,
+        style: Tensor,
+        content_masks: Tensor,
+        style_masks: Tensor,
+        vgg: VGG19,
+        weights: Weights | None = None,
+        low_memory: bool = False,
+    ) -> None:
+        for name, image, masks in (("content", content, content_masks), ("style", style, style_masks)):
+            if image.dim() != 3 or image.shape[0] != 3:
+                raise PhotostyleError(f"`{name}` must have shape (3, H, W), got {tuple(image.shape)}")
+            if masks.dim() != 3 or masks.shape[-2:] != image.shape[-2:]:
+                raise PhotostyleError(
+                    f"`{name}_masks` must have shape (K, H, W) with {name}'s height and width "
+                    f"{tuple(image.shape[-2:])}, got {tuple(masks.shape)}"
+                )
+        if content_masks.shape[0] != style_masks.shape[0]:
+            raise PhotostyleError(
+                f"`style_masks` must have as many masks as `content_masks`, {content_masks.shape[0]}, "
+                f"got {style_masks.shape[0]}"
+            )
+        self.weights = weights or Weights()
+        self.vgg = vgg
+        self.low_memory = low_memory
+        self.guide = content.contiguous()
+        self._used = content_masks.flatten(1).amax(1) > 0
+        with torch.no_grad():
+            self._content_features = vgg(content, (CONTENT_LAYER,))[CONTENT_LAYER].float()
+            self._style = self._style_targets(style, content_masks, style_masks)
+
+    def _style_targets(self, style: Tensor, content_masks: Tensor, style_masks: Tensor) -> dict[str, _StyleTarget]:
+        # Labels that never occur in the content would only cost time.
+        used = self._used
+        ours = mask_pyramid(content_masks[used], STYLE_LAYERS)
+        theirs = mask_pyramid(style_masks[used], STYLE_LAYERS)
+        features = self.vgg(style, STYLE_LAYERS)
+        result = {}
+        for layer in STYLE_LAYERS:
+            channels = features[layer].shape[0]
+            _, style_scale = _normalisation(theirs[layer], channels)
+            targets = ops.masked_gram(features[layer], theirs[layer]) * style_scale[:, None, None]
+            share, scale = _normalisation(ours[layer], channels)
+            result[layer] = _StyleTarget(ours[layer].contiguous(), targets, scale, share / channels**2)
+        return result
+
+    def __call__(self, x: Tensor, *, photo: bool = True) -> Terms:
+        """The four terms at `x`, (3, H, W) RGB in [0, 1] (values outside are allowed), differentiable.
+
+        With `photo` false the photorealism term is left out (zero), as in the authors' first stage.
+        """
+        w = self.weights
+        style: list[Tensor] = []
+        content: list[Tensor] = []  # of the one block that has the content layer
+        features = self.vgg.prepare(x)
+        for index in range(BLOCKS):
+            if self.low_memory and features.requires_grad:
+                features, losses = checkpoint(
+                    self._block, index, features, use_reentrant=False, preserve_rng_state=False
+                )
+            else:
+                features, losses = self._block(index, features)
+            style.append(losses[0])
+            content += losses[1:]
+        if photo:
+            energy = ops.matting_energy(x, self.guide) * (w.photo * _PHOTO_SCALE**2)
+        else:
+            energy = x.new_zeros(())
+        return Terms(
+            content[0] * w.content,
+            torch.stack(style).sum() * w.style,
+            energy,
+            total_variation(x) * w.tv,
+        )
+
+    @torch.no_grad()
+    def style_parts(self, x: Tensor) -> Tensor:
+        """The style term at `x` by layer and label, (len(STYLE_LAYERS), K): sums to ``self(x).style``."""
+        features = self.vgg(x, STYLE_LAYERS)
+        parts = x.new_zeros(len(STYLE_LAYERS), len(self._used))
+        for row, layer in enumerate(STYLE_LAYERS):
+            for k, loss in zip(self._used.nonzero(), self._style[layer].losses(features[layer]), strict=True):
+                parts[row, k] = loss
+        return parts * self.weights.style
+
+    def _block(self, index: int, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """What the next block of the network takes, and the losses of this one: style, and content if it is here."""
+        x, features = self.vgg.block(index, x, (*STYLE_LAYERS, CONTENT_LAYER))
+        losses = []
+        for name, at in features.items():
+            if name == CONTENT_LAYER:
+                losses.append((at[0].float() - self._content_features).square().mean())
+            else:
+                losses.insert(0, self._style[name].loss(at[0]))
+        return x, tuple(losses)
+
+
+def total_variation(x: Tensor) -> Tensor:
+    """Half the sum of squared forward differences of 255 x over the (H-1) x (W-1) interior (the authors' form)."""
+    corner = x[..., :-1, :-1]
+    across = x[..., :-1, 1:] - corner
+    down = x[..., 1:, :-1] - corner
+    return (across.square().sum() + down.square().sum()) * (0.5 * 255**2)

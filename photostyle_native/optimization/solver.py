@@ -1,0 +1,255 @@
+"""The loop: evaluate the energy, step, report. On a GPU one iteration is a CUDA graph, and nobody waits for it.
+
+The host looks at the energies after every tenth iteration, and then at those of the ten before, while the GPU is busy
+with the next. Whatever must be decided in between (divergence, the best point) is decided on the device, in
+`optimizers.LBFGS`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import ops
+from ..numerics.lbfgs import LBFGS
+from .image_metric import ImageMetric
+from .objective import Objective
+
+_TERMS = ("content", "style", "photo", "tv", "total")
+# Weight of the mean squared excess over [0, 1], in a bounded stage: weak enough that steps may pass through the
+# outside, where a hard bound would leave L-BFGS with differences that are not those of its steps.
+_EXCESS = 1e8
+_WINDOW = 10  # iterations over which progress is judged
+_WARM_UP = 3  # iterations before the one that is captured
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of the optimiser.
+
+    `iterations` is how many steps it may take. With `photo` the photorealism term takes part; with `metric` steps
+    are taken in `ImageMetric`; with `bounded` it is the picture clamped to [0, 1] whose energy counts, and a penalty
+    keeps the variables near it. It ends early once `_WINDOW` iterations lower the energy by less than the share
+    `progress`. `history` is how many differences L-BFGS keeps: of the pictures' size each, two per iteration.
+    """
+
+    name: str
+    iterations: int
+    photo: bool = True
+    metric: bool = False
+    bounded: bool = False
+    progress: float = 0.0
+    history: int = 100
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """What a callback gets to see after an evaluation of the energy."""
+
+    stage: str
+    iteration: int  # 0 is the start
+    iterations: int  # the most that this stage takes
+    last: bool  # the stage ends here
+    terms: dict[str, float]  # content, style, photo, tv, total; each with its weight
+    seconds: float  # since the stage began
+    _x: Tensor = field(repr=False)
+
+    def image(self) -> Tensor:
+        """The present picture at working size: a copy, (3, h, w), on the CPU, clamped to [0, 1]."""
+        return self._x.detach().clamp(0, 1).cpu().clone()
+
+
+class Solver:
+    """The stages of an optimisation: the picture, its energies so far, and how it went."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        start: Tensor,
+        callback: Callable[[Iteration], None] | None = None,
+        every: int | None = None,
+    ) -> None:
+        """`callback` is called after every `every` iterations; default: each on the CPU, every tenth on a GPU."""
+        self.x = start.clone()
+        self.history: list[dict[str, Any]] = []
+        self.best_terms: dict[str, float] = {}
+        self.interrupted = False
+        self.resets = 0
+        self._objective, self._callback = objective, callback
+        self._every = every or (10 if _on_gpu(start.device) else 1)
+
+    def run(self, stage: Stage) -> None:
+        """Run one stage; `x` ends at its best point. Ctrl-C ends the stage, and keeps that point."""
+        loop = _Loop(self._objective, self.x, stage)
+        begin = time.perf_counter()
+        energies: list[dict[str, float]] = []
+        pending: _Chunk | None = None
+        try:
+            while loop.done <= stage.iterations and not _stalled(energies, stage.progress):
+                fresh = loop.advance(self._every if loop.done else 1)
+                # On the CPU the energies are there at once; a GPU is given its next chunk first.
+                ready, pending = (fresh, None) if loop.synchronous else (pending, fresh)
+                if ready:
+                    self._record(stage, energies, ready.rows())
+                    ends = pending is None and (loop.done > stage.iterations or _stalled(energies, stage.progress))
+                    self._report(stage, energies, ready, begin, ends)
+            if pending:
+                self._record(stage, energies, pending.rows())
+                self._report(stage, energies, pending, begin, True)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._record(stage, energies, loop.energies_from(len(energies)))
+        self.resets += int(loop.optimizer.resets)
+        if energies:
+            self.best_terms = energies[loop.best_iteration()]
+            loop.optimizer.restore_best()
+        self.x = loop.picture()
+
+    def _record(self, stage: Stage, energies: list[dict[str, float]], rows: list[list[float]]) -> None:
+        for row in rows:
+            terms = dict(zip(_TERMS, row, strict=True))
+            self.history.append({"stage": stage.name, "iteration": len(energies), **terms})
+            energies.append(terms)
+
+    def _report(
+        self, stage: Stage, energies: list[dict[str, float]], chunk: _Chunk, begin: float, last: bool
+    ) -> None:
+        if self._callback:
+            done, seconds = len(energies) - 1, time.perf_counter() - begin
+            self._callback(Iteration(stage.name, done, stage.iterations, last, energies[-1], seconds, chunk.picture))
+
+
+def _on_gpu(device: torch.device) -> bool:
+    return device.type == "cuda"
+
+
+def _to_host(values: Tensor) -> Tensor:
+    """A copy that is complete once the stream has come to this point; nobody waits for it here."""
+    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    return host.copy_(values, non_blocking=True)
+
+
+def _or_infinity(value: float) -> float:
+    return value if value == value else float("inf")
+
+
+def _stalled(energies: list[dict[str, float]], progress: float) -> bool:
+    """Whether the best energy fell by less than the share `progress` within the last `_WINDOW` iterations."""
+    totals = [_or_infinity(terms["total"]) for terms in energies]
+    if not progress or len(totals) <= 2 * _WINDOW:
+        return False
+    return min(totals) > (1 - progress) * min(totals[:-_WINDOW])
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Energies on their way to the host, and the picture of the last of them."""
+
+    energies: Tensor  # (n, 5)
+    arrived: torch.cuda.Event | None
+    picture: Tensor
+
+    def rows(self) -> list[list[float]]:
+        if self.arrived is not None:
+            self.arrived.synchronize()
+        return self.energies.tolist()
+
+
+class _Loop:
+    """Iterations of one stage."""
+
+    def __init__(self, objective: Objective, start: Tensor, stage: Stage) -> None:
+        self.x = start.detach().clone().requires_grad_()
+        self.done = 0
+        self.synchronous = not _on_gpu(start.device)
+        # The plain-PyTorch fallback, on a build without CUDA kernels, is not made to be captured.
+        self._graphed = ops.backend(self.x.device).startswith("native-cuda")
+        self._objective, self._stage = objective, stage
+        height, width = start.shape[-2:]
+        metric = ImageMetric(height, width, start.device) if stage.metric else None
+        self.optimizer = LBFGS(
+            [self.x],
+            history_size=max(1, min(stage.history, stage.iterations)),
+            metric=metric,
+            first_step=0.05 if stage.metric else 0.02,
+            capturable=self._graphed,
+        )
+        self._seen = torch.empty_like(start)  # the picture that was evaluated last
+        self._energies = torch.zeros(stage.iterations + 1, len(_TERMS), dtype=torch.float64, device=start.device)
+        self._losses = torch.full_like(self._energies[:, 0], float("inf"))
+        self._row = torch.zeros(1, dtype=torch.int64, device=start.device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._stream = None if self.synchronous else torch.cuda.Stream(start.device)
+
+    def advance(self, count: int) -> _Chunk:
+        """Run the next `count` iterations, or as many as are left, and return their energies."""
+        first = self.done
+        self.done = min(first + count, self._stage.iterations + 1)
+        if self._stream is None:
+            for _ in range(first, self.done):
+                self._iterate()
+            return _Chunk(self._energies[first : self.done], None, self._seen.clone())
+        self._stream.wait_stream(torch.cuda.current_stream(self.x.device))
+        with torch.cuda.stream(self._stream):
+            for k in range(first, self.done):
+                self._iterate_on_gpu(k)
+            host = _to_host(self._energies[first : self.done])
+            picture = self._seen.clone()
+            arrived = torch.cuda.Event()
+            arrived.record()
+        torch.cuda.current_stream(self.x.device).wait_stream(self._stream)
+        return _Chunk(host, arrived, picture)
+
+    def energies_from(self, first: int) -> list[list[float]]:
+        """The energies of all evaluations from `first` on; waits for the device."""
+        if self._stream is not None:
+            self._stream.synchronize()
+        return self._energies[first : int(self._row)].tolist()
+
+    def _iterate_on_gpu(self, k: int) -> None:
+        """Iteration k. The first ones warm up the libraries and the allocator, then one is captured and replayed."""
+        if not self._graphed or k < _WARM_UP:
+            self._iterate()
+            return
+        if self._graph is None:
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph, stream=self._stream):
+                self._iterate()
+        self._graph.replay()
+
+    def _iterate(self) -> None:
+        """Evaluate the energy and take a step. Does not synchronise, and can be captured."""
+        self.optimizer.step(self._evaluate)
+
+    def picture(self) -> Tensor:
+        """The picture that the variables stand for."""
+        x = self.x.detach()
+        return x.clamp(0, 1) if self._stage.bounded else x
+
+    def best_iteration(self) -> int:
+        """Where the loss was lowest: what the optimiser keeps."""
+        return int(torch.where(self._losses.isnan(), torch.inf, self._losses).argmin())
+
+    def _evaluate(self) -> Tensor:
+        x = self.x.detach()
+        with torch.enable_grad():  # the caller may have switched it off
+            picture = self.picture().requires_grad_()
+            terms = self._objective(picture, photo=self._stage.photo)
+            (gradient,) = torch.autograd.grad(terms.total, picture)
+        with torch.no_grad():
+            excess = x - picture  # zero unless bounded
+            self.x.grad = gradient + excess * (2 * _EXCESS / x.numel())
+            self._seen.copy_(picture)
+            # Summed in float64: over the run, the total changes less than float32 resolves of a large term.
+            parts = torch.stack([getattr(terms, name).detach().double() for name in _TERMS[:-1]])
+            row = torch.cat((parts, parts.sum(0, keepdim=True)))
+            loss = row[-1] + _EXCESS * excess.square().mean()
+            self._energies.index_copy_(0, self._row, row[None])
+            self._losses.index_copy_(0, self._row, loss[None])
+            self._row.add_(1)
+        return loss

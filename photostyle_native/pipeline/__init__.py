@@ -1,0 +1,1 @@
+"""The whole method: photos and masks in, a `TransferResult` out."""

@@ -1,0 +1,32 @@
+"""From the optimised picture to the photo: smoothed along the edges, and lifted to full size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .. import ops
+from ..images.photo import Photo
+
+_SMOOTHING_RADIUS, _SMOOTHING_SIZE = 15, 700  # the authors' radius, and the size their results have
+
+
+@torch.no_grad()
+def finish(x: Tensor, guide: Tensor, photo: Photo) -> Tensor:
+    """The authors' last step at any size: the locally affine colour map from content to result, smoothed along the
+    content's edges, upsampled under the guidance of the full photo, and applied to it.
+
+    Args:
+        x: optimised picture, (3, h, w).
+        guide: content at the same size, (3, h, w).
+        photo: the content photo at its own size.
+
+    Returns:
+        (3, H, W) of the photo's size, in [0, 1], on the CPU.
+    """
+    longest = max(x.shape[-2:])
+    radius = max(2, round(_SMOOTHING_RADIUS * longest / _SMOOTHING_SIZE))
+    if photo.size == tuple(x.shape[-2:]):
+        return ops.smooth_local_affine(x, guide, radius=radius).clamp_(0, 1).cpu()
+    coefs = ops.smooth_affine_coefficients(ops.fit_local_affine(x, guide), guide, radius=radius)
+    return ops.upsample_local_affine(coefs, guide, photo.tensor().to(x.device)).clamp_(0, 1).cpu()

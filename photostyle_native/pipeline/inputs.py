@@ -1,0 +1,62 @@
+"""Checks that the driver and the evaluation share: device, precision, working size, the pair of masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import _core
+from ..errors import PhotostyleError
+from ..images.photo import Photo
+from ..images.resize import working_size
+from ..masks.label_images import LabelImage, read_labels
+from ..masks.pairs import check_aspect
+from ..network.vgg19 import MIN_SIDE
+
+
+def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The type in which the network computes; ``auto`` is bfloat16 where the hardware multiplies it.
+
+    That is on processors with AVX512-BF16 or AMX, and on GPUs of compute capability 8.0 and newer. Raises
+    PhotostyleError for other names.
+    """
+    if precision == "auto":
+        fast = _core.bfloat16 if device.type == "cpu" else torch.cuda.get_device_capability(device) >= (8, 0)
+        return torch.bfloat16 if fast else torch.float32
+    if precision not in ("float32", "bfloat16"):
+        raise PhotostyleError(f"`precision` must be auto, float32 or bfloat16, got {precision!r}")
+    return torch.float32 if precision == "float32" else torch.bfloat16
+
+
+def fitting_size(photo: Photo, longest: int) -> tuple[int, int]:
+    """The working size of a photo, checked against what the network needs."""
+    if longest < 1:
+        raise PhotostyleError(f"`size` must be a positive number of pixels, got {longest}")
+    height, width = working_size(photo.size, longest)
+    if min(height, width) < MIN_SIDE:
+        raise PhotostyleError(
+            f"{photo.name} would be worked on at {width}x{height} pixels, but the network's poolings need at least "
+            f"{MIN_SIDE} on each side: use a larger `size` or a larger photo"
+        )
+    return height, width
+
+
+def read_mask_pair(
+    content_mask: Any, style_mask: Any, content: Photo, style: Photo
+) -> tuple[LabelImage, LabelImage] | None:
+    """The label images of both photos, or None without masks.
+
+    Raises PhotostyleError if only one is given, or if one has another aspect ratio than its photo.
+    """
+    if (content_mask is None) != (style_mask is None):
+        raise PhotostyleError("`content_mask` and `style_mask` belong together: give both or neither")
+    if content_mask is None:
+        return None
+    read = []
+    for mask, name, photo in ((content_mask, "content mask", content), (style_mask, "style mask", style)):
+        labels = read_labels(mask, None if isinstance(mask, str | Path) else name)
+        check_aspect(labels, photo.size)
+        read.append(labels)
+    return read[0], read[1]

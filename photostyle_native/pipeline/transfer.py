@@ -1,0 +1,177 @@
+"""The driver: two photos in, a photorealistic transfer out.
+
+Solves at a working size and lifts the result to the size of the photo that went in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import ops
+from ..errors import PhotostyleError
+from ..images.photo import Photo, as_photo
+from ..machine import resolve_device
+from ..masks.pairs import prepare_pair
+from ..network.vgg19 import VGG19
+from ..network.weights import load_vgg19
+from ..optimization.objective import Objective, Weights
+from ..optimization.solver import Iteration, Solver
+from ..segmentation.automatic import automatic_pair, check_automatic
+from .finish import finish
+from .inputs import fitting_size, read_mask_pair, resolve_precision
+from .memory import plan_low_memory
+from .presets import DEFAULT_SIZES, PRESETS
+from .result import TransferResult
+from .start import starting_picture
+
+
+class _Clock:
+    """Seconds per phase."""
+
+    def __init__(self) -> None:
+        self.timings: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - begin
+
+
+def transfer(
+    content: Any,
+    style: Any,
+    *,
+    content_mask: Any = None,
+    style_mask: Any = None,
+    auto_mask: str | None = "features",
+    regions: int | None = None,
+    segment_model: str | Path | None = None,
+    size: int | None = None,
+    preset: str = "default",
+    iterations: int | None = None,
+    weights: str | Path | VGG19 = "bundled",
+    term_weights: Weights | None = None,
+    device: str | torch.device = "auto",
+    precision: str = "auto",
+    seed: int = 0,
+    callback: Callable[[Iteration], None] | None = None,
+    callback_every: int | None = None,
+) -> TransferResult:
+    """Give the light and colours of one photo to another, keeping every edge where it was.
+
+    Args:
+        content, style: a path, a PIL image, a NumPy array (H, W, 3) or a tensor (3, H, W) each.
+        content_mask, style_mask: label images or mask stacks (see `masks.read_labels`), both or neither; sizes may
+            differ from the photos'.
+        auto_mask: where masks come from if none are given: ``features`` divides both photos into regions that
+            correspond (see `cosegmentation`); ``ade20k`` divides them by what they show (see `scene_regions`; needs
+            the extra ``segment``); ``none`` or None takes each photo as one region.
+        regions: how many ``features`` is to make, from 1 to 9; default: as many as match.
+        segment_model: the network of ``ade20k`` (see `scene_parser.load_scene_parser`); default: a small SegFormer,
+            downloaded once.
+        size: longest side of the working size; default 400 on the CPU, 700 on a GPU. Never larger than the photo.
+        preset: ``default`` starts from a masked colour transfer, takes steps in a metric of pictures, and ends once
+            10 iterations gain less than 1.5 %, after 80 at most; ``paper`` is the authors' two stages from noise.
+        iterations: exactly so many L-BFGS iterations per stage instead of the preset's 80 at most, or 1000 + 1000.
+        weights: VGG-19 weights (see `vgg.load_vgg19`) or a loaded network.
+        term_weights: weights of the energy's terms instead of the authors'.
+        device: ``auto``, ``cpu``, ``cuda`` or a torch device.
+        precision: of the network: ``float32``, ``bfloat16`` or ``auto``, which is bfloat16 where the hardware
+            multiplies it. Gram matrices, losses and the picture are float32 always.
+        seed: of the noise that the ``paper`` preset starts from.
+        callback: called with an `Iteration`. An exception that it raises ends the transfer; KeyboardInterrupt ends it
+            with the best picture so far.
+        callback_every: iterations from one call to the next; default 1 on the CPU, 10 on a GPU, which has to be
+            waited for then.
+
+    Returns:
+        The result; `save` writes it.
+
+    Raises:
+        PhotostyleError: input that cannot be used, in one sentence.
+
+    Source: Luan et al. 2017; start after Pitie, Kokaram and Dahyot 2007 (see `color_transport`).
+    """
+    if preset not in PRESETS:
+        raise PhotostyleError(f"`preset` must be {' or '.join(PRESETS)}, got {preset!r}")
+    if iterations is not None and iterations < 0:
+        raise PhotostyleError(f"`iterations` must not be negative, got {iterations}")
+    if callback_every is not None and callback_every < 1:
+        raise PhotostyleError(f"`callback_every` must be at least 1, got {callback_every}")
+    check_automatic(auto_mask, regions, segment_model, masks_given=content_mask is not None)
+    target = resolve_device(device)
+    dtype = resolve_precision(precision, target)
+    clock = _Clock()
+    with clock.phase("read"):
+        photo = as_photo(content, "content")
+        style_photo = as_photo(style, "style").converted_to(photo.icc_profile)
+        longest = DEFAULT_SIZES["cpu" if target.type == "cpu" else "cuda"] if size is None else size
+        small, small_style = (fitting_size(p, longest) for p in (photo, style_photo))
+        content_image, style_image = photo.tensor(small), style_photo.tensor(small_style)
+    history = max(stage.history for stage in PRESETS[preset].stages)
+    low_memory = plan_low_memory(small, dtype, history if iterations is None else min(history, iterations), target)
+    with clock.phase("network"):
+        vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
+    with clock.phase("masks"):
+        labels = read_mask_pair(content_mask, style_mask, photo, style_photo)
+        sizes = small, small_style
+        if labels is None:
+            masks = automatic_pair(
+                photo, style_photo, sizes, auto_mask, vgg, regions=regions, segment_model=segment_model
+            )
+        else:
+            masks = prepare_pair(*labels, *sizes, content_image=content_image, style_image=style_image)
+    with clock.phase("start"):
+        start = starting_picture(PRESETS[preset], content_image, style_image, masks, seed)
+    with clock.phase("network"):
+        vgg = vgg.at_precision(dtype)
+        objective = Objective(
+            content_image.to(target),
+            style_image.to(target),
+            masks.content.to(target),
+            masks.style.to(target),
+            vgg,
+            term_weights,
+            low_memory,
+        )
+    solver = Solver(objective, start.to(target), callback, callback_every)
+    for stage in PRESETS[preset].stages:
+        with clock.phase(stage.name):
+            solver.run(stage if iterations is None else replace(stage, iterations=iterations, progress=0.0))
+        if solver.interrupted:
+            break
+    with clock.phase("finish"):
+        image = finish(solver.x, objective.guide, photo)
+    return TransferResult(
+        image=image,
+        working=solver.x.clamp(0, 1).cpu(),
+        content=photo,
+        preset=preset,
+        labels=masks.labels,
+        notes=(*_named_notes(photo), *_named_notes(style_photo), *masks.notes),
+        history=solver.history,
+        energies=solver.best_terms,
+        timings=clock.timings,
+        backend=ops.backend(target),
+        device=str(target),
+        vgg_weights=vgg.source,
+        precision=str(dtype).removeprefix("torch."),
+        low_memory=low_memory,
+        interrupted=solver.interrupted,
+        resets=solver.resets,
+    )
+
+
+def _named_notes(photo: Photo) -> list[str]:
+    """What was lossy in reading a photo, with the photo's name."""
+    return [f"{Path(photo.name).name}: {note}" for note in photo.notes]

@@ -1,0 +1,1 @@
+"""Masks that are found in the photos themselves; `automatic` chooses how."""

@@ -1,0 +1,99 @@
+"""Scribbles: a few strokes on a photo that say which label a place has.
+
+A stroke has one of the authors' nine label colours, the same in both photos for what belongs together. Strokes are
+painted on a transparent layer, or on the photo itself; whatever is not painted says nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import ImageOps
+from torch import Tensor
+
+from ..errors import PhotostyleError
+from ..masks.label_images import UNLABELED, open_image
+from ..masks.palettes import AUTHORS_COLORS, authors_index
+
+_CHANGED = 0.1  # a pixel this far from the photo's in one channel has been painted
+# How labels spread from strokes: the weights' power, the share of the neighbours' opinion, and how firmly a place
+# holds to the label that it had.
+_POWER, _NEIGHBOURS_SHARE, _FIRMNESS, _STEPS = 2, 0.9, 0.005, 60
+
+
+def read_scribbles(path: str | Path, photo: Tensor, name: str) -> np.ndarray:
+    """The strokes in an image file: (h, w) int16, positions in AUTHORS_COLORS, UNLABELED where nothing is painted.
+
+    Args:
+        path: an image with transparency, of any size; or one without, of the photo's size, which is the photo with
+            strokes on it. Pixels that have none of the nine colours (boundaries of strokes) are not painted.
+        photo: (3, H, W) in [0, 1], to compare with.
+        name: what messages call the file.
+
+    Raises:
+        PhotostyleError: the file cannot be read, has another size or aspect ratio, or no stroke.
+    """
+    with open_image(path, name, f"the format of {path}") as file:
+        rgba = np.asarray(ImageOps.exif_transpose(file).convert("RGBA"))
+    painted = rgba[..., 3] >= 128
+    height, width = painted.shape
+    if painted.all():
+        if (height, width) != tuple(photo.shape[1:]):
+            raise PhotostyleError(
+                f"{name} without transparency must be the photo with strokes on it, {photo.shape[2]}x{photo.shape[1]}"
+                f" pixels, got {width}x{height}"
+            )
+        difference = np.abs(rgba[..., :3] / 255 - photo.permute(1, 2, 0).numpy())
+        painted = difference.max(2) > _CHANGED
+    elif abs(width * photo.shape[1] - height * photo.shape[2]) > max(0.02 * height * photo.shape[2], *photo.shape):
+        raise PhotostyleError(
+            f"{name} is {width}x{height}, its photo is {photo.shape[2]}x{photo.shape[1]}: the aspect ratios differ"
+        )
+    strokes = np.where(painted, authors_index(rgba[..., :3]), UNLABELED).astype(np.int16)
+    if not (strokes >= 0).any():
+        raise PhotostyleError(f"{name} must have strokes in {', '.join(AUTHORS_COLORS)}, but has none")
+    return strokes
+
+
+def strokes_at(strokes: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
+    """Strokes (h, w), or None for none, at another size (height, width): every pixel that of the nearest centre."""
+    if strokes is None:
+        return np.full(size, UNLABELED, np.int16)
+    rows, columns = ((np.arange(new) + 0.5) * old // new for new, old in zip(size, strokes.shape, strict=True))
+    return strokes[rows.astype(np.intp)[:, None], columns.astype(np.intp)]
+
+
+def strokes_on_grid(strokes: np.ndarray | None, grid: tuple[int, int]) -> Tensor:
+    """The label painted most in each cell of a grid (rows, columns): (cells,) int64, UNLABELED in untouched cells."""
+    if strokes is None:
+        return torch.full((grid[0] * grid[1],), UNLABELED)
+    rows, columns = (np.arange(old) * new // old for old, new in zip(strokes.shape, grid, strict=True))
+    counts = np.zeros((grid[0] * grid[1], len(AUTHORS_COLORS)), np.int64)
+    y, x = np.nonzero(strokes >= 0)
+    np.add.at(counts, (rows[y] * grid[1] + columns[x], strokes[y, x]), 1)
+    return torch.from_numpy(np.where(counts.any(1), counts.argmax(1), UNLABELED))
+
+
+def spread(weights: Tensor, labels: Tensor, strokes: Tensor) -> Tensor:
+    """Labels of all nodes of a graph (n, n) after strokes (n,) have corrected them: (n,) int64.
+
+    What is alike takes the label of the stroke on it; what no stroke is like keeps the label that it had; nodes with
+    a stroke have the stroke's label.
+
+    Source: D. Zhou et al., *Learning with Local and Global Consistency* (NIPS 2003), with the old labels as a weak
+    second opinion.
+    """
+    count = int(torch.maximum(labels, strokes).max()) + 1
+    likeness = weights**_POWER
+    root = likeness.sum(1).rsqrt()
+    opinion = _FIRMNESS * F.one_hot(labels, count).float()
+    painted = strokes >= 0
+    opinion[painted] = F.one_hot(strokes[painted], count).float()
+    belief = opinion
+    for _ in range(_STEPS):
+        heard = root[:, None] * (likeness @ (root[:, None] * belief))
+        belief = _NEIGHBOURS_SHARE * heard + (1 - _NEIGHBOURS_SHARE) * opinion
+    return torch.where(painted, strokes, belief.argmax(1))
