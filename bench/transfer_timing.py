@@ -23,7 +23,7 @@ from photostyle_native.benchmark.cases.iteration import Scene, network
 from photostyle_native.benchmark.facts import facts
 from photostyle_native.data import CONTENT, CONTENT_MASK, STYLE, STYLE_MASK
 from photostyle_native.images.photo import as_photo
-from photostyle_native.optimization.solver import _Loop
+from photostyle_native.optimization.solver import Loop
 from photostyle_native.pipeline.inputs import resolve_precision
 from photostyle_native.pipeline.presets import PRESETS
 
@@ -61,7 +61,7 @@ def waits(device: torch.device, size: int, precision: str) -> float | None:
         return None
     scene = Scene.of(size, 3, device)
     objective = scene.objective(network(device, resolve_precision(precision, device)))
-    loop = _Loop(objective, scene.start, PRESETS["default"].stages[0])
+    loop = Loop(objective, scene.start, PRESETS["default"].stages[0])
     loop.advance(10)
     torch.cuda.synchronize()
     with warnings.catch_warnings(record=True) as seen:

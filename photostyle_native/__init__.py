@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from .numerics.lbfgs import LBFGS
     from .optimization.image_metric import ImageMetric
     from .optimization.objective import Objective, Terms, Weights
-    from .optimization.solver import Iteration, Stage
+    from .optimization.solver import Iteration
+    from .optimization.stage import Stage
     from .pipeline.presets import PRESETS
     from .pipeline.result import TransferResult
     from .pipeline.transfer import transfer
@@ -80,7 +81,8 @@ _MODULES = {
     "numerics.lbfgs": ("LBFGS",),
     "optimization.image_metric": ("ImageMetric",),
     "optimization.objective": ("Objective", "Terms", "Weights"),
-    "optimization.solver": ("Iteration", "Stage"),
+    "optimization.solver": ("Iteration",),
+    "optimization.stage": ("Stage",),
     "pipeline.presets": ("PRESETS",),
     "pipeline.result": ("TransferResult",),
     "pipeline.transfer": ("transfer",),

@@ -12,11 +12,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import PhotostyleError
+from .errors import PhotostyleError, choice_error
 
 if TYPE_CHECKING:
     import torch
 
+DEVICES = ("auto", "cpu", "cuda")
 # The x86-64 psABI's levels: flags of /proc/cpuinfo that each adds to the one before.
 _X86_LEVELS = (
     ("x86-64-v2", "cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3"),
@@ -66,7 +67,7 @@ def driver_cuda_version() -> str | None:
     return f"{version.value // 1000}.{version.value % 1000 // 10}"
 
 
-def resolve_device(device: str | torch.device) -> torch.device:
+def resolve_device(device: str | torch.device = "auto") -> torch.device:
     """``auto`` is the first CUDA device if there is one, else the CPU. Raises PhotostyleError if it is not there."""
     import torch
 
@@ -75,9 +76,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
     try:
         resolved = torch.device(device)
     except RuntimeError:
-        raise PhotostyleError(f"`device` must be auto, cpu or cuda, got {str(device)!r}") from None
-    if resolved.type not in ("cpu", "cuda"):
-        raise PhotostyleError(f"`device` must be auto, cpu or cuda, got {str(device)!r}")
+        raise choice_error("device", str(device), DEVICES) from None
+    if resolved.type not in DEVICES:
+        raise choice_error("device", str(device), DEVICES)
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise PhotostyleError("`device` is cuda, but torch finds no CUDA device (photostyle doctor says more)")
     return resolved

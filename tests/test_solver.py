@@ -15,7 +15,8 @@ from waiting import calls_of
 from photostyle_native import Iteration, load_vgg19
 from photostyle_native.optimization import solver
 from photostyle_native.optimization.objective import Objective
-from photostyle_native.optimization.solver import Solver, Stage
+from photostyle_native.optimization.solver import Solver
+from photostyle_native.optimization.stage import Stage
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def test_an_iteration_never_waits(problem: tuple[Objective, Tensor], device: tor
     objective, start = problem
     if device.type == "cuda":
         pytest.skip("the GPU's own test counts synchronisations")
-    loop = solver._Loop(objective, start, Stage("optimise", 10, metric=True))
+    loop = solver.Loop(objective, start, Stage("optimise", 10, metric=True))
     for _ in range(3):
         loop._iterate()
     assert calls_of(loop._iterate) > 50
@@ -93,13 +94,13 @@ class _FakeGpu:
         monkeypatch.setattr(solver, "_on_gpu", lambda _: True)
         monkeypatch.setattr(solver, "_to_host", Tensor.clone)
         monkeypatch.setattr(solver.ops, "backend", lambda _: "native-cuda (sm_90)")
-        original = solver._Loop.__init__
+        original = solver.Loop.__init__
 
         def remember(loop: Any, *args: Any, **kwargs: Any) -> None:
             original(loop, *args, **kwargs)
             self.loop = loop
 
-        monkeypatch.setattr(solver._Loop, "__init__", remember)
+        monkeypatch.setattr(solver.Loop, "__init__", remember)
 
     @contextlib.contextmanager
     def capture(self, _graph: object, stream: object) -> Iterator[None]:
@@ -160,7 +161,7 @@ def test_on_a_cuda_gpu(problem: tuple[Objective, Tensor]) -> None:
     for run in runs:
         run.run(stage)
     assert runs[1].best_terms["total"] == pytest.approx(runs[0].best_terms["total"], rel=0.05)
-    loop = solver._Loop(there, start.cuda(), stage)
+    loop = solver.Loop(there, start.cuda(), stage)
     loop.advance(1)
     loop.advance(10)
     torch.cuda.synchronize()

@@ -18,6 +18,8 @@ from ..images.sheet import Tile, make_sheet, photo_pixels
 from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
 from ..pipeline.result import TransferResult
+from ..pipeline.transfer import transfer
+from .options import keyword_arguments
 from .transfer import solve, summary
 
 
@@ -27,36 +29,23 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         PhotostyleError: the folder cannot be written to, or an option cannot be used.
     """
-    resolve_device(options.device)
+    arguments = {
+        **keyword_arguments(transfer, options),
+        "content_mask": CONTENT_MASK,
+        "style_mask": STYLE_MASK,
+    }
+    resolve_device(arguments["device"])
     folder = Path(options.output)
     result_path, sheet_path = str(folder / "result.jpg"), str(folder / "sheet.jpg")
     make_folder(folder)
     check_writable(result_path)
     check_writable(sheet_path)
-    result = solve(CONTENT, STYLE, _transfer_options(options))
+    result = solve(CONTENT, STYLE, arguments)
     result.save(result_path)
     write_photo(sheet_path, demo_sheet(result), quality=92)
     print(summary(result, result_path, result.notes))
     print(f"{sheet_path}: content, style and result side by side")
     return 130 if result.interrupted else 0
-
-
-def _transfer_options(options: argparse.Namespace) -> argparse.Namespace:
-    return argparse.Namespace(
-        **{
-            **vars(options),
-            "content_mask": CONTENT_MASK,
-            "style_mask": STYLE_MASK,
-            "auto_mask": None,
-            "regions": None,
-            "segment_model": None,
-            "preset": "default",
-            "weights": "bundled",
-            "precision": "auto",
-            "seed": 0,
-            "save_every": None,
-        }
-    )
 
 
 def demo_sheet(result: TransferResult) -> np.ndarray:

@@ -11,36 +11,29 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..errors import PhotostyleError
 from ..evaluation.evaluator import energy_terms, evaluate
 from ..images.photo import read_photo
 from ..machine import resolve_device
 from ..metrics.report import METRICS, Metrics
-from ..optimization.objective import Weights
-from ..pipeline.inputs import fitting_size
+from ..optimization.objective import TERMS, Weights
+from ..pipeline.inputs import check_both_masks, fitting_size
+from .options import keyword_arguments
 from .progress import plain_warnings
+from .transfer import MASK_OPTIONS
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Raises PhotostyleError for input that cannot be used."""
-    if (options.content_mask is None) != (options.style_mask is None):
-        raise PhotostyleError("--content-mask and --style-mask belong together: give both or neither")
-    resolve_device(options.device)
+    check_both_masks(options.content_mask, options.style_mask, MASK_OPTIONS)
+    arguments = keyword_arguments(evaluate, options)
+    resolve_device(arguments["device"])
     photo = read_photo(options.output)
     longest = max(photo.size) if options.size is None else options.size
     height, width = fitting_size(photo, longest)
     weights = Weights()
     with plain_warnings():
         scores = evaluate(
-            options.content,
-            options.style,
-            photo,
-            content_mask=options.content_mask,
-            style_mask=options.style_mask,
-            size=longest,
-            weights=options.weights,
-            term_weights=weights,
-            device=options.device,
+            options.content, options.style, photo, **{**arguments, "size": longest, "term_weights": weights}
         )
     metrics, terms = scores["metrics"], energy_terms(scores)
     if options.json:
@@ -70,7 +63,7 @@ def _energy_table(terms: Mapping[str, float], weights: dict[str, float], caption
         weight = f"{weights[name]:g}" if name in weights else ""
         share = f"{value / total:.1%}" if total else ""
         table.add_row(name, weight, f"{value:,.4g}" if abs(value) < 1 else f"{value:,.1f}", share)
-        if name == "tv":
+        if name == TERMS[-1]:
             table.add_section()
     return table
 

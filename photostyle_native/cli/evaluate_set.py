@@ -24,7 +24,9 @@ from ..network.vgg19 import VGG19
 from ..network.weights import load_vgg19
 from ..pipeline.inputs import resolve_precision
 from ..pipeline.presets import DEFAULT_SIZES
+from ..pipeline.transfer import transfer
 from .messages import print_error
+from .options import keyword_arguments
 from .progress import plain_warnings
 from .transfer import solve
 
@@ -35,9 +37,10 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         PhotostyleError: an option or a folder cannot be used.
     """
-    device = resolve_device(options.device)
+    arguments = keyword_arguments(transfer, options)
+    device = resolve_device(arguments["device"])
     longest = options.size or DEFAULT_SIZES["cpu" if device.type == "cpu" else "cuda"]
-    if options.results is not None and (options.iterations is not None or options.preset is not None):
+    if options.results is not None and (options.iterations is not None or "preset" in options):
         raise PhotostyleError("--preset and --iterations are for transfers, and --results makes none: leave them out")
     pairs, broken = find_pairs(Path(options.folder))
     failures = _Failures(broken)
@@ -46,9 +49,10 @@ def run(options: argparse.Namespace) -> int:
     make_folder(folder / "results")
     for path in outputs.values():
         check_file(path, "output")
-    vgg = load_vgg19(options.weights).to(device)
+    vgg = load_vgg19(arguments["weights"]).to(device)
+    arguments = {**arguments, "size": longest, "weights": vgg}
     if options.results is None:
-        finished, interrupted = _transfers(pairs, folder / "results", longest, options, vgg, failures)
+        finished, interrupted = _transfers(pairs, folder / "results", arguments, failures)
     else:
         finished, interrupted = _existing(pairs, Path(options.results), failures), False
     scores = _scores([pair for pair in pairs if pair.name in finished], finished, longest, vgg, failures)
@@ -82,11 +86,10 @@ class _Failures:
 
 
 def _transfers(
-    pairs: list[Pair], folder: Path, longest: int, options: argparse.Namespace, vgg: VGG19, failures: _Failures
+    pairs: list[Pair], folder: Path, arguments: dict[str, Any], failures: _Failures
 ) -> tuple[dict[str, Finished], bool]:
     """Results by name, found or made; and whether Ctrl-C ended that. What is found is found even then."""
-    settings = _settings(longest, options, vgg)
-    records = Records(folder, settings)
+    records = Records(folder, _settings(**arguments))
     finished: dict[str, Finished] = {}
     interrupted = False
     for number, pair in enumerate(pairs, 1):
@@ -96,7 +99,8 @@ def _transfers(
                 records.check(pair)
                 made_from = records.made_from(pair)
                 print(f"photostyle: pair {pair.name}, {number} of {len(pairs)}", file=sys.stderr)
-                made = solve(pair.content, pair.style, _transfer_options(pair, settings, options, vgg))
+                masks = {"content_mask": pair.content_mask, "style_mask": pair.style_mask}
+                made = solve(pair.content, pair.style, {**arguments, **masks})
                 interrupted = made.interrupted
                 result = None if interrupted else records.store(pair, made_from, made)
             if result is not None:
@@ -108,17 +112,26 @@ def _transfers(
     return finished, interrupted
 
 
-def _settings(longest: int, options: argparse.Namespace, vgg: VGG19) -> dict[str, Any]:
-    """All that a result depends on beside its photos and masks."""
+def _settings(
+    weights: VGG19,
+    precision: str,
+    size: int,
+    preset: str,
+    iterations: int | None,
+    auto_mask: str,
+    seed: int,
+    **_: Any,
+) -> dict[str, Any]:
+    """All that a result depends on beside its photos and masks, from the arguments of `transfer`."""
     return {
-        "size": longest,
-        "preset": options.preset or "default",
-        "iterations": options.iterations,
-        "weights": vgg.source,
-        "weights_hash": _network_hash(vgg),
-        "precision": str(resolve_precision("auto", vgg.mean.device)).removeprefix("torch."),
-        "auto_mask": "features",
-        "seed": 0,
+        "size": size,
+        "preset": preset,
+        "iterations": iterations,
+        "weights": weights.source,
+        "weights_hash": _network_hash(weights),
+        "precision": str(resolve_precision(precision, weights.mean.device)).removeprefix("torch."),
+        "auto_mask": auto_mask,
+        "seed": seed,
     }
 
 
@@ -128,14 +141,6 @@ def _network_hash(vgg: VGG19) -> str:
     for parameter in vgg.buffers():
         sha.update(parameter.cpu().numpy().tobytes())
     return sha.hexdigest()
-
-
-def _transfer_options(
-    pair: Pair, settings: dict[str, Any], options: argparse.Namespace, vgg: VGG19
-) -> argparse.Namespace:
-    others = {"device": options.device, "regions": None, "segment_model": None, "save_every": None}
-    masks = {"content_mask": pair.content_mask, "style_mask": pair.style_mask}
-    return argparse.Namespace(**{**settings, **others, **masks, "weights": vgg})
 
 
 def _existing(pairs: list[Pair], folder: Path, failures: _Failures) -> dict[str, Finished]:

@@ -13,6 +13,7 @@ from ..files import check_file, same_file, write_atomically
 from ..images.photo import read_photo
 from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
+from .options import keyword_arguments
 from .progress import plain_warnings
 
 
@@ -23,7 +24,7 @@ def apply(options: argparse.Namespace) -> int:
     Raises:
         PhotostyleError: an option or a file cannot be used; nothing has been written then.
     """
-    device = resolve_device(options.device)
+    device = resolve_device(**keyword_arguments(resolve_device, options))
     for role, path in (("LOOK", options.look), ("PHOTO", options.photo)):
         if same_file(path, options.output):
             raise PhotostyleError(f"{options.output}: the output would overwrite {role}")

@@ -16,10 +16,11 @@ from ..images.resize import working_size
 from ..images.sheet import photo_pixels
 from ..machine import resolve_device
 from ..network.weights import load_vgg19
-from ..segmentation.automatic import check_automatic, find_regions
+from ..segmentation.automatic import SOURCES, check_automatic, find_regions
 from ..segmentation.overlay import overlay_sheet
-from ..segmentation.regions import CoSegmentation, label_colors
+from ..segmentation.regions import Regions, label_colors
 from ..segmentation.scribbles import read_scribbles
+from .options import keyword_arguments
 from .progress import plain_warnings
 
 _LONGEST = 2000  # pixels of a label image: enough for any working size, and quick to paint on
@@ -31,10 +32,13 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         PhotostyleError: an option or a file cannot be used; nothing has been written then.
     """
-    check_automatic(options.auto_mask, options.regions, options.segment_model)
-    if options.auto_mask != "features" and (options.content_scribbles or options.style_scribbles):
-        raise PhotostyleError(f"scribbles are for --auto-mask features, got {options.auto_mask}")
-    device = resolve_device(options.device)
+    auto_mask = keyword_arguments(find_regions, options)["auto_mask"]
+    check_automatic(auto_mask, options.regions, options.segment_model)
+    corrects = [name for name, source in SOURCES.items() if "content_scribbles" in source.parameters]
+    if auto_mask not in corrects and (options.content_scribbles or options.style_scribbles):
+        raise PhotostyleError(f"scribbles are for --auto-mask {' or '.join(corrects)}, got {auto_mask}")
+    device = resolve_device(**keyword_arguments(resolve_device, options))
+    network = keyword_arguments(load_vgg19, options)
     folder = Path(options.output)
     paths = [str(folder / name) for name in ("content.png", "style.png", "sheet.png")]
     photos = read_photo(options.content), read_photo(options.style)
@@ -46,13 +50,13 @@ def run(options: argparse.Namespace) -> int:
     ]  # before the style photo is converted: strokes on a photo are compared with its file
     photos = photos[0], photos[1].converted_to(photos[0].icc_profile)
     images = [photo.tensor(working_size(photo.size, _LONGEST)) for photo in photos]
-    _check_outputs(folder, paths, options)
+    _check_outputs(folder, paths, options, network["weights"])
     with plain_warnings():
         found = find_regions(
             images[0],
             images[1],
-            options.auto_mask,
-            load_vgg19(options.weights).to(device),
+            load_vgg19(**network).to(device),
+            auto_mask,
             regions=options.regions,
             segment_model=options.segment_model,
             content_scribbles=scribbles[0],
@@ -63,14 +67,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_outputs(folder: Path, paths: list[str], options: argparse.Namespace) -> None:
+def _check_outputs(folder: Path, paths: list[str], options: argparse.Namespace, weights: str) -> None:
     make_folder(folder)
     inputs = {
         "CONTENT": options.content,
         "STYLE": options.style,
         "--content-scribbles": options.content_scribbles,
         "--style-scribbles": options.style_scribbles,
-        "--weights": options.weights,
+        "--weights": weights,
     }
     for path in paths:
         for role, source in inputs.items():
@@ -79,7 +83,7 @@ def _check_outputs(folder: Path, paths: list[str], options: argparse.Namespace) 
         check_file(path, "label image")
 
 
-def _write(paths: list[str], photos: tuple[Photo, Photo], found: CoSegmentation) -> None:
+def _write(paths: list[str], photos: tuple[Photo, Photo], found: Regions) -> None:
     for path, index in zip(paths, (found.content, found.style), strict=False):
         write_atomically(path, palette_png(index, found.labels))
     sheet = io.BytesIO()
@@ -96,6 +100,6 @@ def palette_png(index: np.ndarray, labels: tuple[str, ...]) -> bytes:
     return stream.getvalue()
 
 
-def _summary(paths: list[str], found: CoSegmentation) -> str:
+def _summary(paths: list[str], found: Regions) -> str:
     lines = [f"{paths[0]}, {paths[1]}: label images for --content-mask and --style-mask", f"{paths[2]}: overlays"]
     return "\n".join([*lines, *found.lines(), *(f"note: {note}" for note in found.notes)])

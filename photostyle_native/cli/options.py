@@ -1,5 +1,8 @@
 """The grammar of the command line: every command with its options.
 
+An option that is an argument of a function has that argument's name and no default of its own: what is not given is
+not in the parsed options, and `keyword_arguments` takes the default from the function's signature.
+
 Nothing here imports torch, which takes over a second: help and wrong options are instant.
 """
 
@@ -7,12 +10,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .._version import __version__
 from ..errors import PhotostyleError
+from ..machine import DEVICES
+from ..pipeline.presets import DEFAULT_SIZES, PRECISIONS, PRESETS
+from ..segmentation.automatic import MAX_REGIONS, SOURCES
+
+_SIZES = f"default: {DEFAULT_SIZES['cpu']} on the CPU, {DEFAULT_SIZES['cuda']} on a GPU"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,6 +54,12 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def keyword_arguments(function: Callable[..., Any], options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of a function that have a default, by name: from the options, or else that default."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: getattr(options, p.name, p.default) for p in parameters if p.default is not p.empty}
+
+
 def _add_transfer(commands: Any) -> None:
     about = "make a photo that has CONTENT's scene and STYLE's light and colours"
     parser = commands.add_parser("transfer", help=about, description=about)
@@ -52,18 +67,20 @@ def _add_transfer(commands: Any) -> None:
     parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
     _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
     _add_masks(parser)
-    _add_auto_mask(parser, "features", "ade20k", "none")
+    _add_auto_mask(parser, *SOURCES)
     _add_size(parser)
-    _add_preset(parser, "default")
+    _add_preset(parser)
     _add_iterations(parser)
     _add_network(parser)
     parser.add_argument(
         "--precision",
-        choices=("auto", "float32", "bfloat16"),
-        default="auto",
+        choices=PRECISIONS,
+        default=argparse.SUPPRESS,
         help="of the network (default: auto, bfloat16 where the hardware multiplies it)",
     )
-    parser.add_argument("--seed", metavar="N", type=_seed, default=0, help="of the paper preset's noise (default: 0)")
+    parser.add_argument(
+        "--seed", metavar="N", type=_seed, default=argparse.SUPPRESS, help="of the paper preset's noise (default: 0)"
+    )
     parser.add_argument(
         "--save-look",
         metavar="LOOK.npz",
@@ -111,7 +128,7 @@ def _add_masks_command(commands: Any) -> None:
     parser.add_argument("content", metavar="CONTENT", type=_file_name, help="photo to change")
     parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
     _add_output(parser, "DIR", "folder for content.png, style.png and sheet.png", required=True)
-    _add_auto_mask(parser, "features", "ade20k")
+    _add_auto_mask(parser, *(name for name, source in SOURCES.items() if source.find))
     for photo in ("content", "style"):
         parser.add_argument(
             f"--{photo}-scribbles",
@@ -161,9 +178,9 @@ def _add_evaluate_set(commands: Any) -> None:
         "--size",
         metavar="N",
         type=_positive,
-        help="longest side to solve and to compare at (default: 400 on the CPU, 700 on a GPU)",
+        help=f"longest side to solve and to compare at ({_SIZES})",
     )
-    _add_preset(parser, None)
+    _add_preset(parser)
     _add_iterations(parser)
     _add_network(parser)
     parser.set_defaults(run=_function("evaluate_set"))
@@ -184,7 +201,7 @@ def _add_bench(commands: Any) -> None:
     parser = commands.add_parser("bench", help=about, description=about)
     parser.add_argument(
         "--device",
-        choices=("auto", "cpu", "cuda"),
+        choices=DEVICES,
         default="auto",
         help="default: auto, the CPU and a GPU if there is",
     )
@@ -245,9 +262,9 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_auto_mask(parser: argparse.ArgumentParser, *choices: str) -> None:
-    about = "masks from the photos: features (default) finds regions that correspond, ade20k what the photos show"
-    about += ", none takes each photo as one region" if "none" in choices else ""
-    parser.add_argument("--auto-mask", choices=choices, default="features", help=about)
+    about = ", ".join(f"{name}{' (default)' * (name == 'features')} {SOURCES[name].about}" for name in choices)
+    about = f"masks from the photos: {about}"
+    parser.add_argument("--auto-mask", choices=choices, default=argparse.SUPPRESS, help=about)
     parser.add_argument(
         "--regions", metavar="K", type=_region_count, help="how many features is to find (default: as many as match)"
     )
@@ -264,18 +281,13 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
         "--size",
         metavar="N",
         type=_positive,
-        help="longest side to solve at (default: 400 on the CPU, 700 on a GPU); OUT has CONTENT's size always",
+        help=f"longest side to solve at ({_SIZES}); OUT has CONTENT's size always",
     )
 
 
-def _add_preset(parser: argparse.ArgumentParser, default: str | None) -> None:
-    parser.add_argument(
-        "--preset",
-        choices=("default", "paper"),
-        default=default,
-        help="default: from a colour transfer until progress fades, 80 iterations at most; paper: the authors' "
-        "1000 + 1000 from noise",
-    )
+def _add_preset(parser: argparse.ArgumentParser) -> None:
+    about = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
+    parser.add_argument("--preset", choices=tuple(PRESETS), default=argparse.SUPPRESS, help=about)
 
 
 def _add_iterations(parser: argparse.ArgumentParser) -> None:
@@ -287,14 +299,14 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
         "--weights",
         metavar="W",
         type=_file_name,
-        default="bundled",
+        default=argparse.SUPPRESS,
         help="of VGG-19: bundled (default), torchvision, or a .pth, .pt or .safetensors file",
     )
     _add_device(parser)
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    parser.add_argument("--device", choices=DEVICES, default=argparse.SUPPRESS, help="default: auto")
 
 
 def _file_name(text: str) -> str:
@@ -322,7 +334,7 @@ def _whole(text: str) -> int:
 
 
 def _region_count(text: str) -> int:
-    return _number(text, 1, 9, "a whole number from 1 to 9")
+    return _number(text, 1, MAX_REGIONS, f"a whole number from 1 to {MAX_REGIONS}")
 
 
 def _table_size(text: str) -> int:

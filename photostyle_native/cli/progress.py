@@ -17,7 +17,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from ..ops._runtime import FallbackWarning
+from ..ops import FallbackWarning
 from ..optimization.solver import Iteration
 
 _SECONDS_BETWEEN_LINES = 10.0  # where there is no terminal

@@ -20,11 +20,17 @@ from ..images.photo import Photo, read_photo
 from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
 from ..optimization.solver import Iteration
+from ..pipeline.inputs import check_both_masks
 from ..pipeline.presets import PRESETS
 from ..pipeline.result import TransferResult
 from ..pipeline.transfer import transfer
 from ..segmentation.automatic import check_automatic
+from .options import keyword_arguments
 from .progress import Display, announced_interrupts, plain_warnings
+
+MASK_OPTIONS = ("--content-mask", "--style-mask")
+# Of parsed options and of the arguments of `transfer`, what nobody can type at the command line.
+_NOT_OPTIONS = ("run", "term_weights", "callback", "callback_every")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,17 +39,18 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         PhotostyleError: an option or a file cannot be used; nothing has been written then.
     """
-    check_options(options)
+    arguments = keyword_arguments(transfer, options)
+    check_options(options, arguments)
     content, style = read_photo(options.content), read_photo(options.style)
     check_writable(options.output, options.bit_depth, content.size)
-    snapshots = Snapshots(options, content) if options.save_every else None
-    result = solve(content, style, options, snapshots, quiet=options.quiet)
+    snapshots = Snapshots(options, arguments, content) if options.save_every else None
+    result = solve(content, style, arguments, snapshots, save_every=options.save_every, quiet=options.quiet)
     lost = write_photo(options.output, result.image, like=content, bit_depth=options.bit_depth)
     notes = (*result.notes, *(f"{options.output}: {note}" for note in lost))
     if options.save_look:
         result.look().save(options.save_look)
     if options.report:
-        write_report(options.report, result, options, notes)
+        write_report(options.report, result, {**arguments, **vars(options)}, notes)
     if not options.quiet:
         print(summary(result, options.output, notes))
     return 130 if result.interrupted else 0
@@ -52,12 +59,13 @@ def run(options: argparse.Namespace) -> int:
 def solve(
     content: Photo | str | Path,
     style: Photo | str | Path,
-    options: argparse.Namespace,
+    arguments: dict[str, Any],
     callback: Callable[[Iteration], None] | None = None,
     *,
+    save_every: int | None = None,
     quiet: bool = False,
 ) -> TransferResult:
-    """`transfer` with the command's options, its progress on stderr, and Ctrl-C that keeps the best so far."""
+    """`transfer` with these keyword arguments, its progress on stderr, and Ctrl-C that keeps the best so far."""
     display = Display(quiet=quiet)
 
     def report(iteration: Iteration) -> None:
@@ -66,42 +74,24 @@ def solve(
             callback(iteration)
 
     # A GPU is looked at every tenth iteration, and at each that is to be saved.
-    on_gpu = resolve_device(options.device).type == "cuda"
-    every = math.gcd(10, options.save_every) if on_gpu and options.save_every else None
+    on_gpu = resolve_device(arguments["device"]).type == "cuda"
+    every = math.gcd(10, save_every) if on_gpu and save_every else None
     with plain_warnings(), display, announced_interrupts(display):
-        return transfer(
-            content,
-            style,
-            content_mask=options.content_mask,
-            style_mask=options.style_mask,
-            auto_mask=options.auto_mask,
-            regions=options.regions,
-            segment_model=options.segment_model,
-            size=options.size,
-            preset=options.preset,
-            iterations=options.iterations,
-            weights=options.weights,
-            device=options.device,
-            precision=options.precision,
-            seed=options.seed,
-            callback=report,
-            callback_every=every,
-        )
+        return transfer(content, style, **{**arguments, "callback": report, "callback_every": every})
 
 
-def check_options(options: argparse.Namespace) -> None:
+def check_options(options: argparse.Namespace, arguments: dict[str, Any]) -> None:
     """Raise PhotostyleError for what is wrong whatever the photos contain: the device, the files to write."""
-    if (options.content_mask is None) != (options.style_mask is None):
-        raise PhotostyleError("--content-mask and --style-mask belong together: give both or neither")
+    check_both_masks(options.content_mask, options.style_mask, MASK_OPTIONS)
     given = options.content_mask is not None
-    check_automatic(options.auto_mask, options.regions, options.segment_model, masks_given=given)
-    resolve_device(options.device)
+    check_automatic(arguments["auto_mask"], options.regions, options.segment_model, masks_given=given)
+    resolve_device(arguments["device"])
     inputs = {
         "CONTENT": options.content,
         "STYLE": options.style,
         "--content-mask": options.content_mask,
         "--style-mask": options.style_mask,
-        "--weights": options.weights,
+        "--weights": arguments["weights"],
     }
     outputs = {"output": options.output, "report": options.report, "look": options.save_look}
     outputs = {what: path for what, path in outputs.items() if path}
@@ -138,10 +128,10 @@ class Snapshots:
     Iterations count through all stages.
     """
 
-    def __init__(self, options: argparse.Namespace, content: Photo) -> None:
+    def __init__(self, options: argparse.Namespace, arguments: dict[str, Any], content: Photo) -> None:
         self._every, self._depth, self._content = options.save_every, options.bit_depth, content
         self._stem, self._extension = os.path.splitext(options.output)
-        stages = PRESETS[options.preset].stages
+        stages = PRESETS[arguments["preset"]].stages
         counts = [s.iterations if options.iterations is None else options.iterations for s in stages]
         self._before = {s.name: sum(counts[:k]) for k, s in enumerate(stages)}
 
@@ -152,13 +142,13 @@ class Snapshots:
             write_photo(path, iteration.image(), like=self._content, bit_depth=self._depth)
 
 
-def write_report(path: str, result: TransferResult, options: argparse.Namespace, notes: tuple[str, ...]) -> None:
+def write_report(path: str, result: TransferResult, options: dict[str, Any], notes: tuple[str, ...]) -> None:
     """Write `result.report()`, the versions and the command's options as JSON, all at once or not at all."""
     report = {
         "version": __version__,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "options": {name: value for name, value in vars(options).items() if name != "run"},
+        "options": {name: value for name, value in options.items() if name not in _NOT_OPTIONS},
         **result.report(),
         "notes": notes,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -16,24 +16,20 @@ from ..masks.pairs import MaskPair, aspects_differ, exact_pair, single_region
 from ..metrics.report import Metrics, measure
 from ..network.vgg19 import VGG19
 from ..network.weights import load_vgg19
-from ..optimization.objective import Objective, Weights
+from ..optimization.objective import ENERGIES, Energies, Objective, Weights
 from ..pipeline.inputs import fitting_size, read_mask_pair
 
 
-class Evaluation(TypedDict):
-    """The terms of the energy, each with its weight, and the metrics."""
+class Evaluation(Energies):
+    """The terms of the energy, each with its weight, their total, and the metrics."""
 
-    content: float
-    style: float
-    photo: float
-    tv: float
-    total: float
     metrics: Metrics
 
 
 def energy_terms(scores: Evaluation) -> dict[str, float]:
     """The terms and their total, without the metrics."""
-    return {name: scores[name] for name in ("content", "style", "photo", "tv", "total")}
+    values = dict(scores)
+    return {name: cast("float", values[name]) for name in ENERGIES}
 
 
 class Evaluator:
@@ -63,15 +59,8 @@ class Evaluator:
         """Score an output, (3, h, w) RGB in [0, 1] of any size; it is resized to the content's."""
         height, width = self._objective.guide.shape[-2:]
         x = resize(output, (height, width)).to(self._device)
-        terms = self._objective(x).values()
-        return {
-            "content": terms["content"],
-            "style": terms["style"],
-            "photo": terms["photo"],
-            "tv": terms["tv"],
-            "total": terms["total"],
-            "metrics": measure(self._objective, self._style, self._masks, x),
-        }
+        energies = self._objective(x).values()
+        return cast("Evaluation", {**energies, "metrics": measure(self._objective, self._style, self._masks, x)})
 
 
 def check_output_aspect(output: Photo, content: Photo, at: tuple[int, int]) -> None:
@@ -99,7 +88,7 @@ def evaluate(
 
     Args:
         content, style, content_mask, style_mask, weights, term_weights, device: as for `transfer`; masks count
-            exactly as given (see `masks.exact_pair`).
+            exactly as given (see `exact_pair`).
         output: the image to score.
         size: longest side at which everything is compared; default: the output's own size. Content and masks are
             resized to the output's size; the style photo keeps its own unless it is larger.

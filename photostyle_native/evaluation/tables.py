@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..metrics.report import METRICS
-from ..optimization.objective import STYLE_LAYERS
+from ..optimization.objective import ENERGIES, STYLE_LAYERS
 from .evaluator import energy_terms
 from .scores import CONTENT, OURS, REFERENCE, Score
 
@@ -37,11 +37,7 @@ def scores_csv(scores: Sequence[Score]) -> str:
             "file",
             "width",
             "height",
-            "content",
-            "style",
-            "photo",
-            "tv",
-            "total",
+            *ENERGIES,
             *names,
             "seconds",
             "iterations",

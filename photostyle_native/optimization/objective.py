@@ -6,7 +6,10 @@ the authors' released code where it differs from the paper.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import operator
+from dataclasses import dataclass, fields
+from functools import reduce
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -49,12 +52,27 @@ class Terms:
 
     @property
     def total(self) -> Tensor:
-        return self.content + self.style + self.photo + self.tv
+        return reduce(operator.add, (getattr(self, name) for name in TERMS))
 
     def values(self) -> dict[str, float]:
         """The terms and their sum as Python floats."""
-        numbers = {name: float(getattr(self, name).detach()) for name in ("content", "style", "photo", "tv")}
+        numbers = {name: float(getattr(self, name).detach()) for name in TERMS}
         return {**numbers, "total": sum(numbers.values())}
+
+
+# What the solver, the evaluation, the tables and the command line know of the terms.
+TERMS = tuple(field.name for field in fields(Terms))
+ENERGIES = (*TERMS, "total")
+
+
+class Energies(TypedDict):
+    """What `Terms.values` gives: the terms, each with its weight, and their sum."""
+
+    content: float
+    style: float
+    photo: float
+    tv: float
+    total: float
 
 
 @dataclass(frozen=True)
@@ -171,10 +189,10 @@ class Objective:
         else:
             energy = x.new_zeros(())
         return Terms(
-            content[0] * w.content,
-            torch.stack(style).sum() * w.style,
-            energy,
-            total_variation(x) * w.tv,
+            content=content[0] * w.content,
+            style=torch.stack(style).sum() * w.style,
+            photo=energy,
+            tv=total_variation(x) * w.tv,
         )
 
     @torch.no_grad()

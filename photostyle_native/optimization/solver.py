@@ -18,33 +18,13 @@ from torch import Tensor
 from .. import ops
 from ..numerics.lbfgs import LBFGS
 from .image_metric import ImageMetric
-from .objective import Objective
+from .objective import ENERGIES, TERMS, Objective
+from .stage import PROGRESS_WINDOW, Stage
 
-_TERMS = ("content", "style", "photo", "tv", "total")
 # Weight of the mean squared excess over [0, 1], in a bounded stage: weak enough that steps may pass through the
 # outside, where a hard bound would leave L-BFGS with differences that are not those of its steps.
 _EXCESS = 1e8
-_WINDOW = 10  # iterations over which progress is judged
 _WARM_UP = 3  # iterations before the one that is captured
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One run of the optimiser.
-
-    `iterations` is how many steps it may take. With `photo` the photorealism term takes part; with `metric` steps
-    are taken in `ImageMetric`; with `bounded` it is the picture clamped to [0, 1] whose energy counts, and a penalty
-    keeps the variables near it. It ends early once `_WINDOW` iterations lower the energy by less than the share
-    `progress`. `history` is how many differences L-BFGS keeps: of the pictures' size each, two per iteration.
-    """
-
-    name: str
-    iterations: int
-    photo: bool = True
-    metric: bool = False
-    bounded: bool = False
-    progress: float = 0.0
-    history: int = 100
 
 
 @dataclass(frozen=True)
@@ -55,7 +35,7 @@ class Iteration:
     iteration: int  # 0 is the start
     iterations: int  # the most that this stage takes
     last: bool  # the stage ends here
-    terms: dict[str, float]  # content, style, photo, tv, total; each with its weight
+    terms: dict[str, float]  # the terms of the energy, each with its weight, and their total
     seconds: float  # since the stage began
     _x: Tensor = field(repr=False)
 
@@ -85,7 +65,7 @@ class Solver:
 
     def run(self, stage: Stage) -> None:
         """Run one stage; `x` ends at its best point. Ctrl-C ends the stage, and keeps that point."""
-        loop = _Loop(self._objective, self.x, stage)
+        loop = Loop(self._objective, self.x, stage)
         begin = time.perf_counter()
         energies: list[dict[str, float]] = []
         pending: _Chunk | None = None
@@ -112,7 +92,7 @@ class Solver:
 
     def _record(self, stage: Stage, energies: list[dict[str, float]], rows: list[list[float]]) -> None:
         for row in rows:
-            terms = dict(zip(_TERMS, row, strict=True))
+            terms = dict(zip(ENERGIES, row, strict=True))
             self.history.append({"stage": stage.name, "iteration": len(energies), **terms})
             energies.append(terms)
 
@@ -139,11 +119,11 @@ def _or_infinity(value: float) -> float:
 
 
 def _stalled(energies: list[dict[str, float]], progress: float) -> bool:
-    """Whether the best energy fell by less than the share `progress` within the last `_WINDOW` iterations."""
+    """Whether the best energy fell by less than the share `progress` within the last `PROGRESS_WINDOW` iterations."""
     totals = [_or_infinity(terms["total"]) for terms in energies]
-    if not progress or len(totals) <= 2 * _WINDOW:
+    if not progress or len(totals) <= 2 * PROGRESS_WINDOW:
         return False
-    return min(totals) > (1 - progress) * min(totals[:-_WINDOW])
+    return min(totals) > (1 - progress) * min(totals[:-PROGRESS_WINDOW])
 
 
 @dataclass(frozen=True)
@@ -160,7 +140,7 @@ class _Chunk:
         return self.energies.tolist()
 
 
-class _Loop:
+class Loop:
     """Iterations of one stage."""
 
     def __init__(self, objective: Objective, start: Tensor, stage: Stage) -> None:
@@ -180,7 +160,7 @@ class _Loop:
             capturable=self._graphed,
         )
         self._seen = torch.empty_like(start)  # the picture that was evaluated last
-        self._energies = torch.zeros(stage.iterations + 1, len(_TERMS), dtype=torch.float64, device=start.device)
+        self._energies = torch.zeros(stage.iterations + 1, len(ENERGIES), dtype=torch.float64, device=start.device)
         self._losses = torch.full_like(self._energies[:, 0], float("inf"))
         self._row = torch.zeros(1, dtype=torch.int64, device=start.device)
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -246,7 +226,7 @@ class _Loop:
             self.x.grad = gradient + excess * (2 * _EXCESS / x.numel())
             self._seen.copy_(picture)
             # Summed in float64: over the run, the total changes less than float32 resolves of a large term.
-            parts = torch.stack([getattr(terms, name).detach().double() for name in _TERMS[:-1]])
+            parts = torch.stack([getattr(terms, name).detach().double() for name in TERMS])
             row = torch.cat((parts, parts.sum(0, keepdim=True)))
             loss = row[-1] + _EXCESS * excess.square().mean()
             self._energies.index_copy_(0, self._row, row[None])

@@ -1,4 +1,4 @@
-"""Checks that the driver and the evaluation share: device, precision, working size, the pair of masks."""
+"""Checks that the transfer and the evaluation share: precision, working size, the pair of masks."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import torch
 
 from .. import _core
-from ..errors import PhotostyleError
+from ..errors import PhotostyleError, choice_error
 from ..images.photo import Photo
 from ..images.resize import working_size
 from ..masks.label_images import LabelImage, read_labels
 from ..masks.pairs import check_aspect
 from ..network.vgg19 import MIN_SIDE
+from .presets import PRECISIONS
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
@@ -25,8 +26,8 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     if precision == "auto":
         fast = _core.bfloat16 if device.type == "cpu" else torch.cuda.get_device_capability(device) >= (8, 0)
         return torch.bfloat16 if fast else torch.float32
-    if precision not in ("float32", "bfloat16"):
-        raise PhotostyleError(f"`precision` must be auto, float32 or bfloat16, got {precision!r}")
+    if precision not in PRECISIONS:
+        raise choice_error("precision", precision, PRECISIONS)
     return torch.float32 if precision == "float32" else torch.bfloat16
 
 
@@ -43,6 +44,14 @@ def fitting_size(photo: Photo, longest: int) -> tuple[int, int]:
     return height, width
 
 
+def check_both_masks(
+    content_mask: Any, style_mask: Any, names: tuple[str, str] = ("`content_mask`", "`style_mask`")
+) -> None:
+    """Raise PhotostyleError, in which the masks have these names, if only one of them is given."""
+    if (content_mask is None) != (style_mask is None):
+        raise PhotostyleError(f"{names[0]} and {names[1]} belong together: give both or neither")
+
+
 def read_mask_pair(
     content_mask: Any, style_mask: Any, content: Photo, style: Photo
 ) -> tuple[LabelImage, LabelImage] | None:
@@ -50,8 +59,7 @@ def read_mask_pair(
 
     Raises PhotostyleError if only one is given, or if one has another aspect ratio than its photo.
     """
-    if (content_mask is None) != (style_mask is None):
-        raise PhotostyleError("`content_mask` and `style_mask` belong together: give both or neither")
+    check_both_masks(content_mask, style_mask)
     if content_mask is None:
         return None
     read = []

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from .. import ops
-from ..errors import PhotostyleError
+from ..errors import PhotostyleError, choice_error
 from ..images.photo import Photo, as_photo
 from ..machine import resolve_device
 from ..masks.pairs import prepare_pair
@@ -71,19 +71,19 @@ def transfer(
 
     Args:
         content, style: a path, a PIL image, a NumPy array (H, W, 3) or a tensor (3, H, W) each.
-        content_mask, style_mask: label images or mask stacks (see `masks.read_labels`), both or neither; sizes may
+        content_mask, style_mask: label images or mask stacks (see `read_labels`), both or neither; sizes may
             differ from the photos'.
         auto_mask: where masks come from if none are given: ``features`` divides both photos into regions that
-            correspond (see `cosegmentation`); ``ade20k`` divides them by what they show (see `scene_regions`; needs
+            correspond (see `cosegment`); ``ade20k`` divides them by what they show (see `parse_scenes`; needs
             the extra ``segment``); ``none`` or None takes each photo as one region.
         regions: how many ``features`` is to make, from 1 to 9; default: as many as match.
-        segment_model: the network of ``ade20k`` (see `scene_parser.load_scene_parser`); default: a small SegFormer,
+        segment_model: the network of ``ade20k`` (see `load_scene_parser`); default: a small SegFormer,
             downloaded once.
         size: longest side of the working size; default 400 on the CPU, 700 on a GPU. Never larger than the photo.
         preset: ``default`` starts from a masked colour transfer, takes steps in a metric of pictures, and ends once
             10 iterations gain less than 1.5 %, after 80 at most; ``paper`` is the authors' two stages from noise.
         iterations: exactly so many L-BFGS iterations per stage instead of the preset's 80 at most, or 1000 + 1000.
-        weights: VGG-19 weights (see `vgg.load_vgg19`) or a loaded network.
+        weights: VGG-19 weights (see `load_vgg19`) or a loaded network.
         term_weights: weights of the energy's terms instead of the authors'.
         device: ``auto``, ``cpu``, ``cuda`` or a torch device.
         precision: of the network: ``float32``, ``bfloat16`` or ``auto``, which is bfloat16 where the hardware
@@ -100,10 +100,10 @@ def transfer(
     Raises:
         PhotostyleError: input that cannot be used, in one sentence.
 
-    Source: Luan et al. 2017; start after Pitie, Kokaram and Dahyot 2007 (see `color_transport`).
+    Source: Luan et al. 2017; start after Pitie, Kokaram and Dahyot 2007 (see `color.transport`).
     """
     if preset not in PRESETS:
-        raise PhotostyleError(f"`preset` must be {' or '.join(PRESETS)}, got {preset!r}")
+        raise choice_error("preset", preset, PRESETS)
     if iterations is not None and iterations < 0:
         raise PhotostyleError(f"`iterations` must not be negative, got {iterations}")
     if callback_every is not None and callback_every < 1:

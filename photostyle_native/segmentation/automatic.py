@@ -1,26 +1,75 @@
-"""Masks for a transfer that nobody gave masks for."""
+"""Masks for a transfer that nobody gave masks for: the sources they can come from, in one table.
+
+The command line's help reads the table, so nothing here imports torch before masks are really looked for.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from torch import Tensor
+from ..errors import PhotostyleError, choice_error
 
-from ..errors import PhotostyleError
-from ..images.photo import Photo
-from ..images.resize import working_size
-from ..masks.pairs import MaskPair, Size, prepare_pair, single_region
-from ..network.vgg19 import VGG19
-from .cosegmentation import cosegment
-from .joint_features import LONGEST
-from .regions import MAX_REGIONS, CoSegmentation
-from .scene_parser import check_scene_parser, load_scene_parser
-from .scene_regions import parse_scenes
+if TYPE_CHECKING:
+    from torch import Tensor
 
-AUTOMATIC = ("features", "ade20k", "none")
+    from ..images.photo import Photo
+    from ..masks.pairs import MaskPair, Size
+    from ..network.vgg19 import VGG19
+    from .regions import Regions
+
+
+@dataclass(frozen=True)
+class MaskSource:
+    """A way to find masks.
+
+    about       what it makes of the photos, for the command line's help.
+    find        regions of a content and a style photo, given the network and the parameters; None makes each photo
+                one region.
+    parameters  of `transfer` and `find_regions`, that only this source takes.
+    check       raises PhotostyleError if something that it needs is not installed.
+    """
+
+    about: str
+    find: Callable[..., Regions] | None = None
+    parameters: tuple[str, ...] = ()
+    check: Callable[[], None] = lambda: None
+
+
+def _by_features(content: Tensor, style: Tensor, vgg: VGG19, **parameters: Any) -> Regions:
+    from .cosegmentation import cosegment
+
+    return cosegment(content, style, vgg=vgg, **parameters)
+
+
+def _by_scene(content: Tensor, style: Tensor, vgg: VGG19, segment_model: str | Path | None = None) -> Regions:
+    from .scene_parser import load_scene_parser
+    from .scene_regions import parse_scenes
+
+    parser = load_scene_parser(segment_model, vgg.mean.device)
+    found = parse_scenes(content, style, parser, vgg)
+    if not parser.groups.unknown:
+        return found
+    note = f"Classes of {parser.source} that are not known were left out: {', '.join(parser.groups.unknown)}."
+    return replace(found, notes=(note, *found.notes))
+
+
+def _check_scene() -> None:
+    from .scene_parser import check_scene_parser
+
+    check_scene_parser()
+
+
+SOURCES = {
+    "features": MaskSource(
+        "finds regions that correspond", _by_features, ("regions", "content_scribbles", "style_scribbles")
+    ),
+    "ade20k": MaskSource("what the photos show", _by_scene, ("segment_model",), _check_scene),
+    "none": MaskSource("takes each photo as one region"),
+}
+MAX_REGIONS = 9  # the authors' palette, in which label images are written, has no more colours
 
 
 def check_automatic(
@@ -32,69 +81,56 @@ def check_automatic(
 ) -> None:
     """Raise PhotostyleError for a source of masks that is not known or not installed, for a number of regions that
     cannot be made, and for parameters that the source, or given masks, would leave unused."""
-    if auto_mask is not None and auto_mask not in AUTOMATIC:
-        raise PhotostyleError(f"`auto_mask` must be {', '.join(AUTOMATIC[:-1])} or none, got {auto_mask!r}")
+    if auto_mask is not None and auto_mask not in SOURCES:
+        raise choice_error("auto_mask", auto_mask, SOURCES)
     if regions is not None and not 1 <= regions <= MAX_REGIONS:
         raise PhotostyleError(f"`regions` must be from 1 to {MAX_REGIONS}, got {regions}")
-    for name, value, source in (("regions", regions, "features"), ("segment_model", segment_model, "ade20k")):
-        if value is not None and masks_given:
-            raise PhotostyleError(f"`{name}` is for automatic masks: leave out `content_mask` and `style_mask`")
-        if value is not None and auto_mask != source:
-            raise PhotostyleError(f"`{name}` is for `auto_mask` {source}, got {auto_mask or 'none'}")
-    if auto_mask == "ade20k" and not masks_given:
-        check_scene_parser()
+    parameters = {"regions": regions, "segment_model": segment_model}
+    for source, row in SOURCES.items():
+        for name in row.parameters:
+            given = parameters.get(name) is not None
+            if given and masks_given:
+                raise PhotostyleError(f"`{name}` is for automatic masks: leave out `content_mask` and `style_mask`")
+            if given and auto_mask != source:
+                raise PhotostyleError(f"`{name}` is for `auto_mask` {source}, got {auto_mask or 'none'}")
+    if auto_mask is not None and not masks_given:
+        SOURCES[auto_mask].check()
 
 
 def find_regions(
-    content: Tensor,
-    style: Tensor,
-    auto_mask: str,
-    vgg: VGG19,
-    *,
-    regions: int | None = None,
-    segment_model: str | Path | None = None,
-    content_scribbles: np.ndarray | None = None,
-    style_scribbles: np.ndarray | None = None,
-) -> CoSegmentation:
+    content: Tensor, style: Tensor, vgg: VGG19, auto_mask: str = "features", **parameters: Any
+) -> Regions:
     """Regions of two photos, (3, H, W) and (3, H', W') in [0, 1], that correspond.
 
-    `auto_mask` is ``features`` (see `cosegment`, which takes `regions` and the scribbles) or ``ade20k`` (see
-    `parse_scenes`; `segment_model` as for `load_scene_parser`). Networks compute where `vgg` is. Raises
-    PhotostyleError as these.
+    `auto_mask` is a source that looks for regions; of the `parameters` it takes those that are its own (``features``:
+    see `cosegment`; ``ade20k``: see `parse_scenes`, and `load_scene_parser` for `segment_model`). Networks compute
+    where `vgg` is. Raises PhotostyleError as these.
     """
-    if auto_mask == "ade20k":
-        parser = load_scene_parser(segment_model, vgg.mean.device)
-        found = parse_scenes(content, style, parser, vgg)
-        if not parser.groups.unknown:
-            return found
-        note = f"Classes of {parser.source} that are not known were left out: {', '.join(parser.groups.unknown)}."
-        return replace(found, notes=(note, *found.notes))
-    return cosegment(
-        content,
-        style,
-        regions=regions,
-        content_scribbles=content_scribbles,
-        style_scribbles=style_scribbles,
-        vgg=vgg,
-    )
+    source = SOURCES[auto_mask]
+    assert source.find is not None, auto_mask
+    return source.find(content, style, vgg, **{name: parameters.get(name) for name in source.parameters})
 
 
 def automatic_pair(
-    content: Photo, style: Photo, sizes: tuple[Size, Size], auto_mask: str | None, vgg: VGG19, **options: Any
+    content: Photo, style: Photo, sizes: tuple[Size, Size], auto_mask: str | None, vgg: VGG19, **parameters: Any
 ) -> MaskPair:
     """Masks of two photos, at `sizes` (height, width), from the photos alone.
 
-    `auto_mask` as for `transfer`, `options` as for `find_regions`. Regions do not depend on sizes below `LONGEST`: a
-    small preview has those of the final picture. The notes say which regions were found, and how well they match.
+    `auto_mask` as for `transfer`, `parameters` as for `find_regions`. Regions do not depend on sizes below `LONGEST`:
+    a small preview has those of the final picture. The notes say which regions were found, and how well they match.
     Raises PhotostyleError as `find_regions`.
     """
-    if auto_mask in (None, "none"):
+    from ..images.resize import working_size
+    from ..masks.pairs import MaskPair, prepare_pair, single_region
+    from .joint_features import LONGEST
+
+    if auto_mask is None or SOURCES[auto_mask].find is None:
         return single_region(*sizes)
     images = [
         photo.tensor(working_size(photo.size, max(LONGEST, *size)))
         for photo, size in zip((content, style), sizes, strict=True)
     ]
-    found = find_regions(images[0], images[1], str(auto_mask), vgg, **options)
+    found = find_regions(images[0], images[1], vgg, auto_mask, **parameters)
     notes = list(found.notes)
     if len(found.labels) == 1:
         pair = single_region(*sizes)

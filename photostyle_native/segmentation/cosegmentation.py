@@ -15,10 +15,11 @@ from ..masks.palettes import AUTHORS_COLORS
 from ..network.vgg19 import VGG19
 from ..network.weights import load_vgg19
 from ..numerics.spectral import affinity
+from .automatic import MAX_REGIONS
 from .edges import along_edges, strongest
 from .joint_features import joint_features
 from .joint_regions import CONFIDENT, Divider, Division
-from .regions import MAX_REGIONS, CoSegmentation
+from .regions import CoSegmentation
 from .scribbles import spread, strokes_at, strokes_on_grid
 
 _NAMES = tuple(AUTHORS_COLORS)
@@ -41,7 +42,7 @@ def cosegment(
         content, style: (3, H, W) and (3, H', W'), RGB in [0, 1]. The label maps have these sizes; features are
             computed at 448 pixels at most.
         regions: how many, from 1 to 9; default: as many as match, 5 at most.
-        content_scribbles, style_scribbles: strokes (see `scribbles.read_scribbles`) that correct the regions found,
+        content_scribbles, style_scribbles: strokes (see `read_scribbles`) that correct the regions found,
             by their colours; a colour that no region has makes a new one. Pixels with a stroke get its label.
         vgg: the network; default: the bundled one. Features are computed on its device.
 

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage  # type: ignore[import-untyped]
 
 from ..images.sheet import Tile, make_sheet
-from .regions import CoSegmentation, label_colors
+from .regions import Regions, label_colors
 
 _HEIGHT, _WIDEST = 480, 2400  # of each photo, in pixels
 _TINT = 0.45  # how much of the label's colour shows over the photo
@@ -15,7 +15,7 @@ _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 _LINE, _SWATCH, _MARGIN = 30, 18, 14
 
 
-def overlay_sheet(photos: list[np.ndarray], found: CoSegmentation) -> np.ndarray:
+def overlay_sheet(photos: list[np.ndarray], found: Regions) -> np.ndarray:
     """Photos and overlays, a row for each photo, and below a legend with the confidence: (H, W, 3) uint8.
 
     `photos` are content and style as (H, W, 3) uint8 sRGB.
@@ -39,7 +39,7 @@ def overlay(photo: np.ndarray, index: np.ndarray, labels: tuple[str, ...]) -> np
     return np.clip(np.round(tinted), 0, 255).astype(np.uint8)
 
 
-def _with_legend(sheet: np.ndarray, found: CoSegmentation) -> np.ndarray:
+def _with_legend(sheet: np.ndarray, found: Regions) -> np.ndarray:
     height, width = sheet.shape[:2]
     font, left, lines = ImageFont.load_default(size=18), 2 * _MARGIN + _SWATCH, found.lines()
     width = max(width, left + _MARGIN + max(int(font.getlength(line)) for line in lines))

@@ -9,18 +9,14 @@ import numpy as np
 from ..masks.label_images import LabelImage
 from ..masks.palettes import AUTHORS_COLORS
 
-MAX_REGIONS = len(AUTHORS_COLORS)  # label images are in the authors' palette
-
 
 @dataclass(frozen=True, eq=False)
-class CoSegmentation:
+class Regions:
     """Regions of two photos.
 
     content     (H, W) int16, positions in `labels`.     style  (H', W') int16.
     labels      K colours of the authors' palette.
-    confidence  K numbers in [0, 1], 0 for a region that a photo lacks. `cosegment`: the share of a region whose likes
-                in the other photo are of the same region, of the two photos the lower; 1 where one region is all
-                there is. `parse_scenes`: how probable the region is on its pixels, of the two photos the lower.
+    confidence  K numbers in [0, 1], 0 for a region that a photo lacks; what is measured, the subclass says.
     notes       one sentence for each thing that the user should know.
     meanings    K words for what the regions show, where that is known.
     """
@@ -33,7 +29,7 @@ class CoSegmentation:
     meanings: tuple[str, ...] = ()
 
     def label_images(self) -> tuple[LabelImage, LabelImage]:
-        """Both label maps as `masks.prepare_pair` takes them."""
+        """Both label maps as `prepare_pair` takes them."""
         names = self.meanings or self.labels
         return (
             LabelImage("index", self.content, names, "automatic content mask"),
@@ -54,6 +50,21 @@ class CoSegmentation:
             f"{name:{width}} {own:4.0%} of content, {other:4.0%} of style, confidence {confidence:.2f}"
             for name, own, other, confidence in zip(names, content, style, self.confidence, strict=True)
         ]
+
+
+class CoSegmentation(Regions):
+    """Regions that `cosegment` found by what is alike in both photos.
+
+    `confidence` is the share of a region whose likes in the other photo are of the same region, of the two photos the
+    lower; 1 where one region is all there is.
+    """
+
+
+class SceneRegions(Regions):
+    """Regions that `parse_scenes` found by what the photos show, which `meanings` names.
+
+    `confidence` is how probable the region is on its pixels, of the two photos the lower.
+    """
 
 
 def label_colors(labels: tuple[str, ...]) -> np.ndarray:

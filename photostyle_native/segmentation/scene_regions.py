@@ -12,7 +12,7 @@ from torch import Tensor
 from ..network.vgg19 import VGG19
 from .edges import along_edges, strongest
 from .joint_features import JointFeatures, joint_features
-from .regions import CoSegmentation
+from .regions import SceneRegions
 from .scene_groups import COLORS, GROUPS
 
 _SLIVER = 0.005  # a group on less of a photo is not told apart there
@@ -22,7 +22,7 @@ Parser = Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()
-def parse_scenes(content: Tensor, style: Tensor, parser: Parser, vgg: VGG19) -> CoSegmentation:
+def parse_scenes(content: Tensor, style: Tensor, parser: Parser, vgg: VGG19) -> SceneRegions:
     """Divide two photos by what they show.
 
     A content region whose group the style photo lacks is made part of one that it has: of the parser's next choice
@@ -89,7 +89,7 @@ def _mean_point(points: Tensor, region: np.ndarray) -> Tensor:
     return (points * share[..., None]).sum((0, 1)) / share.sum()
 
 
-def _numbered(maps: list[np.ndarray], soft: list[Tensor], notes: tuple[str, ...]) -> CoSegmentation:
+def _numbered(maps: list[np.ndarray], soft: list[Tensor], notes: tuple[str, ...]) -> SceneRegions:
     """The result, with the groups that occur in a photo; label maps `maps` hold positions in GROUPS."""
     kept = np.union1d(*maps)
     position = np.zeros(len(GROUPS), np.int16)
@@ -105,4 +105,4 @@ def _numbered(maps: list[np.ndarray], soft: list[Tensor], notes: tuple[str, ...]
         )
     names = tuple(GROUPS[group] for group in kept)
     labels = tuple(COLORS[name] for name in names)
-    return CoSegmentation(position[maps[0]], position[maps[1]], labels, tuple(sure), notes, names)
+    return SceneRegions(position[maps[0]], position[maps[1]], labels, tuple(sure), notes, names)

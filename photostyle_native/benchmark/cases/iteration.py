@@ -14,7 +14,8 @@ from ...network.vgg19 import VGG19
 from ...numerics.lbfgs import LBFGS
 from ...optimization.image_metric import ImageMetric
 from ...optimization.objective import CONTENT_LAYER, STYLE_LAYERS
-from ...optimization.solver import Stage, _Loop
+from ...optimization.solver import Loop
+from ...optimization.stage import Stage
 from ...pipeline.inputs import resolve_precision
 from ..case import Call, Case, Family, check
 from ..peers.plain_objective import PlainObjective
@@ -133,7 +134,7 @@ def build_parts(device: torch.device, width: int, masks: int) -> Case:
 def _transfer(objective: Objective, start: Tensor) -> Call:
     """At each call the next `STEPS` iterations of a transfer that has begun: on a GPU, replays of its graph."""
     stage = Stage("bench", 100 * STEPS, metric=True, bounded=True, history=_HISTORY)
-    loop = _Loop(objective, start, stage)
+    loop = Loop(objective, start, stage)
     loop.advance(STEPS if start.is_cuda else 1)  # a GPU warms up, and the graph is captured
 
     def go_on() -> None:

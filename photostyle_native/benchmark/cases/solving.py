@@ -13,7 +13,8 @@ from torch import Tensor
 from ... import Objective, Weights
 from ...numerics.lbfgs import LBFGS
 from ...optimization.objective import CONTENT_LAYER
-from ...optimization.solver import Solver, Stage
+from ...optimization.solver import Solver
+from ...optimization.stage import Stage
 from ...pipeline.start import MEAN_COLOR, noise_start
 from ..case import Call, Case, Family, WrongResult, check
 from ..peers import authors_loop
