@@ -14,6 +14,7 @@ import sys
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ from rich.console import Console
 from safetensors.torch import save_file
 
 import photostyle_native
+from photostyle_native import transfer
 from photostyle_native.cli import transfer as cli_transfer
 from photostyle_native.cli.main import main
 from photostyle_native.cli.progress import Display, seconds_left
-from photostyle_native.ops._runtime import FallbackWarning
+from photostyle_native.ops import FallbackWarning
 from photostyle_native.optimization.solver import Iteration
 
 HEIGHT, WIDTH = 48, 64
@@ -346,6 +348,7 @@ def test_fallback_warnings_are_never_hidden(
 ) -> None:
     real = cli_transfer.transfer
 
+    @wraps(real)
     def with_fallback(*args: Any, **kwargs: Any) -> Any:
         warnings.warn("plain PyTorch\nruns here", FallbackWarning, stacklevel=2)
         return real(*args, **kwargs)
@@ -360,7 +363,7 @@ def test_out_of_memory_is_one_line_and_exit_code_1(
     run: Callable[..., tuple[int, str, str]], photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for culprit in (lambda *_, **__: torch.empty(2**55), lambda *_, **__: np.empty(2**55)):
-        monkeypatch.setattr(cli_transfer, "transfer", culprit)
+        monkeypatch.setattr(cli_transfer, "transfer", wraps(transfer)(culprit))
         assert run(*PAIR.split()) == (
             1,
             "",
@@ -371,6 +374,7 @@ def test_out_of_memory_is_one_line_and_exit_code_1(
 def test_bugs_show_their_traceback(
     run: Callable[..., tuple[int, str, str]], photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    @wraps(transfer)
     def bug(*_: Any, **__: Any) -> None:
         raise RuntimeError("a bug")
 
@@ -382,6 +386,7 @@ def test_bugs_show_their_traceback(
 def test_interrupt_before_the_optimisation_writes_nothing(
     run: Callable[..., tuple[int, str, str]], photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    @wraps(transfer)
     def interrupted(*_: Any, **__: Any) -> None:
         signal.raise_signal(signal.SIGINT)
 
@@ -554,7 +559,8 @@ def test_interrupt_keeps_the_best_so_far(photos: Path, tmp_path: Path) -> None:
 
 
 def test_wrong_options_do_not_wait_for_torch(tmp_path: Path) -> None:
-    code = "import sys; from photostyle_native.cli import main; main(['transfer']); sys.exit('torch' in sys.modules)"
+    code = "import sys; from photostyle_native.cli.main import main; main(['transfer']);"
+    code += "sys.exit('torch' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(Path(photostyle_native.__file__).parents[1])}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)

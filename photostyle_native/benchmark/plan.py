@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..optimization.objective import STYLE_LAYERS
 from .case import Family, Spec
 from .cases import bilateral_grid, iteration, local_affine, masked_gram, matting_laplacian, solving
-from .scenes import STYLE_LAYERS
 
 FAMILIES: tuple[Family, ...] = (
     matting_laplacian.FAMILY,

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-# Channels and the pooling so far of VGG-19's style layers.
-STYLE_LAYERS = {
-    "conv1_1": (64, 1),
-    "conv2_1": (128, 2),
-    "conv3_1": (256, 4),
-    "conv4_1": (512, 8),
-    "conv5_1": (512, 16),
-}
+from .. import data
+from ..network.vgg19 import CHANNELS_PER_BLOCK, block_of
 
 
 def height_of(width: int) -> int:
@@ -26,8 +18,7 @@ def height_of(width: int) -> int:
 
 def photo(width: int) -> Tensor:
     """The demo's content photo, cropped to 4:3: (3, 3/4 width, width), float32 in [0, 1]."""
-    path = files("photostyle_native") / "data" / "china.jpg"
-    with Image.open(str(path)) as file:
+    with Image.open(data.CONTENT) as file:
         pixels = np.asarray(file.convert("RGB"), dtype=np.float32) / 255
     image = torch.from_numpy(pixels).permute(2, 0, 1)
     height = image.shape[1] // 3 * 3
@@ -52,5 +43,6 @@ def bands(count: int, height: int, width: int) -> Tensor:
 
 def layer_size(layer: str, width: int) -> tuple[int, int, int]:
     """Channels, height and width of a style layer for a photo of that width (pooling rounds up)."""
-    channels, step = STYLE_LAYERS[layer]
-    return channels, -(-height_of(width) // step), -(-width // step)
+    block = block_of(layer)
+    step = 2**block
+    return CHANNELS_PER_BLOCK[block], -(-height_of(width) // step), -(-width // step)

@@ -120,7 +120,7 @@ def _backends(core: ModuleType | None, torch: ModuleType | None) -> Facts:
             device: {"backend": None, "fallback": False, "why": f"{missing} cannot be imported"}
             for device in ("cpu", "cuda")
         }
-    from ..ops._runtime import backend
+    from ..ops import backend
 
     found = {}
     for device in ("cpu", "cuda"):

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 
+from .. import ops
 from ..errors import PhotostyleError
 
 # Where labels reach a pixel at all, the global map must not show; it only fills what they leave.
@@ -132,39 +132,14 @@ def _feather(masks: torch.Tensor, image: torch.Tensor, share: float) -> torch.Te
 
     Around a label's border a mask becomes the affine function of the colours that explains it best, so it
     steps where the photo steps and fades where the photo is smooth. A plain blur would paint a halo beyond
-    every edge. Masks that sum to one still do. Window means are exact at the borders of the photo.
+    every edge. Masks that sum to one still do, and a constant mask stays exactly what it is.
     """
     radius = math.ceil(share * max(image.shape[1:]))
     if radius == 0:
         return masks
-    mean = _box_mean(image, radius)
-    covariance = _box_mean((image[:, None] * image).flatten(0, 1), radius).view(3, *image.shape)
-    covariance = (covariance - mean[:, None] * mean).permute(2, 3, 0, 1)
-    covariance = covariance + _GUIDE_VARIANCE * torch.eye(3).to(covariance)
-    softened = []
-    for mask in masks:
-        if bool((mask == mask[0, 0]).all()):  # a constant stays what it is
-            softened.append(mask)
-            continue
-        (mask_mean,) = _box_mean(mask[None], radius)
-        joint = _box_mean(mask * image, radius) - mask_mean * mean
-        slope = torch.linalg.solve(covariance, joint.permute(1, 2, 0)).permute(2, 0, 1)
-        intercept = mask_mean - (slope * mean).sum(0)
-        smooth = _box_mean(torch.cat([slope, intercept[None]]), radius)
-        softened.append((smooth[:3] * image).sum(0) + smooth[3])
-    return torch.stack(softened)
-
-
-def _box_mean(planes: torch.Tensor, radius: int) -> torch.Tensor:
-    """Mean of (C, H, W) over the part of each (2 radius + 1)^2 window that lies in the image."""
-    for dim in (1, 2):
-        size = planes.shape[dim]
-        position = torch.arange(size, device=planes.device)
-        first, end = (position - radius).clamp_min(0), (position + radius + 1).clamp_max(size)
-        before = F.pad(planes.cumsum(dim), (1, 0) if dim == 2 else (0, 0, 1, 0))
-        count = (end - first).to(planes).view(-1, *[1] * (2 - dim))
-        planes = (before.index_select(dim, end) - before.index_select(dim, first)) / count
-    return planes
+    softened = ops.guided_filter(masks.contiguous(), image.contiguous(), radius=radius, eps=_GUIDE_VARIANCE)
+    low, high = masks.flatten(1).aminmax(dim=1)
+    return torch.where((low == high)[:, None, None], masks, softened)
 
 
 def _check(content: torch.Tensor, style: torch.Tensor, c_masks: torch.Tensor, s_masks: torch.Tensor) -> None:

@@ -57,12 +57,12 @@ def _transport(colors: Tensor, weight: Tensor, target: Tensor, target_weight: Te
     for _ in range(_ROTATIONS):
         axes, _ = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64, generator=generator))
         axes = axes.to(colors.device)
-        ours = color_quantiles(colors, weight, axes)
-        theirs = color_quantiles(target, target_weight, axes)
+        quantiles = color_quantiles(colors, weight, axes)
+        target_quantiles = color_quantiles(target, target_weight, axes)
         seen = (axes @ colors).contiguous()
-        right = torch.searchsorted(ours, seen).clamp(1, ours.shape[1] - 1)
-        low, high = ours.gather(1, right - 1), ours.gather(1, right)
+        right = torch.searchsorted(quantiles, seen).clamp(1, quantiles.shape[1] - 1)
+        low, high = quantiles.gather(1, right - 1), quantiles.gather(1, right)
         share = ((seen - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
-        shift = theirs - ours  # beyond the outermost quantiles all move alike
+        shift = target_quantiles - quantiles  # beyond the outermost quantiles all move alike
         colors = colors + axes.T @ torch.lerp(shift.gather(1, right - 1), shift.gather(1, right), share)
     return colors

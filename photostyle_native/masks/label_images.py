@@ -54,6 +54,13 @@ class LabelImage:
         return int(height), int(width)
 
 
+def nearest_pixels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Labels (H, W) or (H, W, 3) at another size (height, width): each pixel is that of the nearest centre, because
+    labels cannot be averaged."""
+    rows, columns = ((np.arange(new) + 0.5) * old // new for new, old in zip(size, labels.shape[:2], strict=True))
+    return labels[rows.astype(np.intp)[:, None], columns.astype(np.intp)]
+
+
 def read_labels(source: Any, name: str | None = None) -> LabelImage:
     """Read a label image from a path, a PIL image, a NumPy array or a torch tensor.
 

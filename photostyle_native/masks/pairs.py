@@ -6,7 +6,7 @@ pixel gets exactly one label, slivers disappear, and every content label has a s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,23 +14,9 @@ import torch.nn.functional as F
 from scipy import ndimage  # type: ignore[import-untyped]
 
 from ..errors import PhotostyleError
-from ..network.mask_pyramid import mask_pyramid
-from .label_images import UNLABELED, LabelImage, read_labels
+from .label_images import UNLABELED, LabelImage, nearest_pixels
 from .matching import Region, describe_regions, match_regions
-from .palettes import AUTHORS_COLORS, Palette, label_index, share_labels
-
-__all__ = [
-    "AUTHORS_COLORS",
-    "LabelImage",
-    "MaskPair",
-    "check_aspect",
-    "exact_pair",
-    "extract_masks",
-    "mask_pyramid",
-    "prepare_pair",
-    "read_labels",
-    "single_region",
-]
+from .palettes import Palette, label_index, share_labels
 
 Size = tuple[int, int]  # height, width
 
@@ -64,12 +50,12 @@ def aspects_differ(one: Size, other: Size) -> bool:
     return cross > max(_ASPECT_TOLERANCE * height * other_width, *one, *other)
 
 
-def check_aspect(labels: LabelImage, photo_size: Size) -> None:
-    """Raise PhotostyleError unless the image has its photo's aspect ratio, as `aspects_differ` says."""
-    if aspects_differ(labels.size, photo_size):
-        (height, width), (photo_height, photo_width) = labels.size, photo_size
+def check_aspect(name: str, size: Size, photo_size: Size) -> None:
+    """Raise PhotostyleError unless an image of this name has its photo's aspect ratio, as `aspects_differ` says."""
+    if aspects_differ(size, photo_size):
+        (height, width), (photo_height, photo_width) = size, photo_size
         raise PhotostyleError(
-            f"{labels.name} is {width}x{height}, its photo is {photo_width}x{photo_height}: the aspect ratios differ"
+            f"{name} is {width}x{height}, its photo is {photo_width}x{photo_height}: the aspect ratios differ"
         )
 
 
@@ -107,7 +93,7 @@ def exact_pair(
 
 
 def _exact_masks(image: LabelImage, palette: Palette, size: Size) -> torch.Tensor:
-    check_aspect(image, size)
+    check_aspect(image.name, image.size, size)
     if image.kind == "masks":
         return _resize_bilinear(torch.from_numpy(image.data), size)
     if image.kind == "color" and palette.colors is None:
@@ -129,10 +115,7 @@ def _resize_bilinear(planes: torch.Tensor, size: Size) -> torch.Tensor:
 
 
 def _sample(image: LabelImage, size: Size) -> LabelImage:
-    """The image at another size, every pixel that of the nearest centre: labels cannot be averaged."""
-    rows, columns = ((np.arange(new) + 0.5) * old // new for new, old in zip(size, image.size, strict=True))
-    data = image.data[rows.astype(np.intp)[:, None], columns.astype(np.intp)]
-    return LabelImage(image.kind, data, image.names, image.name, image.colors)
+    return replace(image, data=nearest_pixels(image.data, size))
 
 
 def _one_hot(index: np.ndarray, count: int) -> torch.Tensor:
@@ -193,7 +176,7 @@ def prepare_pair(
 
 def _partition(image: LabelImage, palette: Palette, size: Size, min_fraction: float) -> tuple[np.ndarray, list[str]]:
     """An index map of this size without unlabelled pixels and slivers, and sentences about both."""
-    check_aspect(image, size)
+    check_aspect(image.name, image.size, size)
     index = _hard_labels(image, palette, size)
     shares = np.bincount(index[index >= 0], minlength=len(palette.names)) / index.size
     if not shares.any():

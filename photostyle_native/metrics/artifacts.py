@@ -48,14 +48,14 @@ def gradient_reversal(content: Tensor, output: Tensor) -> float | None:
     Photographic Look* (SIGGRAPH 2006); He, Sun, Tang: *Guided Image Filtering* (ECCV 2010). That signs need
     to agree only locally is ours.
     """
-    ours, theirs = (_gradient(plane) for plane in luma_pair(content, output))
-    weight = np.hypot(*ours)
+    content_gradient, output_gradient = (_gradient(plane) for plane in luma_pair(content, output))
+    weight = np.hypot(*content_gradient)
     # The last digits shall not decide between equal slopes.
     strong = weight >= max((1 - 1e-6) * float(np.percentile(weight, _STRONG_PERCENTILE)), _STEP)
     if not strong.any():
         return None
     near = ndimage.maximum_filter(strong, 2 * _REACH + 1)
-    across = (ours * theirs).sum(0) / np.maximum(weight, 1e-12)
+    across = (content_gradient * output_gradient).sum(0) / np.maximum(weight, 1e-12)
     weight = np.where(near, weight, 0)
     with_it, against, whole = (
         ndimage.gaussian_filter(weight * chosen, _AGREEMENT_SIGMA)
@@ -87,9 +87,9 @@ def noise_gain(content: Tensor, output: Tensor) -> float | None:
 
     Source: Immerkaer: *Fast Noise Variance Estimation* (CVIU 1996) for the estimate.
     """
-    ours, theirs = luma_pair(content, output)
-    before, after = _local_noise(ours), _local_noise(theirs)
-    slope = ndimage.maximum_filter(ndimage.gaussian_gradient_magnitude(ours, _SLOPE_SIGMA), _FLAT_MARGIN)
+    content_luma, output_luma = luma_pair(content, output)
+    before, after = _local_noise(content_luma), _local_noise(output_luma)
+    slope = ndimage.maximum_filter(ndimage.gaussian_gradient_magnitude(content_luma, _SLOPE_SIGMA), _FLAT_MARGIN)
     flat = (slope <= _FLAT_SLOPE) & (before <= _FLAT_NOISE)
     if flat.mean() < _FLAT_SHARE:
         return None

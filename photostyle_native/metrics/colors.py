@@ -69,18 +69,18 @@ def color_distances(image: Tensor, style: Tensor, image_masks: Tensor, style_mas
         )
     directions = _directions().to(image.device)
     found: list[float | None] = []
-    for ours, theirs in zip(image_masks.flatten(1), style_masks.flatten(1), strict=True):
-        if float(ours.amax()) > 0 and float(theirs.amax()) > 0:
-            found.append(_distance(image.flatten(1), style.flatten(1), ours, theirs, directions))
+    for image_mask, style_mask in zip(image_masks.flatten(1), style_masks.flatten(1), strict=True):
+        if float(image_mask.amax()) > 0 and float(style_mask.amax()) > 0:
+            found.append(_distance(image.flatten(1), style.flatten(1), image_mask, style_mask, directions))
         else:
             found.append(None)
     return found
 
 
-def _distance(image: Tensor, style: Tensor, ours: Tensor, theirs: Tensor, directions: Tensor) -> float:
+def _distance(image: Tensor, style: Tensor, image_mask: Tensor, style_mask: Tensor, directions: Tensor) -> float:
     total = 0.0
     for some in directions.split(_AT_ONCE):
-        difference = color_quantiles(image, ours, some) - color_quantiles(style, theirs, some)
+        difference = color_quantiles(image, image_mask, some) - color_quantiles(style, style_mask, some)
         total += float(difference.abs().mean(1).sum())
     return total / len(directions)
 

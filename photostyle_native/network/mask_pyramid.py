@@ -8,9 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import PhotostyleError
-
-_CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)  # VGG-19; a pooling stands between two blocks
-_LAYERS = tuple(f"conv{block}_{i}" for block, n in enumerate(_CONVOLUTIONS_PER_BLOCK, 1) for i in range(1, n + 1))
+from .vgg19 import ALL_LAYERS
 
 
 def mask_pyramid(masks: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
@@ -24,7 +22,7 @@ def mask_pyramid(masks: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.
     Returns {layer: (..., K, h, w)} in the order of `layers`. Raises PhotostyleError for an unknown layer or
     masks of another shape or type.
     """
-    unknown = [layer for layer in layers if layer not in _LAYERS]
+    unknown = [layer for layer in layers if layer not in ALL_LAYERS]
     if unknown:
         raise PhotostyleError(f"`layers` must be convolutions of VGG-19, conv1_1 to conv5_4, got {unknown[0]!r}")
     if masks.dim() < 3 or masks.numel() == 0 or not masks.is_floating_point():
@@ -35,7 +33,7 @@ def mask_pyramid(masks: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.
     batch = masks.shape[:-2]
     current = masks.reshape(-1, 1, *masks.shape[-2:])
     found: dict[str, torch.Tensor] = {}
-    for layer in _LAYERS[: max((_LAYERS.index(layer) + 1 for layer in layers), default=0)]:
+    for layer in ALL_LAYERS[: max((ALL_LAYERS.index(layer) + 1 for layer in layers), default=0)]:
         if layer.endswith("_1") and layer != "conv1_1":
             height, width = current.shape[-2:]
             half = (-(-height // 2), -(-width // 2))

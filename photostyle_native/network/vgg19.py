@@ -17,20 +17,21 @@ from torch import Tensor
 
 from ..errors import PhotostyleError
 
-# Name and output channels of each convolution; None is a pooling.
-PLAN: tuple[tuple[str, int] | None, ...] = (
-    ("conv1_1", 64), ("conv1_2", 64), None,
-    ("conv2_1", 128), ("conv2_2", 128), None,
-    ("conv3_1", 256), ("conv3_2", 256), ("conv3_3", 256), ("conv3_4", 256), None,
-    ("conv4_1", 512), ("conv4_2", 512), ("conv4_3", 512), ("conv4_4", 512), None,
-    ("conv5_1", 512),
-)  # fmt: skip
-LAYERS: tuple[str, ...] = tuple(step[0] for step in PLAN if step)
-BLOCKS = 5  # of convolutions at one resolution
+# Of the whole network; a pooling stands between two blocks.
+CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
+CHANNELS_PER_BLOCK = (64, 128, 256, 512, 512)
+ALL_LAYERS = tuple(f"conv{block}_{i}" for block, n in enumerate(CONVOLUTIONS_PER_BLOCK, 1) for i in range(1, n + 1))
+LAYERS = ALL_LAYERS[: ALL_LAYERS.index("conv5_1") + 1]  # those that are computed
+BLOCKS = len(CONVOLUTIONS_PER_BLOCK)  # of convolutions at one resolution
 MIN_SIDE = 32  # below this the deepest layer sees fewer than two positions: too few for statistics
 
-_CAFFE_MEAN_RGB = (123.68 / 255, 116.779 / 255, 103.939 / 255)
+CAFFE_MEAN = (123.68, 116.779, 103.939)  # of the training images, RGB in [0, 255]
 _TORCHVISION_MEAN, _TORCHVISION_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def block_of(layer: str) -> int:
+    """The block that a layer of VGG-19 is in, from 0; as many poolings stand before it."""
+    return int(layer.removeprefix("conv").partition("_")[0]) - 1
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class VGG19(torch.nn.Module):
     def __init__(self, source: Weights) -> None:
         super().__init__()
         self.source = source.name
-        mean = _CAFFE_MEAN_RGB if source.caffe else _TORCHVISION_MEAN
+        mean = [value / 255 for value in CAFFE_MEAN] if source.caffe else _TORCHVISION_MEAN
         self.mean: Tensor
         self.conv1_1_weight: Tensor
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
@@ -116,7 +117,7 @@ class VGG19(torch.nn.Module):
             Convolutions after the last that is asked for, in all blocks, are left out.
         """
         features = {}
-        names = [name for name in LAYERS if int(name[4]) == index + 1]
+        names = [name for name in LAYERS if block_of(name) == index]
         last = max((LAYERS.index(name) for name in layers), default=-1)
         if index:
             x = F.max_pool2d(x, 2, 2, ceil_mode=True)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import PhotostyleError
-from .vgg19 import LAYERS, PLAN, VGG19, Weights
+from .vgg19 import CHANNELS_PER_BLOCK, LAYERS, VGG19, Weights, block_of
 
 # sha256 prefix of the Caffe weights as J. Johnson published them for PyTorch: torchvision's names, Caffe's numbers.
 _CAFFE_FILES = ("d01eb7cb",)
@@ -118,13 +118,11 @@ def _named(tensors: Mapping[str, Tensor], name: str) -> dict[str, tuple[Tensor, 
     """Pick the layers by Caffe's or torchvision's names, checking every shape."""
     torchvision_names = "features.0.weight" in tensors
     parameters = {}
-    index, channels = 0, 3
-    for step in PLAN:
-        if step is None:
-            index += 1
-            continue
-        layer, out = step
-        prefix = f"features.{index}" if torchvision_names else layer
+    channels = 3
+    for number, layer in enumerate(LAYERS):
+        out = CHANNELS_PER_BLOCK[block_of(layer)]
+        # torchvision numbers all modules: two for each convolution with its ReLU, one for each pooling.
+        prefix = f"features.{2 * number + block_of(layer)}" if torchvision_names else layer
         pair = []
         for part, shape in (("weight", (out, channels, 3, 3)), ("bias", (out,))):
             key = f"{prefix}.{part}"
@@ -140,5 +138,4 @@ def _named(tensors: Mapping[str, Tensor], name: str) -> dict[str, tuple[Tensor, 
             pair.append(tensors[key].detach().float().clone())
         parameters[layer] = (pair[0], pair[1])
         channels = out
-        index += 2  # torchvision counts the ReLU
     return parameters

@@ -154,16 +154,16 @@ class Objective:
     def _style_targets(self, style: Tensor, content_masks: Tensor, style_masks: Tensor) -> dict[str, _StyleTarget]:
         # Labels that never occur in the content would only cost time.
         used = self._used
-        ours = mask_pyramid(content_masks[used], STYLE_LAYERS)
-        theirs = mask_pyramid(style_masks[used], STYLE_LAYERS)
+        content_pyramid = mask_pyramid(content_masks[used], STYLE_LAYERS)
+        style_pyramid = mask_pyramid(style_masks[used], STYLE_LAYERS)
         features = self.vgg(style, STYLE_LAYERS)
         result = {}
         for layer in STYLE_LAYERS:
             channels = features[layer].shape[0]
-            _, style_scale = _normalisation(theirs[layer], channels)
-            targets = ops.masked_gram(features[layer], theirs[layer]) * style_scale[:, None, None]
-            share, scale = _normalisation(ours[layer], channels)
-            result[layer] = _StyleTarget(ours[layer].contiguous(), targets, scale, share / channels**2)
+            _, style_scale = _normalisation(style_pyramid[layer], channels)
+            targets = ops.masked_gram(features[layer], style_pyramid[layer]) * style_scale[:, None, None]
+            share, scale = _normalisation(content_pyramid[layer], channels)
+            result[layer] = _StyleTarget(content_pyramid[layer].contiguous(), targets, scale, share / channels**2)
         return result
 
     def __call__(self, x: Tensor, *, photo: bool = True) -> Terms:

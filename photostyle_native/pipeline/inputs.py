@@ -65,6 +65,6 @@ def read_mask_pair(
     read = []
     for mask, name, photo in ((content_mask, "content mask", content), (style_mask, "style mask", style)):
         labels = read_labels(mask, None if isinstance(mask, str | Path) else name)
-        check_aspect(labels, photo.size)
+        check_aspect(labels.name, labels.size, photo.size)
         read.append(labels)
     return read[0], read[1]

@@ -7,9 +7,8 @@ from torch import Tensor
 
 from ..color.transport import masked_transport
 from ..masks.pairs import MaskPair
+from ..network.vgg19 import CAFFE_MEAN
 from .presets import Preset
-
-MEAN_COLOR = (123.68, 116.779, 103.939)  # of the network's training images, RGB in [0, 255]
 
 
 def starting_picture(preset: Preset, content: Tensor, style: Tensor, masks: MaskPair, seed: int) -> Tensor:
@@ -21,4 +20,4 @@ def starting_picture(preset: Preset, content: Tensor, style: Tensor, masks: Mask
 def noise_start(size: tuple[int, int], seed: int) -> Tensor:
     """The authors' noise, (3, h, w): next to nothing around the mean colour of the network's training images."""
     noise = torch.randn((3, *size), generator=torch.Generator().manual_seed(seed))
-    return torch.tensor(MEAN_COLOR).view(3, 1, 1) / 255 + noise * (1e-3 / 255)
+    return torch.tensor(CAFFE_MEAN).view(3, 1, 1) / 255 + noise * (1e-3 / 255)

@@ -76,9 +76,9 @@ def _likes(
 ) -> dict[int, int]:
     """For each of some content groups, the one of the style photo's `targets` whose mean features are closest."""
     content, style = features.split(features.points)
-    theirs = torch.stack([_mean_point(style, maps[1] == target) for target in targets])
+    style_means = torch.stack([_mean_point(style, maps[1] == target) for target in targets])
     return {
-        group: int(targets[int((theirs - _mean_point(content, maps[0] == group)).norm(dim=1).argmin())])
+        group: int(targets[int((style_means - _mean_point(content, maps[0] == group)).norm(dim=1).argmin())])
         for group in groups
     }
 

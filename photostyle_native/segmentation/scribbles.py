@@ -15,7 +15,8 @@ from PIL import ImageOps
 from torch import Tensor
 
 from ..errors import PhotostyleError
-from ..masks.label_images import UNLABELED, open_image
+from ..masks.label_images import UNLABELED, nearest_pixels, open_image
+from ..masks.pairs import check_aspect
 from ..masks.palettes import AUTHORS_COLORS, authors_index
 
 _CHANGED = 0.1  # a pixel this far from the photo's in one channel has been painted
@@ -48,10 +49,8 @@ def read_scribbles(path: str | Path, photo: Tensor, name: str) -> np.ndarray:
             )
         difference = np.abs(rgba[..., :3] / 255 - photo.permute(1, 2, 0).numpy())
         painted = difference.max(2) > _CHANGED
-    elif abs(width * photo.shape[1] - height * photo.shape[2]) > max(0.02 * height * photo.shape[2], *photo.shape):
-        raise PhotostyleError(
-            f"{name} is {width}x{height}, its photo is {photo.shape[2]}x{photo.shape[1]}: the aspect ratios differ"
-        )
+    else:
+        check_aspect(name, (height, width), (photo.shape[1], photo.shape[2]))
     strokes = np.where(painted, authors_index(rgba[..., :3]), UNLABELED).astype(np.int16)
     if not (strokes >= 0).any():
         raise PhotostyleError(f"{name} must have strokes in {', '.join(AUTHORS_COLORS)}, but has none")
@@ -62,8 +61,7 @@ def strokes_at(strokes: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
     """Strokes (h, w), or None for none, at another size (height, width): every pixel that of the nearest centre."""
     if strokes is None:
         return np.full(size, UNLABELED, np.int16)
-    rows, columns = ((np.arange(new) + 0.5) * old // new for new, old in zip(size, strokes.shape, strict=True))
-    return strokes[rows.astype(np.intp)[:, None], columns.astype(np.intp)]
+    return nearest_pixels(strokes, size)
 
 
 def strokes_on_grid(strokes: np.ndarray | None, grid: tuple[int, int]) -> Tensor:

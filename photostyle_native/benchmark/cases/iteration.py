@@ -9,11 +9,12 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ... import Objective, load_vgg19, ops
+from ... import ops
 from ...network.vgg19 import VGG19
+from ...network.weights import load_vgg19
 from ...numerics.lbfgs import LBFGS
 from ...optimization.image_metric import ImageMetric
-from ...optimization.objective import CONTENT_LAYER, STYLE_LAYERS
+from ...optimization.objective import CONTENT_LAYER, STYLE_LAYERS, Objective
 from ...optimization.solver import Loop
 from ...optimization.stage import Stage
 from ...pipeline.inputs import resolve_precision

