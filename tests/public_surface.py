@@ -2,16 +2,14 @@
 
     python tests/public_surface.py
 
-writes it to tests/public_surface.txt, and its hash into CHANGELOG.md. What changed must be said there by hand.
+writes it to tests/public_surface.txt. What changed must be said in CHANGELOG.md by hand.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import inspect
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -22,8 +20,6 @@ from photostyle_native import metrics, ops
 from photostyle_native.cli.options import build_parser
 
 LISTING = Path(__file__).with_name("public_surface.txt")
-CHANGELOG = Path(__file__).resolve().parent.parent / "CHANGELOG.md"
-HASH_LINE = re.compile(r"^Public surface: `(\w+)`", re.MULTILINE)
 
 
 def python_names() -> Iterator[tuple[str, str]]:
@@ -55,10 +51,12 @@ def _signature(function: Any) -> str:
 
 
 def _members(value: type) -> Iterator[tuple[str, str]]:
-    """What a class itself defines; fields of dataclasses are in its signature as far as they can be given."""
+    """What a class defines, itself or in a base class of this package."""
     fields = {field.name for field in dataclasses.fields(value)} if dataclasses.is_dataclass(value) else set()
     fields |= set(value.__annotations__) if is_typeddict(value) else set()
-    for name, member in sorted({**dict.fromkeys(fields), **vars(value)}.items()):
+    own = [c for c in reversed(value.__mro__) if c.__module__.startswith("photostyle_native")]
+    members = {name: member for c in own for name, member in vars(c).items()}
+    for name, member in sorted({**dict.fromkeys(fields), **members}.items()):
         if (name.startswith("_") and name not in ("__call__", "__matmul__")) or name == "extra_repr":
             continue
         if name in fields or isinstance(member, property):
@@ -76,7 +74,10 @@ def options() -> Iterator[tuple[str, str, str]]:
             if isinstance(action, (argparse._HelpAction, argparse._VersionAction, argparse._SubParsersAction)):
                 continue
             choices = "|".join(map(str, action.choices)) if action.choices else action.metavar or ""
-            default = "" if action.default is None or action.default is False else f" default {action.default}"
+            value = action.default
+            if value is argparse.SUPPRESS:  # the default is that of the function
+                value = inspect.signature(photostyle_native.transfer).parameters[action.dest].default
+            default = "" if value is None or value is False else f" default {value}"
             name = "/".join(action.option_strings) or str(action.dest)
             given = f" {choices}" if choices and action.option_strings else ""
             yield command, name, f"{given}{' required' if action.required else ''}{default}"
@@ -98,20 +99,11 @@ def listing() -> str:
     return "\n".join([*python, *program]) + "\n"
 
 
-def digest(text: str) -> str:
-    """Twelve hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 def main() -> None:
-    """Write the listing and its hash, and say which lines are new or gone."""
+    """Write the listing, and say which lines are new or gone."""
     before = LISTING.read_text().splitlines() if LISTING.exists() else []
     text = listing()
     LISTING.write_text(text)
-    changelog = CHANGELOG.read_text()
-    if not HASH_LINE.search(changelog):
-        raise SystemExit("CHANGELOG.md has no line `Public surface: ...` to put the hash into")
-    CHANGELOG.write_text(HASH_LINE.sub(f"Public surface: `{digest(text)}`", changelog, count=1))
     for line in sorted(set(before) ^ set(text.splitlines()), key=lambda line: line.split("(")[0]):
         print("-" if line in before else "+", line)
 

