@@ -18,6 +18,7 @@ from torch import Tensor
 
 from photostyle_native.ops import _runtime
 
+EMULATED = "cuda-emulated"  # the id of the `device` that `use` returns, in the names of tests
 HERE = Path(__file__).resolve().parent
 # AddressSanitizer instead of the watch for races; .ci/run sets it, and preloads the sanitizer's library.
 ADDRESS = os.environ.get("PHOTOSTYLE_SIMT") == "address"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import smooth_picture
+from pictures import smooth_picture
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 

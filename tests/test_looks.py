@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import smooth_picture
+from pictures import smooth_picture
 from PIL import Image
 from torch import Tensor
 

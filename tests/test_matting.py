@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 import scipy.sparse.linalg
 import torch
-from conftest import smooth_picture
+from pictures import smooth_picture
 from torch import Tensor
 
 from photostyle_native import MattingLaplacian, PhotostyleError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from conftest import smooth_picture
+from pictures import smooth_picture
 
 from photostyle_native import PhotostyleError, load_vgg19, transfer
 from photostyle_native.machine import available_bytes

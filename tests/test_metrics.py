@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from conftest import smooth_picture
+from pictures import smooth_picture
 from scipy import ndimage
 from torch import Tensor
 

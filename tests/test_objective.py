@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import smooth_picture
+from pictures import smooth_picture
 from torch import Tensor
 
 from photostyle_native import Objective, PhotostyleError, Weights, load_vgg19

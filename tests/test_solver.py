@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import smooth_picture
+from pictures import smooth_picture
 from torch import Tensor
 from waiting import calls_of
 

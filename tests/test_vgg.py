@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import relative_error
+from checks import relative_error
 from torch import Tensor
 
 from photostyle_native import PhotostyleError, load_vgg19

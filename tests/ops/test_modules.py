@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import check_gradients, smooth_picture
+from checks import check_gradients
+from pictures import smooth_picture
 from torch import Tensor, nn
 
 from photostyle_native import PhotostyleError, ops

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import smooth_picture
+from pictures import smooth_picture
 from torch import Tensor
 
 from photostyle_native import MattingLaplacian, PhotostyleError, ops

@@ -10,7 +10,9 @@ from collections.abc import Callable
 import emulation
 import pytest
 import torch
-from conftest import EMULATED, relative_error, smooth_picture
+from checks import relative_error
+from emulation import EMULATED
+from pictures import smooth_picture
 from torch import Tensor
 
 from photostyle_native import ops

@@ -7,7 +7,8 @@ from typing import Any
 import emulation
 import pytest
 import torch
-from conftest import check_gradients, relative_error, smooth_picture
+from checks import check_gradients, relative_error
+from pictures import smooth_picture
 from torch import Tensor
 
 from photostyle_native import PhotostyleError, ops

@@ -5,7 +5,7 @@ from __future__ import annotations
 import emulation
 import pytest
 import torch
-from conftest import check_gradients, relative_error
+from checks import check_gradients, relative_error
 from torch import Tensor
 
 from photostyle_native import PhotostyleError, ops
