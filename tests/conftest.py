@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: the devices to run on, and the seed."""
+"""Fixtures that all tests share: the devices to run on, the network, and the seed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ import emulation
 import pytest
 import torch
 
+from photostyle_native import VGG19, load_vgg19
+
+# Modules of helpers that have fixtures too.
+pytest_plugins = (
+    "benchmark.sleepers",
+    "cli.program",
+    "color.edits",
+    "color.photo_pairs",
+    "evaluation.pair_folders",
+    "pipeline.photo_pairs",
+)
 DEVICES = ["cpu", emulation.EMULATED, *(["cuda"] if torch.cuda.is_available() else [])]
 
 
@@ -17,6 +28,12 @@ def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> t
     if request.param == emulation.EMULATED:
         return emulation.use(monkeypatch)
     return torch.device(request.param)
+
+
+@pytest.fixture(scope="session")
+def vgg() -> VGG19:
+    """VGG-19 with the bundled weights."""
+    return load_vgg19()
 
 
 @pytest.fixture(autouse=True)

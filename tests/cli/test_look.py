@@ -1,0 +1,85 @@
+"""`photostyle apply` and `lut`, and looks that `transfer` saves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from pictures import smooth_picture
+from PIL import Image
+
+from photostyle_native import Look, read_photo
+from photostyle_native.cli.main import main
+
+
+@pytest.fixture
+def files(look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    look.save("look.npz")
+    picture = (smooth_picture(50, 70) * 255).round().byte().permute(1, 2, 0).numpy()
+    Image.fromarray(picture).save("photo.png")
+    return tmp_path
+
+
+def test_apply_on_the_command_line(look: Look, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["apply", "look.npz", "photo.png", "-o", "out.png"]) == 0
+    assert "70 x 50 pixels with the look of look.npz" in capsys.readouterr().out
+    out, photo = (read_photo(Path(name)).tensor() for name in ("out.png", "photo.png"))
+    torch.testing.assert_close(out, look.apply(photo), atol=0.502 / 255, rtol=0)
+    assert main(["apply", "look.npz", "photo.png", "-o", "out.tif", "--bit-depth", "16", "--everywhere"]) == 0
+    out = read_photo(Path("out.tif")).tensor()
+    torch.testing.assert_close(out, look.apply(photo, everywhere=True), atol=0.502 / 65535, rtol=0)
+
+
+def test_lut_on_the_command_line(look: Look, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lut", "look.npz", "-o", "look.cube", "--size", "17"]) == 0
+    assert "17 colours per axis" in capsys.readouterr().out
+    assert Path("look.cube").read_text() == look.cube(17, title="look")
+
+
+def test_transfer_saves_its_look(files: Path) -> None:
+    command = ["transfer", "photo.png", "photo.png", "-o", "out.png", "--iterations", "0", "--quiet"]
+    assert main([*command, "--size", "64", "--save-look", "new.npz"]) == 0
+    out, photo = (read_photo(Path(name)).tensor() for name in ("out.png", "photo.png"))
+    torch.testing.assert_close(Look.load("new.npz").apply(photo), out, atol=0.06, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["apply", "none.npz", "photo.png", "-o", "out.png"], "none.npz does not exist"),
+        (["apply", "photo.png", "photo.png", "-o", "out.png"], "photo.png is not a look"),
+        (["apply", "look.npz", "photo.png", "-o", "photo.png"], "would overwrite PHOTO"),
+        (["apply", "look.npz", "none.png", "-o", "out.png"], "none.png"),
+        (["apply", "look.npz", "photo.png", "-o", "no/out.png"], "there is no directory"),
+        (["lut", "look.npz", "-o", "look.npz"], "is written as .cube"),
+        (["lut", "look.npz", "-o", "look.cube", "--size", "1"], "from 2 to 256"),
+        (["transfer", "photo.png", "photo.png", "-o", "o.png", "--save-look", "a.json"], "written as .npz"),
+        (["transfer", "photo.png", "photo.png", "-o", "o.png", "--save-look", "o.png"], "would overwrite the output"),
+        (
+            ["transfer", "photo.png", "photo.png", "-o", "o.png", "--save-look", "photo.png"],
+            "would overwrite CONTENT",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: list[str], message: str, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in files.iterdir()}
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in files.iterdir()} == before
+
+
+def test_photos_in_another_colour_space_are_converted(look: Look, files: Path) -> None:
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.open("photo.png").save("tagged.png", icc_profile=profile)
+    assert main(["apply", "look.npz", "tagged.png", "-o", "tagged-out.png"]) == 0
+    assert main(["apply", "look.npz", "photo.png", "-o", "out.png"]) == 0
+    tagged, plain = (read_photo(Path(name)).tensor() for name in ("tagged-out.png", "out.png"))
+    torch.testing.assert_close(tagged, plain, atol=3 / 255, rtol=0)

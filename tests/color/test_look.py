@@ -1,0 +1,153 @@
+"""Looks: what they recover exactly, what they say in files, and that other programs read them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from color.edits import warm_right
+from pictures import smooth_picture
+from torch import Tensor
+
+from photostyle_native import Look, PhotostyleError
+from photostyle_native.color import look as looks
+
+MAP = torch.tensor([[0.7, 0.1, 0.0, 0.05], [0.1, 0.8, -0.1, 0.0], [0.0, 0.2, 0.5, 0.2]])
+
+
+def _mapped(image: Tensor) -> Tensor:
+    return torch.einsum("cj,jhw->chw", MAP[:, :3], image) + MAP[:, 3:, None]
+
+
+@pytest.mark.parametrize(("keep", "smoothness", "error"), [(0.0, 1e-6, 3e-4), (1e-3, 1e-4, 8e-3)])
+def test_one_affine_map_is_recovered(
+    keep: float, smoothness: float, error: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As well as what else is asked of a look (gains that spare grain, neighbours alike) lets it."""
+    monkeypatch.setattr(looks, "_KEEP", keep)
+    monkeypatch.setattr(looks, "_STEPS", 400)
+    content = smooth_picture(60, 80)
+    look = Look.fit(content, _mapped(content), cells=4, bins=3, smoothness=smoothness)
+    for everywhere in (False, True):
+        difference = look.apply(content, everywhere=everywhere) - _mapped(content)
+        assert float(difference.square().mean().sqrt()) <= error
+
+
+def test_an_edit_that_depends_on_place_and_brightness(look: Look) -> None:
+    content = smooth_picture(60, 80)
+    wanted = warm_right(content)
+    error = float((look.apply(content) - wanted).square().mean().sqrt())
+    assert error < 0.01
+    assert error < 0.2 * float((look.apply(content, everywhere=True) - wanted).square().mean().sqrt())
+
+
+def test_applies_at_any_size(look: Look) -> None:
+    small, large = smooth_picture(45, 60), smooth_picture(450, 600)
+    for content in (small, large):
+        torch.testing.assert_close(look.apply(content), warm_right(content), atol=0.06, rtol=0)
+    batch = look.apply(torch.rand(3, 1, 1))
+    assert batch.shape == (3, 1, 1)
+
+
+def test_a_flat_photo_has_a_look() -> None:
+    grey = torch.full((3, 40, 40), 0.5)
+    look = Look.fit(grey, grey * 0.5)
+    torch.testing.assert_close(look.apply(grey), grey * 0.5, atol=1e-3, rtol=0)
+    assert bool(look.apply(smooth_picture(30, 30)).isfinite().all())
+
+
+def test_what_was_not_seen_looks_as_it_does_elsewhere() -> None:
+    """The photo is bright on the left and dark on the right; then comes one that is the other way round."""
+    content = torch.full((3, 40, 60), 0.8) + 0.1 * smooth_picture(40, 60)
+    content[:, :, 30:] -= 0.7
+    look = Look.fit(content, content**2)
+    mirrored = content.flip(-1)
+    torch.testing.assert_close(look.apply(mirrored), mirrored**2, atol=0.06, rtol=0)
+
+
+def test_grain_is_not_amplified() -> None:
+    """From a grey photo to a colourful one: the colours cannot come from its grain."""
+    g = torch.Generator().manual_seed(0)
+    grey = smooth_picture(60, 80).mean(0, keepdim=True).expand(3, -1, -1)
+    noisy = grey + 0.003 * torch.randn(3, 60, 80, generator=g)
+    colors = torch.stack((grey[0], grey[1] ** 2, 1 - grey[2])) + 0.003 * torch.randn(3, 60, 80, generator=g)
+    look = Look.fit(noisy, colors)
+    spread = look.apply(grey + 0.003 * torch.randn(3, 60, 80, generator=g)) - look.apply(grey.contiguous())
+    assert float(spread.std()) < 3 * 0.003
+
+
+def test_survives_a_file(look: Look, tmp_path: Path) -> None:
+    path = tmp_path / "a look.npz"
+    Look(look.grid, look.tone, b"profile").save(path)
+    again = Look.load(path)
+    assert torch.equal(again.grid, look.grid)
+    assert torch.equal(again.tone, look.tone)
+    assert again.icc_profile == b"profile"
+    look.save(path)
+    assert Look.load(path).icc_profile is None
+
+
+def _archive(**arrays: object) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+GRID = np.zeros((12, 2, 2, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK\x03\x04 not really",
+        _archive(grid=GRID),
+        _archive(format="another", grid=GRID, tone=GRID, icc=np.zeros(0, np.uint8)),
+        _archive(format="photostyle look 1", grid=GRID[:5], tone=GRID, icc=np.zeros(0, np.uint8)),
+        _archive(format="photostyle look 1", grid=np.full_like(GRID, np.nan), tone=GRID, icc=np.zeros(0, np.uint8)),
+        _archive(format="photostyle look 1", grid=GRID.astype(complex), tone=GRID, icc=np.zeros(0, np.uint8)),
+        _archive(format="photostyle look 1", grid=np.array([print], object), tone=GRID, icc=np.zeros(0, np.uint8)),
+    ],
+)
+def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(PhotostyleError, match=r"x\.npz is not a look"):
+        Look.load(tmp_path / "x.npz")
+
+
+def test_options_are_checked(look: Look, tmp_path: Path) -> None:
+    image = torch.rand(3, 8, 8)
+    with pytest.raises(PhotostyleError, match="one shape"):
+        Look.fit(image, torch.rand(3, 8, 9))
+    with pytest.raises(PhotostyleError, match="must be positive"):
+        Look.fit(image, image, smoothness=0)
+    with pytest.raises(PhotostyleError, match="does not exist"):
+        Look.load(tmp_path / "none.npz")
+    with pytest.raises(PhotostyleError, match=r"written as \.npz"):
+        look.save(tmp_path / "look.json")
+    with pytest.raises(PhotostyleError, match="from 2 to 256"):
+        look.cube(1)
+
+
+def test_the_table_is_read_by_others(look: Look, tmp_path: Path) -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about what it could do with packages that are not here
+        import colour
+
+        image = smooth_picture(40, 50)
+        errors = []
+        for size in (17, 33, 65):  # what is left is interpolation in the table
+            path = tmp_path / "look.cube"
+            path.write_text(look.cube(size, title='a "look"'))
+            table = colour.read_LUT(str(path))
+            assert table.size == size
+            assert table.name == "a look"
+            theirs = torch.from_numpy(table.apply(image.permute(1, 2, 0).numpy())).permute(2, 0, 1).float()
+            errors.append(float((theirs - look.apply(image, everywhere=True)).square().mean().sqrt()))
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[1] < 0.25 / 255

@@ -1,0 +1,29 @@
+"""The table of many scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from photostyle_native.evaluation.scores import OURS, REFERENCE, Score
+from photostyle_native.evaluation.tables import scores_csv, summary_table
+
+
+def score(pair: str, who: str, total: float, noise: float | None) -> Score:
+    metrics: Any = dict.fromkeys(("ssim", "edge_ssim", "color_distance", "matting_energy", "gradient_reversal"), 0.5)
+    metrics |= {"noise_gain": noise, "labels": {}}
+    terms = {"content": 0.0, "style": total, "photo": 0.0, "tv": 0.0, "total": total}
+    return Score(pair, who, Path(f"{who}.png"), (30, 40), {**terms, "metrics": metrics}, None, None)
+
+
+def test_medians_are_over_pairs_that_have_both() -> None:
+    scores = [
+        *(score(pair, OURS, total, noise) for pair, total, noise in (("1", 10, 2), ("2", 20, None), ("3", 90, 9))),
+        *(score(pair, REFERENCE, total, 1) for pair, total in (("1", 30), ("2", 40))),
+    ]
+    table = summary_table(scores, "caption")
+    cells = list(zip(*(column.cells for column in table.columns), strict=True))
+    assert cells[-2] == ("median", OURS, "15.0", *["0.500"] * 5, "2.000", "-")
+    assert cells[-1] == ("", REFERENCE, "35.0", *["0.500"] * 5, "1.000", "-")
+    assert "medians over 2 pairs" in str(table.caption)
+    assert scores_csv(scores[1:2]).splitlines()[1] == "2,ours,ours.png,40,30,0.0,20,0.0,0.0,20,0.5,0.5,0.5,0.5,0.5,,,"

@@ -1,0 +1,189 @@
+"""The driver on small pictures: it lowers the energy, keeps sizes and edges, and reports what happened."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pictures import smooth_picture
+from PIL import Image
+from pipeline.photo_pairs import labels
+from torch import Tensor
+
+from photostyle_native import VGG19, Iteration, PhotostyleError, Weights, evaluate, transfer
+from photostyle_native.images.photo import read_photo
+
+
+def test_lowers_the_energy_and_reports(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    seen: list[Iteration] = []
+    result = transfer(
+        *pair,
+        content_mask=labels(72, 96),
+        style_mask=labels(64, 80),
+        size=64,
+        iterations=8,
+        weights=vgg,
+        device="cpu",
+        callback=seen.append,
+    )
+    assert result.image.shape == (3, 72, 96)
+    assert result.working.shape == (3, 48, 64)
+    assert float(result.image.min()) >= 0
+    assert float(result.image.max()) <= 1
+    totals = [entry["total"] for entry in result.history]
+    assert len(totals) == 9
+    assert result.energies["total"] == min(totals) < 0.6 * totals[0]
+    assert [i.iteration for i in seen] == list(range(9))
+    assert [i.last for i in seen] == [False] * 8 + [True]
+    assert seen[-1].terms["total"] == totals[-1]
+    assert seen[0].image().shape == (3, 48, 64)
+    assert len(result.labels) == 2
+    assert result.backend.startswith("native-cpu")
+    assert set(result.timings) == {"read", "masks", "start", "network", "optimise", "finish"}
+    assert json.loads(json.dumps(result.report()))["output_size"] == [72, 96]
+
+
+def test_colours_follow_the_masks(vgg: VGG19) -> None:
+    content = smooth_picture(64, 96)
+    style = torch.full((3, 64, 96), 0.1) + 0.05 * torch.rand(3, 64, 96)
+    style[0, :, :48] += 0.7  # left red, right blue
+    style[2, :, 48:] += 0.7
+    arguments = {"size": 96, "iterations": 5, "weights": vgg, "device": "cpu"}
+    masked = transfer(content, style, content_mask=labels(64, 96), style_mask=labels(64, 96), **arguments).image
+    swapped = transfer(content, style, content_mask=labels(64, 96), style_mask=1 - labels(64, 96), **arguments).image
+    for image, left, right in ((masked, 0, 2), (swapped, 2, 0)):
+        assert image[left, :, :40].mean() > image[right, :, :40].mean() + 0.2
+        assert image[right, :, 56:].mean() > image[left, :, 56:].mean() + 0.2
+
+
+def test_edges_stay_where_they_were(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    content, style = pair
+    result = transfer(content, style, size=96, iterations=10, weights=vgg, device="cpu").image
+
+    def edges(image: Tensor) -> Tensor:
+        grey = image.mean(0)
+        return torch.stack([grey[1:, :-1] - grey[:-1, :-1], grey[:-1, 1:] - grey[:-1, :-1]]).norm(dim=0)
+
+    strong = edges(content) > edges(content).quantile(0.97)
+    assert edges(result)[strong].mean() > 2.5 * edges(result)[~strong].mean()
+
+
+def test_same_seed_same_picture_and_paper_stages(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    arguments = {"size": 48, "iterations": 3, "preset": "paper", "weights": vgg, "device": "cpu"}
+    first, again = transfer(*pair, **arguments), transfer(*pair, **arguments)
+    assert torch.equal(first.image, again.image)
+    assert [e["stage"] for e in first.history] == ["stylise"] * 4 + ["photorealise"] * 4
+    assert all(e["photo"] == 0 for e in first.history[:4])
+    assert all(e["photo"] > 0 for e in first.history[4:])
+    assert first.history[3]["total"] < 0.95 * first.history[0]["total"]  # it leaves the noise
+    other = transfer(*pair, **{**arguments, "seed": 1})
+    assert not torch.equal(first.working, other.working)
+
+
+def test_works_where_gradients_are_off_and_weights_are_checked(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    with torch.no_grad():
+        result = transfer(*pair, size=48, iterations=2, weights=vgg, device="cpu")
+    assert result.energies["total"] < result.history[0]["total"]
+    with pytest.raises(PhotostyleError, match="`photo` must be finite"):
+        Weights(photo=float("nan"))
+
+
+def test_ends_when_progress_fades(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    seen: list[Iteration] = []
+    result = transfer(*pair, size=48, weights=vgg, device="cpu", callback=seen.append)
+    totals = [entry["total"] for entry in result.history]
+    assert seen[-1].last
+    assert not any(i.last for i in seen[:-1])
+    assert len(totals) <= 81
+    if len(totals) < 81:
+        assert min(totals) > 0.985 * min(totals[:-10])
+    for end in range(21, len(totals)):  # and not before
+        assert min(totals[:end]) <= 0.985 * min(totals[: end - 10])
+
+
+@pytest.mark.parametrize("every", [3, 8, 50])
+def test_callbacks_may_be_rare(every: int, pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    seen: list[Iteration] = []
+    options = {"size": 48, "iterations": 8, "weights": vgg, "device": "cpu"}
+    result = transfer(*pair, **options, callback=seen.append, callback_every=every)
+    assert [i.iteration for i in seen] == [*range(0, 8, every), 8]
+    assert result.history == transfer(*pair, **options).history
+    with pytest.raises(PhotostyleError, match="`callback_every` must be at least 1"):
+        transfer(*pair, **options, callback_every=0)
+
+
+def test_precision_of_the_network(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    options = {"size": 64, "iterations": 10, "weights": vgg, "device": "cpu"}
+    fine, coarse = (transfer(*pair, **options, precision=p) for p in ("float32", "bfloat16"))
+    assert (fine.precision, coarse.precision) == ("float32", "bfloat16")
+    assert transfer(*pair, **{**options, "iterations": 0}).precision in ("float32", "bfloat16")
+    assert fine.energies != coarse.energies
+    scored = [
+        evaluate(pair[0], pair[1], r.working, size=64, weights=vgg, device="cpu")["total"] for r in (fine, coarse)
+    ]
+    assert scored[1] == pytest.approx(scored[0], rel=0.02)
+    with pytest.raises(PhotostyleError, match="`precision` must be auto"):
+        transfer(*pair, **options, precision="half")
+
+
+def test_zero_iterations_give_the_start(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    result = transfer(*pair, size=64, iterations=0, weights=vgg, device="cpu")
+    assert len(result.history) == 1
+    assert result.image.shape == (3, 72, 96)
+
+
+def test_ctrl_c_returns_the_best_so_far(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    def stop(iteration: Iteration) -> None:
+        if iteration.iteration == 4:
+            raise KeyboardInterrupt
+
+    result = transfer(*pair, size=48, iterations=50, weights=vgg, device="cpu", callback=stop)
+    assert result.interrupted
+    assert len(result.history) == 5
+    assert result.energies["total"] == min(e["total"] for e in result.history)
+    assert result.image.shape == (3, 72, 96)
+
+
+def test_other_exceptions_of_a_callback_come_out(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    def fail(_: Iteration) -> None:
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        transfer(*pair, size=48, iterations=1, weights=vgg, device="cpu", callback=fail)
+
+
+def test_every_kind_of_source(pair: tuple[Tensor, Tensor], vgg: VGG19, tmp_path: Path) -> None:
+    content, style = ((p * 255).round().byte().permute(1, 2, 0).numpy() for p in pair)
+    Image.fromarray(content).save(tmp_path / "content.png")
+    arguments = {"size": 48, "iterations": 1, "weights": vgg, "device": "cpu"}
+    by_array = transfer(content, style, **arguments).image
+    by_path = transfer(tmp_path / "content.png", Image.fromarray(style), **arguments)
+    assert torch.equal(by_array, by_path.image)
+    by_path.save(tmp_path / "out.png", bit_depth=16)
+    assert read_photo(tmp_path / "out.png").bit_depth == 16
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"preset": "fast"}, "`preset` must be default or paper, got 'fast'"),
+        ({"iterations": -1}, "`iterations` must not be negative, got -1"),
+        ({"size": 20}, "at least 32 on each side"),
+        ({"size": 0}, "`size` must be a positive number"),
+        ({"device": "tpu9"}, "`device` must be auto, cpu or cuda, got 'tpu9'"),
+        ({"content_mask": np.zeros((72, 96), np.uint8)}, "belong together"),
+    ],
+)
+def test_arguments_are_checked(pair: tuple[Tensor, Tensor], options: dict[str, object], message: str) -> None:
+    with pytest.raises(PhotostyleError, match=message):
+        transfer(*pair, **{"device": "cpu", **options})
+
+
+def test_cuda_without_a_device_is_one_sentence(pair: tuple[Tensor, Tensor]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    with pytest.raises(PhotostyleError, match="torch finds no CUDA device"):
+        transfer(*pair, device="cuda")
