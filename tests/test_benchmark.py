@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from optional_packages import need
 from rich.console import Console
 
 from photostyle_native import PhotostyleError
@@ -138,6 +139,7 @@ def test_interrupt_keeps_what_is_finished(sleepers: None) -> None:
 
 
 def test_reports_name_everything(result: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    need("matplotlib")
     show(result, Console(width=100))
     printed = capsys.readouterr().out
     plots = all_plots(result)
@@ -151,6 +153,7 @@ def test_reports_name_everything(result: dict[str, Any], capsys: pytest.CaptureF
 
 
 def test_cpu_against_gpu_is_plotted_where_both_ran(result: dict[str, Any]) -> None:
+    need("matplotlib")
     both = copy.deepcopy(result)
     both["ceilings"]["cuda"] = both["ceilings"]["cpu"]
     both["cases"] += [{**case, "device": "cuda"} for case in both["cases"]]
@@ -215,6 +218,7 @@ def test_compare_command(result: dict[str, Any], tmp_path: Path, capsys: pytest.
 
 
 def test_bench_command(sleepers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    need("matplotlib")
     folder = tmp_path / "new" / "folder"
     assert main(["bench", "--quick", "--device", "cpu", "-o", str(folder)]) == 1  # one case is wrong
     assert "not timed: cpu bad: 3 px" in capsys.readouterr().out.replace("\n", " ")
