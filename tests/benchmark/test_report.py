@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from optional_packages import need
 from rich.console import Console
 
 from photostyle_native.benchmark.report.html import render
@@ -16,6 +17,7 @@ from photostyle_native.benchmark.report.units import duration, rate
 
 
 def test_reports_name_everything(result: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    need("matplotlib")
     show(result, Console(width=100))
     printed = capsys.readouterr().out
     plots = all_plots(result)
@@ -29,6 +31,7 @@ def test_reports_name_everything(result: dict[str, Any], capsys: pytest.CaptureF
 
 
 def test_cpu_against_gpu_is_plotted_where_both_ran(result: dict[str, Any]) -> None:
+    need("matplotlib")
     both = copy.deepcopy(result)
     both["ceilings"]["cuda"] = both["ceilings"]["cpu"]
     both["cases"] += [{**case, "device": "cuda"} for case in both["cases"]]

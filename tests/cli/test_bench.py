@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from benchmark.sleepers import CPU, scaled
+from optional_packages import need
 
 from photostyle_native.benchmark import run
 from photostyle_native.cli.main import main
@@ -29,6 +30,7 @@ def test_compare_command(result: dict[str, Any], tmp_path: Path, capsys: pytest.
 
 
 def test_bench_command(sleepers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    need("matplotlib")
     folder = tmp_path / "new" / "folder"
     assert main(["bench", "--quick", "--device", "cpu", "-o", str(folder)]) == 1  # one case is wrong
     assert "not timed: cpu bad: 3 px" in capsys.readouterr().out.replace("\n", " ")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from color.edits import warm_right
+from optional_packages import need
 from pictures import smooth_picture
 from torch import Tensor
 
@@ -137,7 +138,7 @@ def test_the_table_is_read_by_others(look: Look, tmp_path: Path) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about what it could do with packages that are not here
-        import colour
+        colour = need("colour")
 
         image = smooth_picture(40, 50)
         errors = []

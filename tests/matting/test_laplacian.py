@@ -11,6 +11,7 @@ import scipy.sparse
 import scipy.sparse.linalg
 import torch
 from matting.dense import DOUBLE, dense
+from optional_packages import need
 from pictures import smooth_picture
 from torch import Tensor
 
@@ -95,7 +96,7 @@ def _trimap(height: int, width: int) -> Tensor:
 
 @pytest.mark.parametrize("method", ["jacobi", "affine"])
 def test_mattes_are_those_of_pymatting(method: str) -> None:
-    pymatting = pytest.importorskip("pymatting")
+    pymatting = need("pymatting")
     image, trimap = smooth_picture(72, 95, DOUBLE), _trimap(72, 95)
     theirs = pymatting.estimate_alpha_cf(image.permute(1, 2, 0).numpy(), trimap.numpy())
     ours = MattingLaplacian(image.float()).matte(trimap, preconditioner=method)

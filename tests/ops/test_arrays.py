@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from optional_packages import need
 from pictures import smooth_picture
 from torch import Tensor
 
@@ -60,7 +61,7 @@ def _read_only(value: Tensor) -> np.ndarray:
 
 @functools.cache
 def _jax() -> Any:
-    return pytest.importorskip("jax.numpy")
+    return need("jax.numpy")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -124,7 +125,7 @@ def test_the_kernel_works_on_the_callers_memory(library: str, monkeypatch: pytes
 
 @pytest.mark.parametrize("transform", ["jit", "grad", "vmap"])
 def test_what_jax_traces_is_an_error(transform: str) -> None:
-    jax, image = pytest.importorskip("jax"), smooth_picture(H, W).numpy()
+    jax, image = need("jax"), smooth_picture(H, W).numpy()
     given = _jax().ones((2, 3, H, W) if transform == "vmap" else (3, H, W))
     for call in (
         lambda x: ops.matting_energy(x, image),
@@ -136,7 +137,7 @@ def test_what_jax_traces_is_an_error(transform: str) -> None:
 
 
 def test_jax_calls_it_back_from_compiled_code() -> None:
-    jax, image = pytest.importorskip("jax"), smooth_picture(H, W).numpy()
+    jax, image = need("jax"), smooth_picture(H, W).numpy()
 
     def product(x: Any) -> np.ndarray:
         return ops.matting_laplacian(np.asarray(x), image)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from checks import check_gradients, relative_error
+from optional_packages import need
 from pictures import smooth_picture
 from torch import Tensor
 
@@ -112,7 +113,7 @@ def test_the_reference_itself_is_right(name: str) -> None:
 
 
 def test_agrees_with_pymatting_on_colour() -> None:
-    pymatting = pytest.importorskip("pymatting")
+    pymatting = need("pymatting")
     image = _guides()["colour"]
     x = torch.rand(1, *image.shape[-2:], dtype=torch.float64)
     matrix = pymatting.cf_laplacian(image.permute(1, 2, 0).numpy())

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from optional_packages import need
 from PIL import Image
 
 import photostyle_native
@@ -29,6 +30,7 @@ CLASSES = ["sky", "building, edifice", "lake", "sea", "tree", "gizmo"]
 
 def save_segformer(folder: Path, classes: list[str]) -> None:
     """A SegFormer of a few thousand random weights, and its image processor."""
+    need("transformers")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from transformers import SegformerConfig, SegformerForSemanticSegmentation, SegformerImageProcessor
@@ -109,6 +111,7 @@ def test_a_download_that_was_cut_off_is_completed(
 
 
 def test_without_a_network_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("transformers")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
         PhotostyleError,
@@ -225,6 +228,7 @@ def test_nothing_of_it_is_imported_for_other_masks() -> None:
 
 @pytest.mark.usefixtures("photos")
 def test_options_that_do_not_go_together(capsys: pytest.CaptureFixture[str]) -> None:
+    need("transformers")
     base = ["masks", "day.png", "dusk.png", "-o", "out", "--auto-mask", "ade20k"]
     for more, message in (
         (["--regions", "3"], "--regions is for --auto-mask features, got ade20k"),
