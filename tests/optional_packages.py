@@ -1,7 +1,8 @@
 """Packages that only some tests need: `pip install ".[test-all]"` brings them, `".[test]"` does not.
 
-A test without its package is skipped by `need`, and the skip says what to install. Where all packages ought to be there
-(PHOTOSTYLE_TEST_ALL=1, as CI sets it), such a skip is a failure: a test that never runs must not look like one that passes.
+A test without its package is skipped by `need`, and the skip says what to install. Where all packages ought to be
+there (PHOTOSTYLE_TEST_ALL=1, as CI sets it), such a skip is a failure: a test that never runs must not look like one
+that passes.
 """
 
 from __future__ import annotations

@@ -18,5 +18,5 @@ def test_what_is_missing_skips_and_says_what_to_install(monkeypatch: pytest.Monk
 
 def test_what_is_missing_fails_where_all_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHOTOSTYLE_TEST_ALL", "1")
-    with pytest.raises(pytest.fail.Exception, match="needs no_such_package.*nothing may be missing"):
+    with pytest.raises(pytest.fail.Exception, match=r"needs no_such_package.*nothing may be missing"):
         need("no_such_package")
