@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @pytest.fixture
-def pair() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def masked_pair() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Two pictures in two halves each, with colours that are no linear map of one another."""
     content, style = smooth_picture(48, 64), smooth_picture(40, 56).flip(0) ** 3
     masks, style_masks = torch.zeros(2, 48, 64), torch.zeros(2, 40, 56)

@@ -12,8 +12,8 @@ from photostyle_native import PhotostyleError
 from photostyle_native.metrics.colors import color_distance
 
 
-def test_distance_is_that_of_others(pair: tuple[Tensor, ...]) -> None:
-    content, style, *_ = pair
+def test_distance_is_that_of_others(masked_pair: tuple[Tensor, ...]) -> None:
+    content, style, *_ = masked_pair
     one = torch.ones(1, 48, 64), torch.ones(1, 40, 56)
     g = torch.Generator().manual_seed(3)
     directions = torch.nn.functional.normalize(torch.randn(2000, 3, generator=g), dim=1)
