@@ -13,8 +13,9 @@ from torch import Tensor
 
 from .. import _core
 from ..reference import masked_gram as reference
-from . import _runtime as rt
+from . import _backend as backend
 from ._autograd import differentiable, save
+from .checks import require, require_batch, require_dtype, require_image, require_same_device, require_same_size, require_tensor, wants_derivative
 
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 _MAX_PIXELS = 2**31 - 1
@@ -25,17 +26,17 @@ def _sum_dtype(features: Tensor) -> torch.dtype:
 
 
 def _check(features: Tensor, masks: Tensor) -> None:
-    rt.require_tensor("features", features)
-    rt.require_tensor("masks", masks)
-    rt.require_image("features", features)
-    rt.require(masks.dim() >= 3, f"`masks` must have shape (..., K, H, W), got {tuple(masks.shape)}")
-    rt.require_dtype("features", features, tuple(_TYPES))
-    rt.require_dtype("masks", masks, (_sum_dtype(features),))
-    rt.require_same_device("masks", masks, "features", features)
-    rt.require_same_size("masks", masks, "features", features)
-    rt.require_batch("masks", masks, "features", features)
+    require_tensor("features", features)
+    require_tensor("masks", masks)
+    require_image("features", features)
+    require(masks.dim() >= 3, f"`masks` must have shape (..., K, H, W), got {tuple(masks.shape)}")
+    require_dtype("features", features, tuple(_TYPES))
+    require_dtype("masks", masks, (_sum_dtype(features),))
+    require_same_device("masks", masks, "features", features)
+    require_same_size("masks", masks, "features", features)
+    require_batch("masks", masks, "features", features)
     pixels = features.shape[-1] * features.shape[-2]
-    rt.require(pixels <= _MAX_PIXELS, f"`features` must have at most 2^31 - 1 pixels, got {pixels}")
+    require(pixels <= _MAX_PIXELS, f"`features` must have at most 2^31 - 1 pixels, got {pixels}")
 
 
 def _shape(features: Tensor, masks: Tensor) -> tuple[int, int, int, int, int]:
@@ -46,8 +47,8 @@ def _shape(features: Tensor, masks: Tensor) -> tuple[int, int, int, int, int]:
     return features.numel() // (channels * pixels), masks.numel() // (count * pixels), count, channels, pixels
 
 
-rt.LIBRARY.define("masked_gram(Tensor features, Tensor masks, bool tf32=False) -> Tensor")
-rt.LIBRARY.define("masked_gram_backward(Tensor upstream, Tensor features, Tensor masks, bool tf32=False) -> Tensor")
+backend.LIBRARY.define("masked_gram(Tensor features, Tensor masks, bool tf32=False) -> Tensor")
+backend.LIBRARY.define("masked_gram_backward(Tensor upstream, Tensor features, Tensor masks, bool tf32=False) -> Tensor")
 
 
 def _gram_like(features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
@@ -58,7 +59,7 @@ def _gram_like(features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
 
 def _readable(features: Tensor) -> Tensor:
     """Contiguous, and of a type that the device's kernels read: those of the CPU do not know half precision."""
-    half_on_cpu = features.dtype == torch.float16 and rt.kernels(features.device)[0] is _core
+    half_on_cpu = features.dtype == torch.float16 and backend.kernels(features.device)[0] is _core
     return (features.float() if half_on_cpu else features).contiguous()
 
 
@@ -69,7 +70,7 @@ def _gram(features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
     _check(features, masks)  # the registered op can be called directly, and may not crash
     features, masks = _readable(features), masks.contiguous()
     shape = (*_shape(features, masks), _TYPES[features.dtype])
-    rt.launch("masked_gram", features.device, (features, masks, out), (*shape, tf32), shape)
+    backend.launch("masked_gram", features.device, (features, masks, out), (*shape, tf32), shape)
     return out
 
 
@@ -77,13 +78,13 @@ def _backward(upstream: Tensor, features: Tensor, masks: Tensor, tf32: bool = Fa
     if features.numel() == 0 or masks.numel() == 0:
         return torch.zeros_like(features, memory_format=torch.contiguous_format)
     _check(features, masks)
-    rt.require_dtype("upstream", upstream, (_sum_dtype(features),))
+    require_dtype("upstream", upstream, (_sum_dtype(features),))
     want = tuple(_gram_like(features, masks).shape)
-    rt.require(tuple(upstream.shape) == want, f"`upstream` must have shape {want}, got {tuple(upstream.shape)}")
+    require(tuple(upstream.shape) == want, f"`upstream` must have shape {want}, got {tuple(upstream.shape)}")
     readable, upstream, masks = _readable(features), upstream.contiguous(), masks.contiguous()
     out = torch.empty_like(readable)
     shape = (*_shape(readable, masks), _TYPES[readable.dtype])
-    rt.launch("masked_gram_backward", out.device, (readable, masks, upstream, out), (*shape, tf32), shape)
+    backend.launch("masked_gram_backward", out.device, (readable, masks, upstream, out), (*shape, tf32), shape)
     return out.to(features.dtype)
 
 
@@ -101,8 +102,8 @@ def _backward_like(upstream: Tensor, features: Tensor, masks: Tensor, tf32: bool
     return torch.empty_like(features, memory_format=torch.contiguous_format)
 
 
-rt.register("masked_gram", _gram, _reference_gram, _gram_like)
-rt.register("masked_gram_backward", _backward, _reference_backward, _backward_like)
+backend.register("masked_gram", _gram, _reference_gram, _gram_like)
+backend.register("masked_gram_backward", _backward, _reference_backward, _backward_like)
 
 
 def cross(features: Tensor, v: Tensor, masks: Tensor, tf32: bool) -> Tensor:
@@ -172,6 +173,6 @@ def masked_gram(features: Tensor, masks: Tensor, *, tf32: bool = False) -> Tenso
     number of threads.
     """
     _check(features, masks)
-    if rt.wants_derivative(masks):
+    if wants_derivative(masks):
         raise NotImplementedError("the gradient with respect to `masks` is not implemented: pass masks.detach()")
     return _differentiable_gram(features, masks, tf32)

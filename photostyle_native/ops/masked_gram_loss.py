@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from .. import _core
-from . import _runtime as rt
+from . import _backend as backend
 from ._autograd import differentiable, save
 from .masked_gram import _TYPES, _check, _gram_like, _readable, _shape, _sum_dtype, cross, differentiable_backward
+from .checks import require, require_batch, require_like, require_tensor, wants_derivative
 
-rt.LIBRARY.define(
+backend.LIBRARY.define(
     "masked_gram_loss(Tensor features, Tensor masks, Tensor targets, Tensor scales, Tensor weights, bool tf32=False)"
     " -> (Tensor, Tensor)"
 )
@@ -30,15 +31,15 @@ def _check_loss(features: Tensor, masks: Tensor, targets: Tensor, scales: Tensor
         ("scales", scales, (count,)),
         ("weights", weights, (count,)),
     ):
-        rt.require_tensor(name, value)
-        rt.require_like(name, value, "masks", masks)
+        require_tensor(name, value)
+        require_like(name, value, "masks", masks)
         tail = tuple(value.shape[-len(shape) :])
-        rt.require(
+        require(
             tail == shape and (name == "targets" or value.dim() == 1),
             f"`{name}` must have shape {'(..., ' if name == 'targets' else '('}{str(shape)[1:]}, "
             f"got {tuple(value.shape)}",
         )
-    rt.require_batch("targets", targets, "features", features)
+    require_batch("targets", targets, "features", features)
 
 
 def _from_grams(gram: Tensor, targets: Tensor, scales: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,7 +61,7 @@ def _composed(
 def _loss(
     features: Tensor, masks: Tensor, targets: Tensor, scales: Tensor, weights: Tensor, tf32: bool = False
 ) -> tuple[Tensor, Tensor]:
-    if rt.kernels(features.device)[0] is _core or features.numel() == 0 or masks.numel() == 0:
+    if backend.kernels(features.device)[0] is _core or features.numel() == 0 or masks.numel() == 0:
         return _composed(features, masks, targets, scales, weights, tf32)
     _check_loss(features, masks, targets, scales, weights)
     features, masks = _readable(features), masks.contiguous()
@@ -70,7 +71,7 @@ def _loss(
     batch, mask_batch, *rest = _shape(features, masks)
     target_batch = 1 if targets.dim() == 3 else batch
     kind = _TYPES[features.dtype]
-    rt.launch(
+    backend.launch(
         "masked_gram_loss",
         features.device,
         (features, masks, targets, scales, weights, loss, upstream),
@@ -86,7 +87,7 @@ def _loss_like(
     return features.new_empty(features.shape[:-3], dtype=_sum_dtype(features)), _gram_like(features, masks)
 
 
-rt.register("masked_gram_loss", _loss, _composed, _loss_like)
+backend.register("masked_gram_loss", _loss, _composed, _loss_like)
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -141,7 +142,7 @@ def masked_gram_loss(
     """
     _check_loss(features, masks, targets, scales, weights)
     for name, value in (("masks", masks), ("targets", targets), ("scales", scales), ("weights", weights)):
-        if rt.wants_derivative(value):
+        if wants_derivative(value):
             raise NotImplementedError(
                 f"the gradient with respect to `{name}` is not implemented: pass {name}.detach()"
             )

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from .. import _core
 from ..reference import matting_laplacian as reference
-from . import _runtime as rt
+from . import _backend as backend
 from ._autograd import differentiable, save
+from .checks import require, require_at_least, require_batch, require_dtype, require_image, require_integer, require_like, require_same_device, require_same_size, require_tensor, wants_derivative
 
 _DTYPES = (torch.float32, torch.float64)
 _LAPLACIAN, _GUIDED = 0, 1
@@ -23,18 +24,18 @@ _LAPLACIAN, _GUIDED = 0, 1
 
 def _check(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[float, int]:
     """Raise for what does not fit; returns `eps` and `radius` as plain numbers."""
-    rt.require_tensor("x", x)
-    rt.require_tensor("image", image)
-    rt.require_image("x", x)
-    rt.require_image("image", image, 3)
-    rt.require_dtype("x", x, _DTYPES)
+    require_tensor("x", x)
+    require_tensor("image", image)
+    require_image("x", x)
+    require_image("image", image, 3)
+    require_dtype("x", x, _DTYPES)
     if image.dtype == torch.uint8:
-        rt.require_same_device("image", image, "x", x)
+        require_same_device("image", image, "x", x)
     else:
-        rt.require_like("image", image, "x", x)
-    rt.require_same_size("image", image, "x", x)
-    rt.require_batch("image", image, "x", x)
-    return rt.require_at_least("eps", eps, 1e-12), rt.require_integer("radius", radius, 1, 1000)
+        require_like("image", image, "x", x)
+    require_same_size("image", image, "x", x)
+    require_batch("image", image, "x", x)
+    return require_at_least("eps", eps, 1e-12), require_integer("radius", radius, 1, 1000)
 
 
 def _launch(
@@ -44,14 +45,14 @@ def _launch(
     if x.numel() == 0:
         return
     eps, radius = _check(x, image, eps, radius)  # the registered ops can be called directly, and may not crash
-    if image.dtype == torch.uint8 and rt.kernels(x.device)[0] is _core:
+    if image.dtype == torch.uint8 and backend.kernels(x.device)[0] is _core:
         image = _as_float(image, x)  # the CPU kernels read no bytes
     x, image = x.resolve_neg().contiguous(), image.resolve_neg().contiguous()
     channels, height, width = x.shape[-3:]
     batch = x.numel() // (channels * height * width)
     image_batch = image.numel() // (3 * height * width)
     double, size = x.dtype == torch.float64, (channels, height, width, radius)
-    rt.launch(
+    backend.launch(
         "matting_laplacian",
         x.device,
         (image, x, out, energy),
@@ -60,9 +61,9 @@ def _launch(
     )
 
 
-rt.LIBRARY.define("matting_laplacian(Tensor x, Tensor image, float eps, int radius) -> Tensor")
-rt.LIBRARY.define("matting_energy(Tensor x, Tensor image, float eps, int radius) -> (Tensor, Tensor)")
-rt.LIBRARY.define("guided_filter(Tensor x, Tensor image, float eps, int radius) -> Tensor")
+backend.LIBRARY.define("matting_laplacian(Tensor x, Tensor image, float eps, int radius) -> Tensor")
+backend.LIBRARY.define("matting_energy(Tensor x, Tensor image, float eps, int radius) -> (Tensor, Tensor)")
+backend.LIBRARY.define("guided_filter(Tensor x, Tensor image, float eps, int radius) -> Tensor")
 
 
 def _product(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
@@ -109,9 +110,9 @@ def _energy_like(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[Ten
     return x.new_empty(x.shape[:-3]), _like_x(x, image, eps, radius)
 
 
-rt.register("matting_laplacian", _product, _reference_product, _like_x)
-rt.register("matting_energy", _energy, _reference_energy, _energy_like)
-rt.register("guided_filter", _guided, _reference_guided, _like_x)
+backend.register("matting_laplacian", _product, _reference_product, _like_x)
+backend.register("matting_energy", _energy, _reference_energy, _energy_like)
+backend.register("guided_filter", _guided, _reference_guided, _like_x)
 
 
 def _save_image(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -162,7 +163,7 @@ _differentiable_energy = differentiable(
 
 
 def _no_image_gradient(image: Tensor) -> None:
-    if rt.wants_derivative(image):
+    if wants_derivative(image):
         raise NotImplementedError("the gradient with respect to `image` is not implemented: pass image.detach()")
 
 
@@ -205,17 +206,17 @@ def matting_laplacian(
     _no_image_gradient(image)
     if out is None:
         return _differentiable_product(x, image, eps, radius)
-    rt.require_tensor("out", out)
-    rt.require_like("out", out, "x", x)
-    rt.require(out.shape == x.shape, f"`out` must have x's shape {tuple(x.shape)}, got {tuple(out.shape)}")
-    rt.require(out.is_contiguous(), "`out` must be contiguous")
-    rt.require(
-        not rt.wants_derivative(x, out),
+    require_tensor("out", out)
+    require_like("out", out, "x", x)
+    require(out.shape == x.shape, f"`out` must have x's shape {tuple(x.shape)}, got {tuple(out.shape)}")
+    require(out.is_contiguous(), "`out` must be contiguous")
+    require(
+        not wants_derivative(x, out),
         "`out=` does not record a gradient: use it under torch.no_grad() or with detached tensors",
     )
     for name, other in (("x", x), ("image", image)):
-        rt.require(not _overlap(out, other), f"`out` must not share memory with `{name}`")
-    if x.device.type == "cpu" or rt.CUDA is not None:
+        require(not _overlap(out, other), f"`out` must not share memory with `{name}`")
+    if x.device.type == "cpu" or backend.CUDA is not None:
         torch.autograd.graph.increment_version(out)  # so that autograd notices if it needed the old values
         _launch(x, image, eps, radius, _LAPLACIAN, out, None)
         return out
@@ -263,6 +264,6 @@ def guided_filter(x: Tensor, image: Tensor, *, eps: float = 1e-2, radius: int = 
     Source: He, Sun, Tang: Guided Image Filtering (ECCV 2010), eqs. 14-16.
     """
     eps, radius = _check(x, image, eps, radius)
-    if rt.wants_derivative(x, image):
+    if wants_derivative(x, image):
         raise NotImplementedError("`guided_filter` has no gradient: pass detached tensors")
     return torch.ops.photostyle.guided_filter(x, image, eps, radius)
