@@ -12,8 +12,10 @@ from typing import Any
 import torch  # before _core: both then share torch's OpenMP threads
 from torch import Tensor
 
+# In this form an absent extension is reported by its name, not as a circular import.
+import photostyle_native.ops._core as _core
+
 from ..errors import PhotostyleError
-from . import _core
 
 LIBRARY: torch.library.Library = torch.library.Library("photostyle", "DEF")
 
@@ -71,6 +73,16 @@ def kernels(device: torch.device) -> tuple[ModuleType, int]:
     if CUDA is None:
         raise PhotostyleError(f"there are no CUDA kernels in this build: {_core.cuda_status}")
     return CUDA, torch.cuda.current_stream(device).cuda_stream
+
+
+def uses_cpu_kernels(device: torch.device) -> bool:
+    """Whether the kernels for tensors on `device` are the CPU's, which read neither float16 nor uint8."""
+    return kernels(device)[0] is _core
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bfloat16: processors with AVX512-BF16 or AMX, GPUs from compute capability 8.0."""
+    return _core.bfloat16 if device.type == "cpu" else torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def launch(

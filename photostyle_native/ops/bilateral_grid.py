@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..reference import bilateral_grid as reference
-from . import _backend as backend
+from . import _backend
 from ._autograd import differentiable
 from .checks import require, require_dtype, require_image, require_like, require_same_size, require_tensor
 
@@ -101,7 +101,7 @@ def _launch_slice(
         _check_upstream(upstream, image)
         upstream = _readable(upstream)
     tensors = (_readable(grid), _readable(guide), _readable(image), upstream, out)
-    backend.launch("bilateral_slice", image.device, tensors, (*sizes, transposed), sizes)
+    _backend.launch("bilateral_slice", image.device, tensors, (*sizes, transposed), sizes)
     return out
 
 
@@ -121,7 +121,7 @@ def _backward_grid(
     grad = image.new_empty(grid_shape)
     sizes = _sizes(grid_shape, image, derivative)
     tensors = (_readable(upstream), _readable(guide), _readable(image), grad)
-    backend.launch("bilateral_grid_backward", image.device, tensors, sizes, sizes)
+    _backend.launch("bilateral_grid_backward", image.device, tensors, sizes, sizes)
     return grad
 
 
@@ -172,8 +172,8 @@ for _name, _arguments, _native, _fallback, _fake in (
         _guide_like,
     ),
 ):
-    backend.LIBRARY.define(f"{_name}({_arguments}) -> Tensor")
-    backend.register(_name, _native, _fallback, _fake)
+    _backend.LIBRARY.define(f"{_name}({_arguments}) -> Tensor")
+    _backend.register(_name, _native, _fallback, _fake)
 
 # Gradients. F = <upstream, slice(grid, guide, image)> is linear in each of upstream, grid and (image, 1), and
 # piecewise linear in the guide. So the derivatives of the four ops, of any order, are those ops again, some with the

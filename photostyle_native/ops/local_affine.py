@@ -15,8 +15,19 @@ import torch
 from torch import Tensor
 
 from ..reference import local_affine as reference
-from . import _backend as backend
-from .checks import require, require_at_least, require_batch, require_dtype, require_image, require_integer, require_like, require_same_size, require_tensor, wants_derivative
+from . import _backend
+from .checks import (
+    require,
+    require_at_least,
+    require_batch,
+    require_dtype,
+    require_image,
+    require_integer,
+    require_like,
+    require_same_size,
+    require_tensor,
+    wants_derivative,
+)
 
 _DTYPES = (torch.float32, torch.float64)
 _MAX_RADIUS = 1000
@@ -93,7 +104,7 @@ def _fit(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
     output, content = output.contiguous(), content.contiguous()
     batch, content_batch, *size = _sizes(output, content)
     radius, double = _clip_radius(radius, output), output.dtype == torch.float64
-    backend.launch(
+    _backend.launch(
         "local_affine_fit",
         output.device,
         (content, output, coefs),
@@ -120,7 +131,7 @@ def _launch_smooth(
     coefs, content = coefs.contiguous(), content.contiguous()
     batch, content_batch, *size = _sizes(coefs, content)
     radius, double = _clip_radius(radius, coefs), coefs.dtype == torch.float64
-    backend.launch(
+    _backend.launch(
         "local_affine_smooth",
         coefs.device,
         (coefs, content, out, applied),
@@ -159,7 +170,7 @@ def _upsample(
     radius, sigma_space, sigma_color = _check_upsample(coefs, guide, photo, radius, sigma_space, sigma_color)
     coefs, guide, photo = coefs.contiguous(), guide.contiguous(), photo.contiguous()
     sizes = (*guide.shape[-2:], *photo.shape[-2:], radius)
-    backend.launch(
+    _backend.launch(
         "local_affine_upsample",
         photo.device,
         (coefs, guide, photo, out),
@@ -192,8 +203,8 @@ for _name, _arguments, _native, _fake in (
     ("smooth_local_affine", _SMOOTH, _smooth, _like_first),
     ("upsample_local_affine", _UPSAMPLE, _upsample, _like_photo),
 ):
-    backend.LIBRARY.define(f"{_name}({_arguments}) -> Tensor")
-    backend.register(_name, _native, getattr(reference, _name), _fake)
+    _backend.LIBRARY.define(f"{_name}({_arguments}) -> Tensor")
+    _backend.register(_name, _native, getattr(reference, _name), _fake)
 
 
 def fit_local_affine(output: Tensor, content: Tensor, *, radius: int = 1, ridge: float = 1e-3) -> Tensor:
