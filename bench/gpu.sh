@@ -37,7 +37,7 @@ build_for_device() { # build_for_device ARCHITECTURE
   cmake -S . -B "$build" "${generator[@]}" -DWITH_CUDA=ON -DPHOTOSTYLE_STRICT_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$1" \
     -DPython_EXECUTABLE="$(command -v "$python")" -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" &&
     cmake --build "$build" --parallel "$(nproc)" && rm -rf "$site" && mkdir -p "$site" && cp -r photostyle_native "$site" &&
-    rm -f "$site"/photostyle_native/_core*.so && cmake --install "$build" --prefix "$site"
+    rm -f "$site"/photostyle_native/ops/_core*.so && cmake --install "$build" --prefix "$site"
 }
 export -f build_for_device
 

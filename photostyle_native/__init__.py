@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from .images.write import write_photo
     from .matting.laplacian import MattingLaplacian
     from .metrics import color_distance
-    from .modules import LocalAffineSmoothing, MaskedGramLoss, MaskedGramMatrix, MattingLoss
     from .network.vgg19 import VGG19
     from .network.weights import load_vgg19
     from .numerics.lbfgs import LBFGS
+    from .ops.modules import LocalAffineSmoothing, MaskedGramLoss, MaskedGramMatrix, MattingLoss
     from .optimization.image_metric import ImageMetric
     from .optimization.objective import Objective, Terms, Weights
     from .optimization.solver import Iteration
@@ -75,10 +75,10 @@ _MODULES = {
     "images.write": ("write_photo",),
     "matting.laplacian": ("MattingLaplacian",),
     "metrics": ("color_distance",),
-    "modules": ("LocalAffineSmoothing", "MaskedGramLoss", "MaskedGramMatrix", "MattingLoss"),
     "network.vgg19": ("VGG19",),
     "network.weights": ("load_vgg19",),
     "numerics.lbfgs": ("LBFGS",),
+    "ops.modules": ("LocalAffineSmoothing", "MaskedGramLoss", "MaskedGramMatrix", "MattingLoss"),
     "optimization.image_metric": ("ImageMetric",),
     "optimization.objective": ("Objective", "Terms", "Weights"),
     "optimization.solver": ("Iteration",),

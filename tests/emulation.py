@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from photostyle_native.ops import _runtime
+from photostyle_native.ops import _backend
 
 EMULATED = "cuda-emulated"  # the id of the `device` that `use` returns, in the names of tests
 HERE = Path(__file__).resolve().parent
@@ -54,7 +54,7 @@ def _dirty(size: int, device: torch.device) -> Tensor:
 
 def active() -> bool:
     """Whether the ops run on the emulated device now. A call takes milliseconds there: tests make fewer."""
-    return _runtime.kernels.__module__ == __name__
+    return _backend.kernels.__module__ == __name__
 
 
 def use(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> torch.device:
@@ -66,8 +66,8 @@ def use(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> torch.device:
     def kernels(device: torch.device) -> tuple[ModuleType, int]:
         return simt, 0
 
-    monkeypatch.setattr(_runtime, "kernels", kernels)
-    monkeypatch.setattr(_runtime, "scratch", _dirty)
+    monkeypatch.setattr(_backend, "kernels", kernels)
+    monkeypatch.setattr(_backend, "scratch", _dirty)
     return torch.device("cpu")
 
 

@@ -38,7 +38,7 @@ def examine() -> Facts:
     problems: list[str] = []
     torch = _import("torch", problems)
     # After torch, so that both share its OpenMP threads, as everywhere in the package.
-    core = _import("photostyle_native._core", problems) if torch else None
+    core = _import("photostyle_native.ops._core", problems) if torch else None
     # All the rest, with all that it depends on.
     works = bool(core and _import("photostyle_native.pipeline.transfer", problems))
     facts: Facts = {

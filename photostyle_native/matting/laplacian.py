@@ -20,8 +20,8 @@ from torch import Tensor
 from .. import ops
 from ..errors import PhotostyleError
 from ..numerics.conjugate_gradients import conjugate_gradients
-from ..ops import _runtime as rt
-from ..ops._arrays import from_tensor, kind, to_tensor
+from ..ops.arrays import from_tensor, kind, to_tensor
+from ..ops.checks import require_at_least, require_integer, wants_derivative
 from .diagonal import diagonal, windows_over
 from .preconditioner import AffinePreconditioner
 from .tiles import Tiles, Whole
@@ -189,13 +189,13 @@ class MattingLaplacian:
                 f"`preconditioner` must be one of {', '.join(PRECONDITIONERS)}, got {preconditioner!r}"
             )
         tolerance, steps = (
-            rt.require_at_least("tolerance", tolerance, 0),
-            rt.require_integer("steps", steps, 0, 2**31),
+            require_at_least("tolerance", tolerance, 0),
+            require_integer("steps", steps, 0, 2**31),
         )
         right, restore = self._images("b", b)
         first = None if start is None else self._images("start", start)[0]
         weight, free = self._field("weights", weights), ~self._field("known", known, torch.bool)
-        if rt.wants_derivative(right, weight, *(() if first is None else (first,))):
+        if wants_derivative(right, weight, *(() if first is None else (first,))):
             raise NotImplementedError("`solve` has no gradient: pass detached tensors")
         for name, value in (("b", right), ("image", self.image)):
             if not bool(value.isfinite().all()):

@@ -1,22 +1,22 @@
 """The package's operators: native kernels behind `torch.library` ops with autograd.
 
 Each module holds one family: argument checks, the registered op (namespace ``photostyle``), its gradient,
-and the choice of the kernel by device. All take tensors or arrays of another library (`_arrays`).
+and the launch of its kernel. All take tensors or arrays of another library (`arrays`).
 """
 
 from . import bilateral_grid, local_affine
+from . import guided_filter as _guided
 from . import masked_gram as _gram
-from . import masked_gram_loss as _loss
 from . import matting_laplacian as _matting
-from ._arrays import any_array
-from ._runtime import FallbackWarning, backend
+from ._backend import FallbackWarning, backend
+from .arrays import any_array
 
-# What follows the function: its arguments whose channels come last under layout="channels_last".
+# After each function come the names of the arguments whose channels are last under layout="channels_last".
 matting_laplacian = any_array(_matting.matting_laplacian, ("x", "image", "out", "return"))
 matting_energy = any_array(_matting.matting_energy, ("x", "image"))
-guided_filter = any_array(_matting.guided_filter, ("x", "image", "return"))
+guided_filter = any_array(_guided.guided_filter, ("x", "image", "return"))
 masked_gram = any_array(_gram.masked_gram, ("features", "masks"))
-masked_gram_loss = any_array(_loss.masked_gram_loss, ("features", "masks"))
+masked_gram_loss = any_array(_gram.masked_gram_loss, ("features", "masks"))
 fit_local_affine = any_array(local_affine.fit_local_affine, ("output", "content", "return"))
 apply_local_affine = any_array(local_affine.apply_local_affine, ("coefs", "image", "return"))
 smooth_affine_coefficients = any_array(local_affine.smooth_affine_coefficients, ("coefs", "content", "return"))

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import _runtime as rt
+from . import _backend
 
 
 def save(ctx: Any, *tensors: Tensor) -> None:
@@ -42,7 +42,9 @@ def differentiable(
             op once per item.
         shared: which tensors may be without batch dimensions when the first has some.
     """
-    torch.library.register_autograd(f"photostyle::{name}", backward, setup_context=setup_context, lib=rt.LIBRARY)
+    torch.library.register_autograd(
+        f"photostyle::{name}", backward, setup_context=setup_context, lib=_backend.LIBRARY
+    )
     op = getattr(torch.ops.photostyle, name)
 
     def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Any, Any]:
@@ -51,7 +53,7 @@ def differentiable(
         return result, (0,) * len(result) if isinstance(result, tuple) else 0
 
     if dims:  # for vmap inside torch.compile, which sees the op
-        torch.library.register_vmap(f"photostyle::{name}", vmap, lib=rt.LIBRARY)
+        torch.library.register_vmap(f"photostyle::{name}", vmap, lib=_backend.LIBRARY)
 
     def forward(*args: Any) -> Any:
         return op(*args)

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from ..reference import bilateral_grid as reference
-from . import _runtime as rt
+from . import _backend
 from ._autograd import differentiable
+from .checks import require, require_dtype, require_image, require_like, require_same_size, require_tensor
 
 _DTYPES = (torch.float32, torch.float64)
 _MAX_VALUES = 2**30
@@ -23,47 +24,47 @@ _MAX_VALUES = 2**30
 
 def _require_lead(name: str, lead: Sequence[int], image: Tensor) -> None:
     want = tuple(image.shape[:-3])
-    rt.require(
+    require(
         tuple(lead) in ((), want), f"`{name}` must have image's batch dimensions {want} or none, got {tuple(lead)}"
     )
 
 
 def _check_pixels(guide: Tensor, image: Tensor) -> None:
-    rt.require_tensor("guide", guide)
-    rt.require_tensor("image", image)
-    rt.require(guide.dim() >= 2, f"`guide` must have shape (..., H, W), got {tuple(guide.shape)}")
-    rt.require_image("image", image, 3)
-    rt.require_dtype("image", image, _DTYPES)
-    rt.require_like("guide", guide, "image", image)
-    rt.require_same_size("guide", guide, "image", image)
+    require_tensor("guide", guide)
+    require_tensor("image", image)
+    require(guide.dim() >= 2, f"`guide` must have shape (..., H, W), got {tuple(guide.shape)}")
+    require_image("image", image, 3)
+    require_dtype("image", image, _DTYPES)
+    require_like("guide", guide, "image", image)
+    require_same_size("guide", guide, "image", image)
     _require_lead("guide", guide.shape[:-2], image)
     pixels = image.shape[-1] * image.shape[-2]
-    rt.require(pixels <= _MAX_VALUES, f"`image` must have at most 2^30 pixels, got {pixels}")
+    require(pixels <= _MAX_VALUES, f"`image` must have at most 2^30 pixels, got {pixels}")
 
 
 def _check_grid(name: str, shape: Sequence[int], image: Tensor) -> None:
     shape = tuple(shape)
-    rt.require(
+    require(
         len(shape) >= 4 and shape[-4] == 12 and min(shape[-3:]) >= 1,
         f"`{name}` must have shape (..., 12, D, Gh, Gw) with at least one vertex in every direction, got {shape}",
     )
     _require_lead(name, shape[:-4], image)
     count = 12 * shape[-3] * shape[-2] * shape[-1]
-    rt.require(count <= _MAX_VALUES, f"`{name}` must have at most 2^30 values, got {count}")
+    require(count <= _MAX_VALUES, f"`{name}` must have at most 2^30 values, got {count}")
 
 
 def _check(grid: Tensor, guide: Tensor, image: Tensor) -> None:
-    rt.require_tensor("grid", grid)
-    rt.require_dtype("grid", grid, _DTYPES)
+    require_tensor("grid", grid)
+    require_dtype("grid", grid, _DTYPES)
     _check_pixels(guide, image)
-    rt.require_like("grid", grid, "image", image)
+    require_like("grid", grid, "image", image)
     _check_grid("grid", grid.shape, image)
 
 
 def _check_upstream(upstream: Tensor, image: Tensor) -> None:
-    rt.require_like("upstream", upstream, "image", image)
+    require_like("upstream", upstream, "image", image)
     want, got = tuple(image.shape), tuple(upstream.shape)
-    rt.require(got == want, f"`upstream` must have shape {want}, got {got}")
+    require(got == want, f"`upstream` must have shape {want}, got {got}")
 
 
 def _sizes(grid_shape: Sequence[int], image: Tensor, derivative: bool) -> tuple[int, ...]:
@@ -100,7 +101,7 @@ def _launch_slice(
         _check_upstream(upstream, image)
         upstream = _readable(upstream)
     tensors = (_readable(grid), _readable(guide), _readable(image), upstream, out)
-    rt.launch("bilateral_slice", image.device, tensors, (*sizes, transposed), sizes)
+    _backend.launch("bilateral_slice", image.device, tensors, (*sizes, transposed), sizes)
     return out
 
 
@@ -120,7 +121,7 @@ def _backward_grid(
     grad = image.new_empty(grid_shape)
     sizes = _sizes(grid_shape, image, derivative)
     tensors = (_readable(upstream), _readable(guide), _readable(image), grad)
-    rt.launch("bilateral_grid_backward", image.device, tensors, sizes, sizes)
+    _backend.launch("bilateral_grid_backward", image.device, tensors, sizes, sizes)
     return grad
 
 
@@ -171,8 +172,8 @@ for _name, _arguments, _native, _fallback, _fake in (
         _guide_like,
     ),
 ):
-    rt.LIBRARY.define(f"{_name}({_arguments}) -> Tensor")
-    rt.register(_name, _native, _fallback, _fake)
+    _backend.LIBRARY.define(f"{_name}({_arguments}) -> Tensor")
+    _backend.register(_name, _native, _fallback, _fake)
 
 # Gradients. F = <upstream, slice(grid, guide, image)> is linear in each of upstream, grid and (image, 1), and
 # piecewise linear in the guide. So the derivatives of the four ops, of any order, are those ops again, some with the

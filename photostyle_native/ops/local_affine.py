@@ -15,7 +15,19 @@ import torch
 from torch import Tensor
 
 from ..reference import local_affine as reference
-from . import _runtime as rt
+from . import _backend
+from .checks import (
+    require,
+    require_at_least,
+    require_batch,
+    require_dtype,
+    require_image,
+    require_integer,
+    require_like,
+    require_same_size,
+    require_tensor,
+    wants_derivative,
+)
 
 _DTYPES = (torch.float32, torch.float64)
 _MAX_RADIUS = 1000
@@ -24,50 +36,50 @@ _MIN_SIGMA = 1e-6
 
 
 def _check_pair(name: str, value: Tensor, channels: int, other_name: str, content: Tensor) -> None:
-    rt.require_tensor(name, value)
-    rt.require_tensor(other_name, content)
-    rt.require_image(name, value, channels)
-    rt.require_image(other_name, content, 3)
-    rt.require_dtype(name, value, _DTYPES)
-    rt.require_like(other_name, content, name, value)
-    rt.require_same_size(other_name, content, name, value)
-    rt.require_batch(other_name, content, name, value)
+    require_tensor(name, value)
+    require_tensor(other_name, content)
+    require_image(name, value, channels)
+    require_image(other_name, content, 3)
+    require_dtype(name, value, _DTYPES)
+    require_like(other_name, content, name, value)
+    require_same_size(other_name, content, name, value)
+    require_batch(other_name, content, name, value)
 
 
 def _check_smoothing(radius: int, sigma_space: float | None, sigma_color: float) -> tuple[int, float, float]:
     """The smoothing's arguments, checked, as plain numbers; the default of `sigma_space` depends on the radius."""
-    radius = rt.require_integer("radius", radius, 1, _MAX_RADIUS)
-    sigma_space = radius / 3 if sigma_space is None else rt.require_at_least("sigma_space", sigma_space, _MIN_SIGMA)
-    return radius, sigma_space, rt.require_at_least("sigma_color", sigma_color, _MIN_SIGMA)
+    radius = require_integer("radius", radius, 1, _MAX_RADIUS)
+    sigma_space = radius / 3 if sigma_space is None else require_at_least("sigma_space", sigma_space, _MIN_SIGMA)
+    return radius, sigma_space, require_at_least("sigma_color", sigma_color, _MIN_SIGMA)
 
 
 def _check_fit(radius_name: str, radius: int, ridge: float) -> tuple[int, float]:
-    return rt.require_integer(radius_name, radius, 1, _MAX_RADIUS), rt.require_at_least("ridge", ridge, 1e-12)
+    return require_integer(radius_name, radius, 1, _MAX_RADIUS), require_at_least("ridge", ridge, 1e-12)
 
 
 def _check_upsample(
     coefs: Tensor, guide: Tensor, photo: Tensor, radius: int, sigma_space: float, sigma_color: float
 ) -> tuple[int, float, float]:
     for name, value, channels in (("coefs", coefs, 12), ("guide", guide, 3), ("photo", photo, 3)):
-        rt.require_tensor(name, value)
+        require_tensor(name, value)
         shape = tuple(value.shape)
-        rt.require(
+        require(
             value.dim() == 3 and shape[0] == channels,
             f"`{name}` must have shape ({channels}, H, W), got {shape}",
         )
-        rt.require_dtype(name, value, (torch.float32,))
-        rt.require_like(name, value, "coefs", coefs)
-    rt.require_same_size("guide", guide, "coefs", coefs)
-    rt.require(guide.numel() > 0 or photo.numel() == 0, f"`guide` must have pixels, got {tuple(guide.shape)}")
+        require_dtype(name, value, (torch.float32,))
+        require_like(name, value, "coefs", coefs)
+    require_same_size("guide", guide, "coefs", coefs)
+    require(guide.numel() > 0 or photo.numel() == 0, f"`guide` must have pixels, got {tuple(guide.shape)}")
     return (
-        rt.require_integer("radius", radius, 0, _MAX_UPSAMPLE_RADIUS),
-        rt.require_at_least("sigma_space", sigma_space, _MIN_SIGMA),
-        rt.require_at_least("sigma_color", sigma_color, _MIN_SIGMA),
+        require_integer("radius", radius, 0, _MAX_UPSAMPLE_RADIUS),
+        require_at_least("sigma_space", sigma_space, _MIN_SIGMA),
+        require_at_least("sigma_color", sigma_color, _MIN_SIGMA),
     )
 
 
 def _no_gradient(op: str, *tensors: Tensor) -> None:
-    if rt.wants_derivative(*tensors):
+    if wants_derivative(*tensors):
         raise NotImplementedError(f"`{op}` has no gradient: pass detached tensors")
 
 
@@ -92,7 +104,7 @@ def _fit(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
     output, content = output.contiguous(), content.contiguous()
     batch, content_batch, *size = _sizes(output, content)
     radius, double = _clip_radius(radius, output), output.dtype == torch.float64
-    rt.launch(
+    _backend.launch(
         "local_affine_fit",
         output.device,
         (content, output, coefs),
@@ -119,7 +131,7 @@ def _launch_smooth(
     coefs, content = coefs.contiguous(), content.contiguous()
     batch, content_batch, *size = _sizes(coefs, content)
     radius, double = _clip_radius(radius, coefs), coefs.dtype == torch.float64
-    rt.launch(
+    _backend.launch(
         "local_affine_smooth",
         coefs.device,
         (coefs, content, out, applied),
@@ -158,7 +170,7 @@ def _upsample(
     radius, sigma_space, sigma_color = _check_upsample(coefs, guide, photo, radius, sigma_space, sigma_color)
     coefs, guide, photo = coefs.contiguous(), guide.contiguous(), photo.contiguous()
     sizes = (*guide.shape[-2:], *photo.shape[-2:], radius)
-    rt.launch(
+    _backend.launch(
         "local_affine_upsample",
         photo.device,
         (coefs, guide, photo, out),
@@ -191,8 +203,8 @@ for _name, _arguments, _native, _fake in (
     ("smooth_local_affine", _SMOOTH, _smooth, _like_first),
     ("upsample_local_affine", _UPSAMPLE, _upsample, _like_photo),
 ):
-    rt.LIBRARY.define(f"{_name}({_arguments}) -> Tensor")
-    rt.register(_name, _native, getattr(reference, _name), _fake)
+    _backend.LIBRARY.define(f"{_name}({_arguments}) -> Tensor")
+    _backend.register(_name, _native, getattr(reference, _name), _fake)
 
 
 def fit_local_affine(output: Tensor, content: Tensor, *, radius: int = 1, ridge: float = 1e-3) -> Tensor:

@@ -1,6 +1,8 @@
-"""Masked Gram matrices, forward and backward, without a copy of the features per mask.
+"""Masked Gram matrices and the style loss on them, without a copy of the features per mask.
 
-Luan et al. 2017, eq. 5 (augmented style loss); masks enter squared, as in the authors' released code.
+Luan et al. 2017, eq. 5 (augmented style loss); masks enter squared, as in the authors' released code. On CUDA the loss
+is one kernel that never writes the matrices: it takes their distance to the targets where they are summed, and nothing
+waits for the host. The CPU has no kernel for the loss and takes it from the matrices.
 ``csrc/masked_gram.h`` states what the kernels compute.
 """
 
@@ -11,10 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import _core
 from ..reference import masked_gram as reference
-from . import _runtime as rt
+from . import _backend
 from ._autograd import differentiable, save
+from .checks import (
+    require,
+    require_batch,
+    require_dtype,
+    require_image,
+    require_same_device,
+    require_same_size,
+    require_tensor,
+    wants_derivative,
+)
 
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 _MAX_PIXELS = 2**31 - 1
@@ -25,17 +36,17 @@ def _sum_dtype(features: Tensor) -> torch.dtype:
 
 
 def _check(features: Tensor, masks: Tensor) -> None:
-    rt.require_tensor("features", features)
-    rt.require_tensor("masks", masks)
-    rt.require_image("features", features)
-    rt.require(masks.dim() >= 3, f"`masks` must have shape (..., K, H, W), got {tuple(masks.shape)}")
-    rt.require_dtype("features", features, tuple(_TYPES))
-    rt.require_dtype("masks", masks, (_sum_dtype(features),))
-    rt.require_same_device("masks", masks, "features", features)
-    rt.require_same_size("masks", masks, "features", features)
-    rt.require_batch("masks", masks, "features", features)
+    require_tensor("features", features)
+    require_tensor("masks", masks)
+    require_image("features", features)
+    require(masks.dim() >= 3, f"`masks` must have shape (..., K, H, W), got {tuple(masks.shape)}")
+    require_dtype("features", features, tuple(_TYPES))
+    require_dtype("masks", masks, (_sum_dtype(features),))
+    require_same_device("masks", masks, "features", features)
+    require_same_size("masks", masks, "features", features)
+    require_batch("masks", masks, "features", features)
     pixels = features.shape[-1] * features.shape[-2]
-    rt.require(pixels <= _MAX_PIXELS, f"`features` must have at most 2^31 - 1 pixels, got {pixels}")
+    require(pixels <= _MAX_PIXELS, f"`features` must have at most 2^31 - 1 pixels, got {pixels}")
 
 
 def _shape(features: Tensor, masks: Tensor) -> tuple[int, int, int, int, int]:
@@ -46,8 +57,10 @@ def _shape(features: Tensor, masks: Tensor) -> tuple[int, int, int, int, int]:
     return features.numel() // (channels * pixels), masks.numel() // (count * pixels), count, channels, pixels
 
 
-rt.LIBRARY.define("masked_gram(Tensor features, Tensor masks, bool tf32=False) -> Tensor")
-rt.LIBRARY.define("masked_gram_backward(Tensor upstream, Tensor features, Tensor masks, bool tf32=False) -> Tensor")
+_backend.LIBRARY.define("masked_gram(Tensor features, Tensor masks, bool tf32=False) -> Tensor")
+_backend.LIBRARY.define(
+    "masked_gram_backward(Tensor upstream, Tensor features, Tensor masks, bool tf32=False) -> Tensor"
+)
 
 
 def _gram_like(features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
@@ -58,7 +71,7 @@ def _gram_like(features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
 
 def _readable(features: Tensor) -> Tensor:
     """Contiguous, and of a type that the device's kernels read: those of the CPU do not know half precision."""
-    half_on_cpu = features.dtype == torch.float16 and rt.kernels(features.device)[0] is _core
+    half_on_cpu = features.dtype == torch.float16 and _backend.uses_cpu_kernels(features.device)
     return (features.float() if half_on_cpu else features).contiguous()
 
 
@@ -69,7 +82,7 @@ def _gram(features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
     _check(features, masks)  # the registered op can be called directly, and may not crash
     features, masks = _readable(features), masks.contiguous()
     shape = (*_shape(features, masks), _TYPES[features.dtype])
-    rt.launch("masked_gram", features.device, (features, masks, out), (*shape, tf32), shape)
+    _backend.launch("masked_gram", features.device, (features, masks, out), (*shape, tf32), shape)
     return out
 
 
@@ -77,13 +90,13 @@ def _backward(upstream: Tensor, features: Tensor, masks: Tensor, tf32: bool = Fa
     if features.numel() == 0 or masks.numel() == 0:
         return torch.zeros_like(features, memory_format=torch.contiguous_format)
     _check(features, masks)
-    rt.require_dtype("upstream", upstream, (_sum_dtype(features),))
+    require_dtype("upstream", upstream, (_sum_dtype(features),))
     want = tuple(_gram_like(features, masks).shape)
-    rt.require(tuple(upstream.shape) == want, f"`upstream` must have shape {want}, got {tuple(upstream.shape)}")
+    require(tuple(upstream.shape) == want, f"`upstream` must have shape {want}, got {tuple(upstream.shape)}")
     readable, upstream, masks = _readable(features), upstream.contiguous(), masks.contiguous()
     out = torch.empty_like(readable)
     shape = (*_shape(readable, masks), _TYPES[readable.dtype])
-    rt.launch("masked_gram_backward", out.device, (readable, masks, upstream, out), (*shape, tf32), shape)
+    _backend.launch("masked_gram_backward", out.device, (readable, masks, upstream, out), (*shape, tf32), shape)
     return out.to(features.dtype)
 
 
@@ -92,20 +105,18 @@ def _reference_gram(features: Tensor, masks: Tensor, tf32: bool = False) -> Tens
 
 
 def _reference_backward(upstream: Tensor, features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
-    flat = features.to(upstream.dtype).flatten(-2).unsqueeze(-3)  # (..., 1, C, N)
-    weighted = (upstream + upstream.mT) @ (flat * masks.square().flatten(-2).unsqueeze(-2))
-    return weighted.sum(-3).reshape(features.shape).to(features.dtype)
+    return reference.masked_gram_backward(upstream, features.to(_sum_dtype(features)), masks).to(features.dtype)
 
 
 def _backward_like(upstream: Tensor, features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
     return torch.empty_like(features, memory_format=torch.contiguous_format)
 
 
-rt.register("masked_gram", _gram, _reference_gram, _gram_like)
-rt.register("masked_gram_backward", _backward, _reference_backward, _backward_like)
+_backend.register("masked_gram", _gram, _reference_gram, _gram_like)
+_backend.register("masked_gram_backward", _backward, _reference_backward, _backward_like)
 
 
-def cross(features: Tensor, v: Tensor, masks: Tensor, tf32: bool) -> Tensor:
+def _cross(features: Tensor, v: Tensor, masks: Tensor, tf32: bool) -> Tensor:
     """sum_p m_k^2 (F V^T + V F^T): by polarisation, half the difference of the Gram matrices of F + V and F - V."""
     total = _differentiable_gram(features + v, masks, tf32) - _differentiable_gram(features - v, masks, tf32)
     return total / 2
@@ -118,12 +129,12 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _gram_backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
     features, masks = ctx.saved_tensors
-    return differentiable_backward(upstream, features, masks, ctx.tf32), None, None
+    return _differentiable_backward(upstream, features, masks, ctx.tf32), None, None
 
 
 def _gram_jvp(ctx: Any, tangent: Tensor, *_: Any) -> Tensor:
     features, masks = ctx.saved_tensors
-    return cross(features, tangent, masks, ctx.tf32)
+    return _cross(features, tangent, masks, ctx.tf32)
 
 
 def _save_all(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -134,20 +145,128 @@ def _save_all(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 def _second_backward(ctx: Any, v: Tensor) -> tuple[Tensor, Tensor, None, None]:
     # dF is linear in D and in F, and <V, dF> = sum_k <D_k, sum_p m_k^2 (F V^T + V F^T)>.
     upstream, features, masks = ctx.saved_tensors
-    through = differentiable_backward(upstream, v, masks, ctx.tf32)
-    return cross(features, v, masks, ctx.tf32), through, None, None
+    through = _differentiable_backward(upstream, v, masks, ctx.tf32)
+    return _cross(features, v, masks, ctx.tf32), through, None, None
 
 
 def _backward_jvp(ctx: Any, upstream_tangent: Tensor, features_tangent: Tensor, *_: Any) -> Tensor:
     upstream, features, masks = ctx.saved_tensors
-    along = differentiable_backward(upstream_tangent, features, masks, ctx.tf32)
-    return along + differentiable_backward(upstream, features_tangent, masks, ctx.tf32)
+    along = _differentiable_backward(upstream_tangent, features, masks, ctx.tf32)
+    return along + _differentiable_backward(upstream, features_tangent, masks, ctx.tf32)
 
 
 _differentiable_gram = differentiable("masked_gram", _save, _gram_backward, _gram_jvp, dims=(3, 3), shared=(1,))
-differentiable_backward = differentiable(
+_differentiable_backward = differentiable(
     "masked_gram_backward", _save_all, _second_backward, _backward_jvp, dims=(3, 3, 3), shared=(2,)
 )
+
+
+# ---- the style loss
+
+_backend.LIBRARY.define(
+    "masked_gram_loss(Tensor features, Tensor masks, Tensor targets, Tensor scales, Tensor weights, bool tf32=False)"
+    " -> (Tensor, Tensor)"
+)
+
+
+def _check_loss(features: Tensor, masks: Tensor, targets: Tensor, scales: Tensor, weights: Tensor) -> None:
+    _check(features, masks)
+    count, channels = masks.shape[-3], features.shape[-3]
+    for name, value, shape in (
+        ("targets", targets, (count, channels, channels)),
+        ("scales", scales, (count,)),
+        ("weights", weights, (count,)),
+    ):
+        require_tensor(name, value)
+        require_like(name, value, "masks", masks)
+        tail = tuple(value.shape[-len(shape) :])
+        require(
+            tail == shape and (name == "targets" or value.dim() == 1),
+            f"`{name}` must have shape {'(..., ' if name == 'targets' else '('}{str(shape)[1:]}, "
+            f"got {tuple(value.shape)}",
+        )
+    require_batch("targets", targets, "features", features)
+
+
+def _loss_in_two_steps(
+    features: Tensor, masks: Tensor, targets: Tensor, scales: Tensor, weights: Tensor, tf32: bool = False
+) -> tuple[Tensor, Tensor]:
+    _check_loss(features, masks, targets, scales, weights)
+    gram = torch.ops.photostyle.masked_gram(features, masks, tf32)
+    return reference.gram_loss(gram, targets, scales, weights)
+
+
+def _loss(
+    features: Tensor, masks: Tensor, targets: Tensor, scales: Tensor, weights: Tensor, tf32: bool = False
+) -> tuple[Tensor, Tensor]:
+    if _backend.uses_cpu_kernels(features.device) or features.numel() == 0 or masks.numel() == 0:
+        return _loss_in_two_steps(features, masks, targets, scales, weights, tf32)
+    _check_loss(features, masks, targets, scales, weights)
+    features, masks = _readable(features), masks.contiguous()
+    targets, scales, weights = targets.contiguous(), scales.contiguous(), weights.contiguous()
+    loss = torch.empty(features.shape[:-3], dtype=torch.float64, device=features.device)
+    upstream = _gram_like(features, masks)
+    batch, mask_batch, *rest = _shape(features, masks)
+    target_batch = 1 if targets.dim() == 3 else batch
+    kind = _TYPES[features.dtype]
+    _backend.launch(
+        "masked_gram_loss",
+        features.device,
+        (features, masks, targets, scales, weights, loss, upstream),
+        (batch, mask_batch, target_batch, *rest, kind, tf32),
+        (batch, mask_batch, *rest, kind),
+    )
+    return loss.to(upstream.dtype), upstream
+
+
+def _reference_loss(
+    features: Tensor, masks: Tensor, targets: Tensor, scales: Tensor, weights: Tensor, tf32: bool = False
+) -> tuple[Tensor, Tensor]:
+    _check_loss(features, masks, targets, scales, weights)
+    return reference.masked_gram_loss(features.to(_sum_dtype(features)), masks, targets, scales, weights)
+
+
+def _loss_like(
+    features: Tensor, masks: Tensor, targets: Tensor, scales: Tensor, weights: Tensor, tf32: bool = False
+) -> tuple[Tensor, Tensor]:
+    return features.new_empty(features.shape[:-3], dtype=_sum_dtype(features)), _gram_like(features, masks)
+
+
+_backend.register("masked_gram_loss", _loss, _reference_loss, _loss_like)
+
+
+def _save_loss(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    features, masks, _, scales, weights, ctx.tf32 = inputs
+    save(ctx, features, masks, scales, weights, output[1])
+    ctx.set_materialize_grads(False)
+
+
+def _loss_backward(ctx: Any, grad_loss: Tensor | None, grad_upstream: Tensor | None) -> tuple[Tensor | None, ...]:
+    # The gradient with respect to the matrices is an output too, so it carries its own graph and a second derivative
+    # comes for free.
+    features, masks, scales, weights, upstream = ctx.saved_tensors
+    total = None if grad_loss is None else grad_loss[..., None, None, None] * upstream
+    if grad_upstream is not None:
+        through = grad_upstream * (2 * weights * scales * scales)[:, None, None]
+        total = through if total is None else total + through
+    if total is None:
+        return (None,) * 6
+    return _differentiable_backward(total, features, masks, ctx.tf32), *((None,) * 5)
+
+
+def _loss_jvp(ctx: Any, tangent: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    features, masks, scales, weights, upstream = ctx.saved_tensors
+    gram = _cross(features, tangent, masks, ctx.tf32)
+    along = (upstream * gram).sum((-3, -2, -1))
+    return along, gram * (2 * weights * scales * scales)[:, None, None]
+
+
+_differentiable_loss = differentiable(
+    "masked_gram_loss", _save_loss, _loss_backward, _loss_jvp, dims=(3, 3, 3, 0, 0), shared=(1, 2)
+)
+
+
+# ---- the public functions
 
 
 def masked_gram(features: Tensor, masks: Tensor, *, tf32: bool = False) -> Tensor:
@@ -172,6 +291,36 @@ def masked_gram(features: Tensor, masks: Tensor, *, tf32: bool = False) -> Tenso
     number of threads.
     """
     _check(features, masks)
-    if rt.wants_derivative(masks):
+    if wants_derivative(masks):
         raise NotImplementedError("the gradient with respect to `masks` is not implemented: pass masks.detach()")
     return _differentiable_gram(features, masks, tf32)
+
+
+def masked_gram_loss(
+    features: Tensor, masks: Tensor, targets: Tensor, scales: Tensor, weights: Tensor, *, tf32: bool = False
+) -> Tensor:
+    """Style loss sum_k w_k |s_k G_k - T_k|^2 (Frobenius) of the features' masked Gram matrices G_k.
+
+    Args:
+        features, masks, tf32: as for `masked_gram`, K masks and C channels.
+        targets: T, shape (K, C, C), or with the batch dimensions of `features`; dtype of the masks.
+        scales: s, shape (K,), dtype of the masks; the authors' normalisation is 1 / (C N mean(m_k)).
+        weights: w, shape (K,), dtype of the masks; the authors' is mean(m_k) / C^2.
+
+    Returns:
+        Shape (...): one loss per batch item, summed in float64, in the dtype of the masks. Differentiable in
+        `features`, any number of times; not in the others.
+
+    Raises:
+        PhotostyleError: an argument does not fit the above.
+        NotImplementedError: another argument than `features` requires a gradient.
+
+    Source: Luan et al. 2017, eq. 5, with the masks squared as in the authors' released code.
+    """
+    _check_loss(features, masks, targets, scales, weights)
+    for name, value in (("masks", masks), ("targets", targets), ("scales", scales), ("weights", weights)):
+        if wants_derivative(value):
+            raise NotImplementedError(
+                f"the gradient with respect to `{name}` is not implemented: pass {name}.detach()"
+            )
+    return _differentiable_loss(features, masks, targets, scales, weights, tf32)[0]

@@ -1,4 +1,4 @@
-"""Matrix-free Matting Laplacian and guided filter.
+"""Matrix-free Matting Laplacian.
 
 Levin, Lischinski, Weiss: *A Closed-Form Solution to Natural Image Matting* (PAMI 2008), eq. 5; the product without a
 matrix after He, Sun, Tang: *Fast Matting Using Large Kernel Matting Laplacian Matrices* (CVPR 2010), and
@@ -12,46 +12,58 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import _core
 from ..reference import matting_laplacian as reference
-from . import _runtime as rt
+from . import _backend
 from ._autograd import differentiable, save
+from .checks import (
+    require,
+    require_at_least,
+    require_batch,
+    require_dtype,
+    require_image,
+    require_integer,
+    require_like,
+    require_same_device,
+    require_same_size,
+    require_tensor,
+    wants_derivative,
+)
 
 _DTYPES = (torch.float32, torch.float64)
-_LAPLACIAN, _GUIDED = 0, 1
+LAPLACIAN, GUIDED = 0, 1
 
 
-def _check(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[float, int]:
+def check(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[float, int]:
     """Raise for what does not fit; returns `eps` and `radius` as plain numbers."""
-    rt.require_tensor("x", x)
-    rt.require_tensor("image", image)
-    rt.require_image("x", x)
-    rt.require_image("image", image, 3)
-    rt.require_dtype("x", x, _DTYPES)
+    require_tensor("x", x)
+    require_tensor("image", image)
+    require_image("x", x)
+    require_image("image", image, 3)
+    require_dtype("x", x, _DTYPES)
     if image.dtype == torch.uint8:
-        rt.require_same_device("image", image, "x", x)
+        require_same_device("image", image, "x", x)
     else:
-        rt.require_like("image", image, "x", x)
-    rt.require_same_size("image", image, "x", x)
-    rt.require_batch("image", image, "x", x)
-    return rt.require_at_least("eps", eps, 1e-12), rt.require_integer("radius", radius, 1, 1000)
+        require_like("image", image, "x", x)
+    require_same_size("image", image, "x", x)
+    require_batch("image", image, "x", x)
+    return require_at_least("eps", eps, 1e-12), require_integer("radius", radius, 1, 1000)
 
 
-def _launch(
+def run(
     x: Tensor, image: Tensor, eps: float, radius: int, mode: int, out: Tensor | None, energy: Tensor | None
 ) -> None:
     """Run the kernel; `out` (contiguous, like `x`) and `energy` (float64, one per batch item) may be missing."""
     if x.numel() == 0:
         return
-    eps, radius = _check(x, image, eps, radius)  # the registered ops can be called directly, and may not crash
-    if image.dtype == torch.uint8 and rt.kernels(x.device)[0] is _core:
-        image = _as_float(image, x)  # the CPU kernels read no bytes
+    eps, radius = check(x, image, eps, radius)  # the registered ops can be called directly, and may not crash
+    if image.dtype == torch.uint8 and _backend.uses_cpu_kernels(x.device):
+        image = as_float(image, x)  # the CPU kernels read no bytes
     x, image = x.resolve_neg().contiguous(), image.resolve_neg().contiguous()
     channels, height, width = x.shape[-3:]
     batch = x.numel() // (channels * height * width)
     image_batch = image.numel() // (3 * height * width)
     double, size = x.dtype == torch.float64, (channels, height, width, radius)
-    rt.launch(
+    _backend.launch(
         "matting_laplacian",
         x.device,
         (image, x, out, energy),
@@ -60,36 +72,29 @@ def _launch(
     )
 
 
-rt.LIBRARY.define("matting_laplacian(Tensor x, Tensor image, float eps, int radius) -> Tensor")
-rt.LIBRARY.define("matting_energy(Tensor x, Tensor image, float eps, int radius) -> (Tensor, Tensor)")
-rt.LIBRARY.define("guided_filter(Tensor x, Tensor image, float eps, int radius) -> Tensor")
+_backend.LIBRARY.define("matting_laplacian(Tensor x, Tensor image, float eps, int radius) -> Tensor")
+_backend.LIBRARY.define("matting_energy(Tensor x, Tensor image, float eps, int radius) -> (Tensor, Tensor)")
 
 
 def _product(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
-    _launch(x, image, eps, radius, _LAPLACIAN, out, None)
+    run(x, image, eps, radius, LAPLACIAN, out, None)
     return out
 
 
 def _energy(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[Tensor, Tensor]:
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
     energy = torch.zeros(x.shape[:-3], dtype=torch.float64, device=x.device)
-    _launch(x, image, eps, radius, _LAPLACIAN, out, energy)
+    run(x, image, eps, radius, LAPLACIAN, out, energy)
     return energy.to(x.dtype), out
 
 
-def _guided(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
-    out = torch.empty_like(x, memory_format=torch.contiguous_format)
-    _launch(x, image, eps, radius, _GUIDED, out, None)
-    return out
-
-
-def _as_float(image: Tensor, x: Tensor) -> Tensor:
+def as_float(image: Tensor, x: Tensor) -> Tensor:
     return image.to(x.dtype) / 255 if image.dtype == torch.uint8 else image
 
 
 def _reference_product(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
-    return reference.matting_laplacian(x, _as_float(image, x), eps, radius)
+    return reference.matting_laplacian(x, as_float(image, x), eps, radius)
 
 
 def _reference_energy(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[Tensor, Tensor]:
@@ -97,21 +102,16 @@ def _reference_energy(x: Tensor, image: Tensor, eps: float, radius: int) -> tupl
     return (x * product).sum((-3, -2, -1)), product
 
 
-def _reference_guided(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
-    return reference.guided_filter(x, _as_float(image, x), eps, radius)
-
-
-def _like_x(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
+def like_x(x: Tensor, image: Tensor, eps: float, radius: int) -> Tensor:
     return torch.empty_like(x, memory_format=torch.contiguous_format)
 
 
 def _energy_like(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[Tensor, Tensor]:
-    return x.new_empty(x.shape[:-3]), _like_x(x, image, eps, radius)
+    return x.new_empty(x.shape[:-3]), like_x(x, image, eps, radius)
 
 
-rt.register("matting_laplacian", _product, _reference_product, _like_x)
-rt.register("matting_energy", _energy, _reference_energy, _energy_like)
-rt.register("guided_filter", _guided, _reference_guided, _like_x)
+_backend.register("matting_laplacian", _product, _reference_product, like_x)
+_backend.register("matting_energy", _energy, _reference_energy, _energy_like)
 
 
 def _save_image(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -162,7 +162,7 @@ _differentiable_energy = differentiable(
 
 
 def _no_image_gradient(image: Tensor) -> None:
-    if rt.wants_derivative(image):
+    if wants_derivative(image):
         raise NotImplementedError("the gradient with respect to `image` is not implemented: pass image.detach()")
 
 
@@ -201,23 +201,23 @@ def matting_laplacian(
     inside; float32 results are within 1e-6 (relative L2) of exact ones, grey and flat images included. The
     same bits for any number of threads.
     """
-    eps, radius = _check(x, image, eps, radius)
+    eps, radius = check(x, image, eps, radius)
     _no_image_gradient(image)
     if out is None:
         return _differentiable_product(x, image, eps, radius)
-    rt.require_tensor("out", out)
-    rt.require_like("out", out, "x", x)
-    rt.require(out.shape == x.shape, f"`out` must have x's shape {tuple(x.shape)}, got {tuple(out.shape)}")
-    rt.require(out.is_contiguous(), "`out` must be contiguous")
-    rt.require(
-        not rt.wants_derivative(x, out),
+    require_tensor("out", out)
+    require_like("out", out, "x", x)
+    require(out.shape == x.shape, f"`out` must have x's shape {tuple(x.shape)}, got {tuple(out.shape)}")
+    require(out.is_contiguous(), "`out` must be contiguous")
+    require(
+        not wants_derivative(x, out),
         "`out=` does not record a gradient: use it under torch.no_grad() or with detached tensors",
     )
     for name, other in (("x", x), ("image", image)):
-        rt.require(not _overlap(out, other), f"`out` must not share memory with `{name}`")
-    if x.device.type == "cpu" or rt.CUDA is not None:
+        require(not _overlap(out, other), f"`out` must not share memory with `{name}`")
+    if x.device.type == "cpu" or _backend.CUDA is not None:
         torch.autograd.graph.increment_version(out)  # so that autograd notices if it needed the old values
-        _launch(x, image, eps, radius, _LAPLACIAN, out, None)
+        run(x, image, eps, radius, LAPLACIAN, out, None)
         return out
     return out.copy_(torch.ops.photostyle.matting_laplacian(x, image, eps, radius))
 
@@ -239,30 +239,6 @@ def matting_energy(x: Tensor, image: Tensor, *, eps: float = 1e-7, radius: int =
 
     Source: Luan et al. 2017, eq. 2 (photorealism regularisation).
     """
-    eps, radius = _check(x, image, eps, radius)
+    eps, radius = check(x, image, eps, radius)
     _no_image_gradient(image)
     return _differentiable_energy(x, image, eps, radius)[0]
-
-
-def guided_filter(x: Tensor, image: Tensor, *, eps: float = 1e-2, radius: int = 8) -> Tensor:
-    """Colour guided filter of x: edges of `image` are kept, the rest is smoothed.
-
-    Args:
-        x: values of shape (..., C, H, W), float32 or float64.
-        image: guide colours, as for `matting_laplacian`.
-        eps: regularisation of the windows' covariance S + eps, in squared units of `image`; at least 1e-12.
-        radius: windows have (2 radius + 1)^2 pixels and are cut at the border. The cost grows slowly with it.
-
-    Returns:
-        The filtered values, shaped like `x`. Not differentiable.
-
-    Raises:
-        PhotostyleError: an argument does not fit the above.
-        NotImplementedError: a gradient is asked for.
-
-    Source: He, Sun, Tang: Guided Image Filtering (ECCV 2010), eqs. 14-16.
-    """
-    eps, radius = _check(x, image, eps, radius)
-    if rt.wants_derivative(x, image):
-        raise NotImplementedError("`guided_filter` has no gradient: pass detached tensors")
-    return torch.ops.photostyle.guided_filter(x, image, eps, radius)

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from .. import _core
 from ..errors import PhotostyleError, choice_error
 from ..images.photo import Photo
 from ..images.resize import working_size
 from ..masks.label_images import LabelImage, read_labels
 from ..masks.pairs import check_aspect
 from ..network.vgg19 import MIN_SIDE
+from ..ops._backend import multiplies_bfloat16
 from .presets import PRECISIONS
 
 
@@ -24,8 +24,7 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     PhotostyleError for other names.
     """
     if precision == "auto":
-        fast = _core.bfloat16 if device.type == "cpu" else torch.cuda.get_device_capability(device) >= (8, 0)
-        return torch.bfloat16 if fast else torch.float32
+        return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
     if precision not in PRECISIONS:
         raise choice_error("precision", precision, PRECISIONS)
     return torch.float32 if precision == "float32" else torch.bfloat16

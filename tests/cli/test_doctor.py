@@ -66,10 +66,10 @@ def test_a_lowered_instruction_set_is_reported(tmp_path: Path) -> None:
 
 
 def test_missing_extension(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "photostyle_native._core", None)  # importing it raises ImportError
+    monkeypatch.setitem(sys.modules, "photostyle_native.ops._core", None)  # importing it raises ImportError
     facts = report(capsys, code=1)
     (problem,) = facts["problems"]
-    assert "photostyle_native._core cannot be imported" in problem
+    assert "photostyle_native.ops._core cannot be imported" in problem
     assert "pip install" in problem
     assert facts["extension"] == {"loaded": False}
     assert facts["backends"]["cpu"]["why"] == "the native extension cannot be imported"

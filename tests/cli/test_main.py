@@ -63,7 +63,7 @@ def test_missing_extension_points_to_the_doctor(
     run: Callable[..., tuple[int, str, str]], photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:
-        raise ImportError("cannot import name '_core' from 'photostyle_native'")
+        raise ImportError("cannot import name '_core' from 'photostyle_native.ops'")
 
     monkeypatch.setattr(cli_transfer, "run", broken)
     code, out, err = run(*PAIR.split())

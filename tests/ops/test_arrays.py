@@ -19,7 +19,7 @@ from pictures import smooth_picture
 from torch import Tensor
 
 from photostyle_native import MattingLaplacian, PhotostyleError, ops
-from photostyle_native.ops import _arrays, _runtime
+from photostyle_native.ops import _backend, arrays
 
 H, W = 8, 11
 
@@ -87,7 +87,7 @@ def test_nothing_is_copied(library: str, monkeypatch: pytest.MonkeyPatch) -> Non
         seen["alive"] = result  # type: ignore[assignment]
         return result
 
-    wrapped = _arrays.any_array(function)
+    wrapped = arrays.any_array(function)
     if library == "jax":
         given = _jax().ones((H, W))
         result = wrapped(given)
@@ -102,13 +102,13 @@ def test_nothing_is_copied(library: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("library", ["torch", "numpy", "jax"])
 def test_the_kernel_works_on_the_callers_memory(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    launch, seen = _runtime.launch, []
+    launch, seen = _backend.launch, []
 
     def watch(name: str, device: torch.device, tensors: tuple[Tensor | None, ...], *rest: Any) -> None:
         seen.append([t.data_ptr() for t in tensors if t is not None])
         launch(name, device, tensors, *rest)
 
-    monkeypatch.setattr(_runtime, "launch", watch)
+    monkeypatch.setattr(_backend, "launch", watch)
     make: Callable[[Tensor], Any] = {"torch": Tensor.clone, "numpy": lambda t: t.numpy().copy()}.get(
         library, lambda t: _jax().asarray(t.numpy())
     )
@@ -213,7 +213,7 @@ def test_cupy_arrays_are_worked_on_in_cupys_stream(monkeypatch: pytest.MonkeyPat
         seen.append(current[-1])
         return x + 1
 
-    wrapped = _arrays.any_array(function)
+    wrapped = arrays.any_array(function)
     for pointer, expected in ((0, ("default", 0)), (77, (77, 0))):
         theirs.ptr = pointer
         assert wrapped(Array(torch.zeros(2))).value.tolist() == [1, 1]

@@ -12,7 +12,7 @@ from pictures import smooth_picture
 from torch import Tensor, nn
 
 from photostyle_native import PhotostyleError, ops
-from photostyle_native.modules import LocalAffineSmoothing, MaskedGramLoss, MaskedGramMatrix, MattingLoss
+from photostyle_native.ops.modules import LocalAffineSmoothing, MaskedGramLoss, MaskedGramMatrix, MattingLoss
 from photostyle_native.optimization.objective import _normalisation
 
 HEIGHT, WIDTH, CHANNELS = 9, 12, 5

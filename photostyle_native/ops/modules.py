@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from . import ops
-from .ops._runtime import require
+from .. import ops
+from .checks import require
 
 
 def _float(x: Tensor) -> Tensor:

@@ -1,0 +1,106 @@
+"""Checks of arguments. Every message names the argument, says what it must be and what it is."""
+
+from __future__ import annotations
+
+import math
+import numbers
+
+import torch
+from torch import Tensor
+
+from ..errors import PhotostyleError
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `PhotostyleError(message)` unless `condition` holds."""
+    if not condition:
+        raise PhotostyleError(message)
+
+
+def require_tensor(name: str, value: object) -> None:
+    """Check that an argument is a tensor."""
+    require(isinstance(value, Tensor), f"`{name}` must be a torch.Tensor, got {type(value).__name__}")
+
+
+def require_dtype(name: str, value: Tensor, dtypes: tuple[torch.dtype, ...]) -> None:
+    """Check that a tensor has one of `dtypes`."""
+    names = " or ".join(str(d).removeprefix("torch.") for d in dtypes)
+    require(value.dtype in dtypes, f"`{name}` must be {names}, got {str(value.dtype).removeprefix('torch.')}")
+
+
+def _possessive(name: str) -> str:
+    return name + ("'" if name.endswith("s") else "'s")
+
+
+def require_same_device(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
+    """Check that `value` is on the device of `other`."""
+    require(
+        value.device == other.device,
+        f"`{name}` must be on {_possessive(other_name)} device {other.device}, got {value.device}",
+    )
+
+
+def require_like(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
+    """Check that `value` is on the device of `other` and has its dtype."""
+    require_same_device(name, value, other_name, other)
+    require(
+        value.dtype == other.dtype,
+        f"`{name}` must have {_possessive(other_name)} dtype {str(other.dtype).removeprefix('torch.')}, "
+        f"got {str(value.dtype).removeprefix('torch.')}",
+    )
+
+
+def require_image(name: str, value: Tensor, channels: int | None = None) -> None:
+    """Check for shape (..., channels, H, W)."""
+    want = "C" if channels is None else str(channels)
+    require(
+        value.dim() >= 3 and (channels is None or value.shape[-3] == channels),
+        f"`{name}` must have shape (..., {want}, H, W), got {tuple(value.shape)}",
+    )
+
+
+def require_same_size(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
+    """Check that two images agree in height and width."""
+    require(
+        value.shape[-2:] == other.shape[-2:],
+        f"`{name}` must have the height and width of `{other_name}`, {tuple(other.shape[-2:])}, "
+        f"got {tuple(value.shape[-2:])}",
+    )
+
+
+def require_batch(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
+    """Check that the leading dimensions of `value` are those of `other`, or none at all (shared by the batch)."""
+    lead, want = tuple(value.shape[:-3]), tuple(other.shape[:-3])
+    require(
+        lead in ((), want),
+        f"`{name}` must have {_possessive(other_name)} batch dimensions {want} or none, got {lead}",
+    )
+
+
+def require_integer(name: str, value: object, low: int, high: int) -> int:
+    """Check for an integer (NumPy's count) from `low` to `high`; returns it as int."""
+    integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    require(
+        integer and low <= value <= high,  # type: ignore[operator]
+        f"`{name}` must be an integer from {low} to {high}, got {value!r}",
+    )
+    return int(value)  # type: ignore[call-overload]
+
+
+def wants_derivative(*values: Tensor) -> bool:
+    """Whether autograd records what is done with one of the tensors, or one carries a forward-mode tangent."""
+    if torch.is_grad_enabled() and any(value.requires_grad for value in values):
+        return True
+    if torch.compiler.is_compiling():
+        return False
+    return any(torch.autograd.forward_ad.unpack_dual(value).tangent is not None for value in values)
+
+
+def require_at_least(name: str, value: object, low: float) -> float:
+    """Check for a finite real number of at least `low`; returns it as float."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    require(
+        real and math.isfinite(value) and value >= low,  # type: ignore[arg-type, operator]
+        f"`{name}` must be finite and at least {low:g}, got {value!r}",
+    )
+    return float(value)  # type: ignore[arg-type]
