@@ -81,7 +81,7 @@ def uses_cpu_kernels(device: torch.device) -> bool:
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16: processors with AVX512-BF16 or AMX, GPUs from compute capability 8.0."""
+    """Whether the hardware multiplies bfloat16: AVX512-BF16 or AMX, or a GPU of compute capability 8.0 or newer."""
     return _core.bfloat16 if device.type == "cpu" else torch.cuda.get_device_capability(device) >= (8, 0)
 
 

@@ -1,4 +1,4 @@
-"""The windows of an image and the linear colour model in each: what the Matting Laplacian and the guided filter share."""
+"""The windows of an image and the linear colour model in each, for the Matting Laplacian and the guided filter."""
 
 from __future__ import annotations
 
