@@ -23,7 +23,7 @@ CHANNELS_PER_BLOCK = (64, 128, 256, 512, 512)
 ALL_LAYERS = tuple(f"conv{block}_{i}" for block, n in enumerate(CONVOLUTIONS_PER_BLOCK, 1) for i in range(1, n + 1))
 LAYERS = ALL_LAYERS[: ALL_LAYERS.index("conv5_1") + 1]  # the layers that this module computes
 BLOCKS = len(CONVOLUTIONS_PER_BLOCK)  # the number of blocks; the convolutions of a block have one resolution
-MIN_SIDE = 32  # pixels; at this size the deepest layer has two positions along a side, and statistics need no fewer
+MIN_SIDE = 32  # pixels; at this size the deepest layer has 2 x 2 positions, the fewest for statistics
 
 CAFFE_MEAN = (123.68, 116.779, 103.939)  # the mean of the training images, RGB in [0, 255]
 _TORCHVISION_MEAN, _TORCHVISION_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

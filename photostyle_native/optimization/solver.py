@@ -22,7 +22,7 @@ from .objective import ENERGIES, TERMS, Objective
 from .stage import PROGRESS_WINDOW, Stage
 
 # In a bounded stage, the weight of the mean square by which the variables exceed [0, 1]. It is small enough for steps
-# to leave the range for a while. With a hard bound, the differences that L-BFGS stores would not be those of its steps.
+# to leave the range for a while. A hard bound would change the steps, and L-BFGS would store wrong differences.
 _EXCESS = 1e8
 _WARM_UP = 3  # iterations before the one that is captured as a graph
 
