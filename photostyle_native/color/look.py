@@ -31,9 +31,11 @@ _STEPS = 150  # iterations of conjugate gradients
 class Look:
     """Affine colour maps that depend on position and brightness.
 
-    `grid` is (12, D, Gh, Gw), float32: at every vertex the rows of a 3 x 4 map, see `ops.slice_bilateral_grid`.
-    `tone` is (12, D, 1, 1), float32: the same, but fitted independently of position, for a colour table, which cannot
-    hold more. `icc_profile` is the RGB profile of the photo's colour space; None means sRGB.
+    Args:
+        grid: (12, D, Gh, Gw), float32: at every vertex the rows of a 3 x 4 map, see `ops.slice_bilateral_grid`.
+        tone: (12, D, 1, 1), float32: the same, but fitted independently of position, for a colour table, which cannot
+            hold more.
+        icc_profile: the RGB profile of the photo's colour space; None means sRGB.
     """
 
     grid: Tensor

@@ -30,6 +30,9 @@ _PHOTO_SCALE = 255 / 256
 class Weights:
     """The weights of the four terms; the defaults are those of the authors' released code.
 
+    Args:
+        content, style, photo, tv: the weights of content, style, photorealism and total variation.
+
     Raises:
         PhotostyleError: a weight is negative or not finite.
     """
@@ -47,7 +50,11 @@ class Weights:
 
 @dataclass(frozen=True)
 class Terms:
-    """The four terms of the energy of one image, as scalar tensors, each multiplied by its weight."""
+    """The four terms of the energy of one image, each multiplied by its weight.
+
+    Args:
+        content, style, photo, tv: scalar tensors: content, style, photorealism and total variation.
+    """
 
     content: Tensor
     style: Tensor

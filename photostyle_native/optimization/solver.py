@@ -29,14 +29,23 @@ _WARM_UP = 3  # iterations before the one that is captured as a graph
 
 @dataclass(frozen=True)
 class Iteration:
-    """The state of an optimisation after an evaluation of the energy, as a callback receives it."""
+    """The state of an optimisation after an evaluation of the energy, as a callback receives it.
 
-    stage: str  # the stage's name
-    iteration: int  # the number of steps before this evaluation; 0 at the start
-    iterations: int  # the largest number of steps of this stage
-    last: bool  # whether the stage ends here
-    terms: dict[str, float]  # the terms of the energy, each with its weight, and their sum as "total"
-    seconds: float  # time since the stage began
+    Args:
+        stage: the name of the stage.
+        iteration: the number of steps before this evaluation; 0 at the start.
+        iterations: the largest number of steps of the stage.
+        last: whether the stage ends here.
+        terms: the terms of the energy, each multiplied by its weight, and their sum as ``total``.
+        seconds: the time since the stage began.
+    """
+
+    stage: str
+    iteration: int
+    iterations: int
+    last: bool
+    terms: dict[str, float]
+    seconds: float
     _x: Tensor = field(repr=False)
 
     def image(self) -> Tensor:

@@ -11,11 +11,16 @@ PROGRESS_WINDOW = 10  # the number of iterations over which `Stage.progress` is 
 class Stage:
     """The settings of one run of the optimiser.
 
-    `iterations` is the largest number of steps. `photo` says whether the energy has its photorealism term, and
-    `metric` whether the variables are those of `ImageMetric`. If `bounded` is true, the energy is that of the picture
-    clamped to [0, 1], and a penalty keeps the variables close to the range. The stage ends early if `PROGRESS_WINDOW`
-    iterations lower the energy by less than the share `progress`; 0 disables this. `history` is the number of pairs
-    of differences that L-BFGS keeps; a pair takes twice the memory of the picture.
+    Args:
+        name: the name of the stage in reports.
+        iterations: the largest number of steps.
+        photo: whether the energy has its photorealism term.
+        metric: whether the variables are those of `ImageMetric`.
+        bounded: whether the energy is that of the picture clamped to [0, 1]; a penalty then keeps the variables
+            close to the range.
+        progress: the stage ends early if `PROGRESS_WINDOW` iterations lower the energy by less than this share of
+            it; 0 disables this.
+        history: the number of pairs of differences that L-BFGS keeps; a pair takes twice the memory of the picture.
     """
 
     name: str
