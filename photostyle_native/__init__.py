@@ -1,7 +1,7 @@
 """Photographic style transfer with native kernels.
 
-`transfer` is the whole method; `ops` holds the operators that other projects can use on their own,
-`metrics` what one measures results with.
+`transfer` runs the whole method. `ops` holds the operators, which other projects can use on their own, and `metrics`
+holds the functions that measure a result.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ __all__ = [
     "write_photo",
 ]
 
-# The module that each public name lives in. They are imported at first use, so that `photostyle --help` need not wait
-# for torch and `photostyle doctor` can say that torch or the extension is what is missing.
+# The modules that define the public names. A module is imported when one of its names is first used, so that
+# `photostyle --help` need not wait for torch, and `photostyle doctor` can report a missing torch or extension.
 _MODULES = {
     "color.look": ("Look",),
     "evaluation.evaluator": ("evaluate",),

@@ -1,4 +1,4 @@
-"""`python -m photostyle_native` is `photostyle`."""
+"""The entry point of `python -m photostyle_native`, which is the same program as `photostyle`."""
 
 from .cli.main import main
 

@@ -1,3 +1,3 @@
-"""The version, in a file of its own: the build reads it from here, and nothing needs to be imported for it."""
+"""The version of the package, in a file of its own so that the build can read it without importing the package."""
 
 __version__ = "0.1.0"

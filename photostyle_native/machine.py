@@ -1,4 +1,4 @@
-"""What this machine has: the processor, the device to compute on, free memory, the NVIDIA driver.
+"""Facts about this machine: its processor, the device to compute on, free memory, the NVIDIA driver.
 
 torch is imported only by the functions that need it, because `photostyle doctor` also runs where torch cannot be
 imported.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cpu", "cuda")
-# The x86-64 psABI's levels: flags of /proc/cpuinfo that each adds to the one before.
+# The levels of the x86-64 psABI, each with the flags of /proc/cpuinfo that it adds to the level before.
 _X86_LEVELS = (
     ("x86-64-v2", "cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3"),
     ("x86-64-v3", "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"),
@@ -27,15 +27,16 @@ _X86_LEVELS = (
 
 
 def processor_name() -> str:
-    """The processor's name, as far as the system tells."""
+    """The name of the processor, or its architecture where the system does not tell the name."""
     match = re.search(r"^model name\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
     return match[1] if match else platform.processor() or platform.machine()
 
 
 def processor_level(cpuinfo: str | None = None) -> str:
-    """The highest level that the processor supports, ``x86-64`` to ``x86-64-v4``; elsewhere its architecture.
+    """The highest x86-64 level that the processor supports, ``x86-64`` to ``x86-64-v4``.
 
-    `cpuinfo`: text of /proc/cpuinfo, if not this machine's.
+    `cpuinfo` is the text of /proc/cpuinfo, by default that of this machine. Without flags in it, as on other
+    processors, the result is the name of this machine's architecture.
     """
     match = re.search(r"^flags\s*:\s*(.+)$", _cpuinfo() if cpuinfo is None else cpuinfo, re.MULTILINE)
     if not match:
@@ -68,7 +69,11 @@ def driver_cuda_version() -> str | None:
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
-    """``auto`` is the first CUDA device if there is one, else the CPU. Raises PhotostyleError if it is not there."""
+    """The torch device that a name stands for; ``auto`` means CUDA where it is available, else the CPU.
+
+    Raises:
+        PhotostyleError: the name is not a CPU or CUDA device, or is CUDA where torch finds no CUDA device.
+    """
     import torch
 
     if str(device) == "auto":
@@ -85,7 +90,7 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
 
 
 def available_bytes(device: torch.device) -> float:
-    """Memory that is free on a device; infinite where the system does not say."""
+    """The free memory of a device in bytes; infinite where the system does not tell."""
     if device.type == "cuda":
         import torch
 
@@ -104,7 +109,7 @@ def _free_memory() -> float | None:
 
 
 def _free_in_group() -> float | None:
-    """What the container's limit leaves (cgroup, version 2)."""
+    """The bytes that the container's limit (cgroup, version 2) still leaves; None without such a limit."""
     folder = Path("/sys/fs/cgroup")
     try:
         limit, used = ((folder / name).read_text().strip() for name in ("memory.max", "memory.current"))

@@ -1,1 +1,1 @@
-"""Colours moved from one photo to another (`linear`, `transport`), and kept to be applied again (`look`)."""
+"""Colour transfer between two photos (`linear`, `transport`), and its storage for use on other photos (`look`)."""

@@ -1,7 +1,7 @@
-"""Linear Monge-Kantorovitch colour transfer, label by label: where an optimisation starts.
+"""Linear Monge-Kantorovitch colour transfer, label by label; `transport` begins with it.
 
 F. Pitie, A. Kokaram: "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer",
-CVMP 2007. Of all linear maps that give one Gaussian the mean and covariance of another, it moves colours the
+CVMP 2007. Among the linear maps that give one Gaussian the mean and covariance of another, this one moves colours
 least: x -> T (x - mean_c) + mean_s with the symmetric T of `linear_mk_map`.
 """
 
@@ -14,23 +14,27 @@ import torch
 from .. import ops
 from ..errors import PhotostyleError
 
-# Where labels reach a pixel at all, the global map must not show; it only fills what they leave.
+# Factor of the global map's weight: the map matters only in pixels that no label's map reaches.
 _GLOBAL_WEIGHT = 1e-3
 
-# Variance within a window (standard deviation 0.03) below which a mask fades rather than follows the photo.
+# In windows whose variance is below this (standard deviation 0.03) a mask is blurred and does not follow the photo.
 _GUIDE_VARIANCE = 1e-3
 
 
 def linear_mk_map(
     mean_c: torch.Tensor, cov_c: torch.Tensor, mean_s: torch.Tensor, cov_s: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The map x -> T x + offset that carries mean and covariance of the content into those of the style.
+    """The map x -> T x + offset that turns the content's mean and covariance into those of the style.
 
         T = S_c^-1/2 (S_c^1/2 S_s S_c^1/2)^1/2 S_c^-1/2,    offset = mean_s - T mean_c
 
-    Means (D,), covariances (D, D) symmetric positive semidefinite, float64 advised. T is symmetric positive
-    semidefinite. Directions in which the content does not vary have no defined gain; T maps them to zero.
-    Returns (T (D, D), offset (D,)).
+    Args:
+        mean_c, mean_s: the means of content and style, (D,), preferably float64.
+        cov_c, cov_s: their covariances S_c and S_s, (D, D), symmetric positive semidefinite.
+
+    Returns:
+        T, (D, D), symmetric positive semidefinite, and the offset, (D,). In directions in which the content does not
+        vary the gain is undefined; there T is zero.
     """
     values, vectors = torch.linalg.eigh(cov_c)
     floor = values.amax(-1, keepdim=True).clamp_min(0) * torch.finfo(values.dtype).eps * len(values)
@@ -54,21 +58,27 @@ def masked_mk_transfer(
     regularization: float = 1e-4,
     max_gain: float = 5.0,
 ) -> torch.Tensor:
-    """The content photo with each label's colour statistics taken from the same label of the style photo.
+    """Give each label of the content photo the mean and covariance of the same label's colours in the style photo.
 
-    content (3, H, W), style (3, H', W'), RGB in [0, 1]; content_masks (K, H, W), style_masks (K, H', W'),
-    non-negative, soft values allowed. Returns (3, H, W) float32 in [0, 1] on the content's device.
+    A label whose mask is empty in either photo is skipped. Pixels without a label take the map between the whole
+    photos.
 
-    feather         half width of the windows in which neighbouring labels' maps are blended, as a share of
-                    the longer side. The blend follows the photo's edges. 0: no blending.
-    regularization  variance added to all colour directions of both photos, about the noise of a photo. It
-                    keeps a flat or grey region, whose covariance is singular, from being stretched by what
-                    little noise it has, and leaves the map the identity where both statistics agree.
-    max_gain        no colour direction is stretched by more than this: the colour noise of a grey lake would
-                    otherwise turn into speckles under a sunset's colours. Infinity: no limit.
+    Args:
+        content, style: (3, H, W) and (3, H', W'), RGB in [0, 1].
+        content_masks, style_masks: (K, H, W) and (K, H', W'), non-negative, soft values allowed.
+        feather: half the width of the windows in which the maps of neighbouring labels are blended, as a share of
+            the longer side. The blend follows the edges of the photo. 0 means no blending.
+        regularization: a variance, about that of a photo's noise, which is added to all colour directions of both
+            photos. Without it, a flat or grey region, whose covariance is singular, would be stretched according to
+            its small noise. Where both statistics agree, the map remains the identity.
+        max_gain: the largest factor by which a colour direction is stretched. It prevents that the colour noise of,
+            say, a grey lake becomes speckles in the colours of a sunset. Infinity means no limit.
 
-    A label that is empty in either photo is skipped. What no label covers takes the map of the whole photos.
-    Raises PhotostyleError for shapes that do not agree and for options out of range.
+    Returns:
+        (3, H, W), float32 in [0, 1], on the content's device.
+
+    Raises:
+        PhotostyleError: the shapes do not agree, a mask is negative, or an option is out of range.
     """
     _check(content, style, content_masks, style_masks)
     _check_options(feather, regularization, max_gain)
@@ -91,7 +101,7 @@ def masked_mk_transfer(
 
 
 def _blend_weights(weights: torch.Tensor, content: torch.Tensor, feather: float) -> torch.Tensor:
-    """How much of each label's map, and last of the global one, a pixel takes: (K + 1, N), sums to one."""
+    """The weights of the labels' maps, and last of the global map, in every pixel: (K + 1, N), with sum one."""
     weights = weights / weights.sum(0).clamp_min(1)
     shares = torch.cat([weights, 1 - weights.sum(0, keepdim=True)])
     image = content.detach().float()
@@ -128,11 +138,11 @@ def _sqrt_psd(matrix: torch.Tensor) -> torch.Tensor:
 
 
 def _feather(masks: torch.Tensor, image: torch.Tensor, share: float) -> torch.Tensor:
-    """Soften masks (K, H, W) guided by the photo (3, H, W): a guided filter (He, Sun, Tang 2010).
+    """Soften masks (K, H, W) by a guided filter (He, Sun, Tang 2010) whose guide is the photo (3, H, W).
 
-    Around a label's border a mask becomes the affine function of the colours that explains it best, so it
-    steps where the photo steps and fades where the photo is smooth. A plain blur would paint a halo beyond
-    every edge. Masks that sum to one still do, and a constant mask stays exactly what it is.
+    Near the border of a label, the mask becomes the affine function of the colours that fits it best. So it is steep
+    at the edges of the photo and gradual where the photo is smooth; a plain blur would make a halo along every edge.
+    Masks that sum to one still do so, and a constant mask stays exactly the same.
     """
     radius = math.ceil(share * max(image.shape[1:]))
     if radius == 0:

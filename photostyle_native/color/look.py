@@ -1,8 +1,8 @@
-"""A look: what a transfer did to the colours, to be applied to other photos and in other programs.
+"""Looks: the change of colours of a transfer, stored so that other photos and other programs can use it.
 
-A bilateral grid of affine colour maps (Chen, Paris, Durand: *Real-time edge-aware image processing with the bilateral
-grid*, 2007): which map a pixel gets depends on where it is in the frame and how bright it is, and on nothing else. So
-a look has a few kilobytes and fits a photo of any size.
+A look is a bilateral grid of affine colour maps (Chen, Paris, Durand: *Real-time edge-aware image processing with the
+bilateral grid*, 2007). The map of a pixel depends only on its position in the frame and on its brightness. So a look
+can be applied to a photo of any size.
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ from ..files import write_atomically
 from ..numerics.conjugate_gradients import conjugate_gradients
 
 _FORMAT = "photostyle look 1"
-_LUMINANCE = (0.2126, 0.7152, 0.0722)  # Rec. 709, of values as they are encoded
-_KEEP = 1e-3  # how strongly a map is drawn to where it starts from: as by grain of this variance
-_STEPS = 150  # of conjugate gradients
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # weights of Rec. 709, applied to encoded values
+_KEEP = 1e-3  # weight of a map's squared difference from its start, like noise of this variance in the photo
+_STEPS = 150  # iterations of conjugate gradients
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """Affine colour maps by place and brightness.
+    """Affine colour maps that depend on position and brightness.
 
-    `grid` is (12, D, Gh, Gw), float32: the rows of a 3 x 4 map per vertex, see `ops.slice_bilateral_grid`. `tone` is
-    (12, D, 1, 1): the same fitted without regard to place, which is all that a colour table can hold. `icc_profile`
-    says what the numbers of a pixel mean; None is sRGB.
+    Args:
+        grid: (12, D, Gh, Gw), float32: at every vertex the rows of a 3 x 4 map, see `ops.slice_bilateral_grid`.
+        tone: (12, D, 1, 1), float32: the same, but fitted independently of position, for a colour table, which cannot
+            hold more.
+        icc_profile: the RGB profile of the photo's colour space; None means sRGB.
     """
 
     grid: Tensor
@@ -51,18 +53,22 @@ class Look:
         smoothness: float = 1e-4,
         icc_profile: bytes | None = None,
     ) -> Look:
-        """The look that comes closest to turning `content` into `result`: least squares.
+        """Fit the look that turns `content` into `result` with the least squared error.
 
         Args:
             content, result: (3, H, W), RGB in [0, 1], on one device.
-            cells: of the grid along the longer side.
-            bins: steps of brightness.
-            smoothness: weight of the squared differences between neighbouring vertices (mean over the grid), against
-                the squared error of the colours (mean over the photo). It also fills in what the photo has not got.
-            icc_profile: kept with the look.
+            cells: number of cells of the grid along the longer side; it has one vertex more.
+            bins: number of steps of brightness; the grid has D = bins + 1 vertices in this direction.
+            smoothness: weight of the squared differences between neighbouring vertices (mean over the grid), relative
+                to the squared error of the colours (mean over the photo). It also determines the maps of positions
+                and brightnesses that do not occur in the photo.
+            icc_profile: RGB profile of the photos, which the look keeps; None means sRGB.
+
+        Returns:
+            The look, on the CPU.
 
         Raises:
-            PhotostyleError: shapes or options cannot be used.
+            PhotostyleError: the shapes or options cannot be used.
         """
         if content.dim() != 3 or content.shape[0] != 3 or content.shape != result.shape:
             raise PhotostyleError(
@@ -79,16 +85,17 @@ class Look:
         content, result = (image.float().contiguous() for image in (content, result))
         identity = torch.eye(3, 4, device=content.device).view(12, 1, 1, 1)
         tone = _fit(content, result, identity.expand(-1, bins + 1, 1, 1), smoothness)
-        # What the photo has not got at a place looks as it does elsewhere.
+        # For brightnesses that do not occur at a position, the grid keeps the map fitted to the whole photo.
         grid = _fit(content, result, tone.expand(-1, -1, down + 1, across + 1), smoothness)
         return cls(grid.cpu(), tone.cpu(), icc_profile)
 
     def apply(self, image: Tensor, *, everywhere: bool = False) -> Tensor:
-        """The image with this look.
+        """Apply this look to an image.
 
         Args:
-            image: (3, H, W), RGB in [0, 1] and in the colour space of the look; any size.
-            everywhere: the same map at every place, as a colour table has it.
+            image: (3, H, W), RGB in [0, 1] in the colour space of the look; any size.
+            everywhere: use `tone` instead of `grid`, so that the map does not depend on position, as in a colour
+                table.
 
         Returns:
             (3, H, W), float32 in [0, 1], on the image's device.
@@ -98,7 +105,11 @@ class Look:
         return ops.slice_bilateral_grid(grid.to(image.device), _luminance(image), image).clamp_(0, 1)
 
     def save(self, path: str | Path) -> None:
-        """Write the look as a NumPy archive (.npz)."""
+        """Write the look as a NumPy archive (.npz).
+
+        Raises:
+            PhotostyleError: `path` does not end in .npz, or the file cannot be written.
+        """
         if Path(path).suffix.lower() != ".npz":
             raise PhotostyleError(f"a look is written as .npz, got {Path(path).name!r}")
         profile = np.frombuffer(self.icc_profile or b"", np.uint8)
@@ -113,7 +124,7 @@ class Look:
         """Read a look that `save` wrote.
 
         Raises:
-            PhotostyleError: the file is missing or no look. Reading runs no code from the file.
+            PhotostyleError: the file is missing or is not a look. Code in the file is never executed.
         """
         name = Path(path).name
         try:
@@ -130,11 +141,17 @@ class Look:
         return cls(torch.from_numpy(grid.copy()), torch.from_numpy(tone.copy()), profile or None)
 
     def cube(self, size: int = 33, title: str = "photostyle") -> str:
-        """The part of the look that does not depend on place, as the text of a .cube 3D lookup table.
+        """The part of the look that does not depend on position (`tone`) as a .cube 3D lookup table.
 
         Args:
-            size: colours per axis, 2 to 256.
-            title: its name, printable ASCII.
+            size: number of colours along each axis, 2 to 256.
+            title: the name of the table; only printable ASCII without quotation marks is kept.
+
+        Returns:
+            The text of the file.
+
+        Raises:
+            PhotostyleError: `size` is out of range.
 
         Source: Adobe, *Cube LUT Specification 1.0* (2013).
         """
@@ -153,7 +170,10 @@ def _luminance(image: Tensor) -> Tensor:
 
 
 def _fit(content: Tensor, result: Tensor, start: Tensor, smoothness: float) -> Tensor:
-    """The grid (12, D, Gh, Gw) of least squares, by conjugate gradients; where nothing speaks against it, `start`."""
+    """Fit a grid (12, D, Gh, Gw) to two photos, by conjugate gradients on the normal equations of least squares.
+
+    Vertices that the photos do not determine stay close to `start`.
+    """
     guide, pixels = _luminance(content), content[0].numel()
     start = start.contiguous()
 
@@ -169,14 +189,14 @@ def _fit(content: Tensor, result: Tensor, start: Tensor, smoothness: float) -> T
         data = adjoint(ops.slice_bilateral_grid(change, guide, content), content)
         return data + smoothness * share * _roughness(change) + _KEEP * share * change
 
-    # Sums of weights times squared colours: about the diagonal of the normal equations.
+    # The sums of interpolation weights times squared colours are close to the diagonal of the normal equations.
     diagonal = adjoint(torch.ones_like(content), content.square()) + (smoothness + _KEEP) * share
     residual = adjoint(result - ops.slice_bilateral_grid(start, guide, content), content)
     return start + conjugate_gradients(normal, residual, lambda v: v / diagonal, steps=_STEPS)
 
 
 def _roughness(grid: Tensor) -> Tensor:
-    """Gradient of half the sum of squared differences between neighbours."""
+    """The gradient of half the sum of squared differences between neighbouring vertices."""
     out = torch.zeros_like(grid)
     for dim in (1, 2, 3):
         if grid.shape[dim] > 1:

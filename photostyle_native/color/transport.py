@@ -1,10 +1,11 @@
-"""Colours by optimal transport, label by label: the start of the default preset.
+"""Colour transfer by optimal transport, label by label; the optimisation of the default preset starts from it.
 
 F. Pitie, A. Kokaram, R. Dahyot: *Automated colour grading using colour distribution transfer* (2007), and Rabin et
-al.: *Wasserstein barycenter and its application to texture mixing* (2011). A linear map per label gives the right
-mean and covariance. What is left between the two distributions is moved along one random axis system after another,
-where optimal transport is a matching of quantiles; and because such a map amplifies grain and tears smooth gradients
-apart, only the part of it that is locally affine in the photo's colours is kept (a guided filter).
+al.: *Wasserstein barycenter and its application to texture mixing* (2011). First, a linear map per label gives the
+right mean and covariance. Then the remaining difference between the two distributions is reduced along the axes of
+several random coordinate systems in turn; along one axis, optimal transport matches quantiles. This second map
+amplifies grain and breaks smooth gradients, so a guided filter keeps only the part of it that is locally affine in
+the photo's colours.
 """
 
 from __future__ import annotations
@@ -17,24 +18,24 @@ from ..numerics.quantiles import color_quantiles
 from .linear import masked_mk_transfer
 
 _ROTATIONS = 8
-_FEWEST = 50  # pixels; fewer have no distribution worth matching
+_FEWEST = 50  # pixels of a label; the distribution of fewer is not matched
 _SMOOTHING = 1 / 32  # radius of the guided filter, as a share of the longer side
-_SMOOTHING_VARIANCE = 1e-3  # of the guide within a window: below it the move is averaged rather than fitted
+_SMOOTHING_VARIANCE = 1e-3  # where the guide's variance in a window is smaller, the move is averaged
 
 
 def masked_transport(content: Tensor, style: Tensor, content_masks: Tensor, style_masks: Tensor) -> Tensor:
-    """The content photo with the distribution of each label's colours taken from the same label of the style photo.
+    """Give each label of the content photo the distribution of the same label's colours in the style photo.
 
     Args:
         content, style: (3, H, W) and (3, H', W'), RGB in [0, 1], float32.
         content_masks, style_masks: (K, H, W) and (K, H', W'), non-negative; soft values allowed.
 
     Returns:
-        (3, H, W), float32 in [0, 1]: smooth, and near the distribution rather than equal to it. The same bits each
-        time: the axis systems are drawn from a fixed seed.
+        (3, H, W), float32 in [0, 1]. The map is smooth, so the distributions are close but not equal. Every call
+        gives the same bits, because the random coordinate systems have a fixed seed.
 
     Raises:
-        PhotostyleError: shapes do not agree.
+        PhotostyleError: the shapes do not agree.
     """
     linear = masked_mk_transfer(content, style, content_masks, style_masks)
     colors, style_colors = linear.flatten(1).double(), style.flatten(1).double()
@@ -52,7 +53,7 @@ def masked_transport(content: Tensor, style: Tensor, content_masks: Tensor, styl
 
 
 def _transport(colors: Tensor, weight: Tensor, target: Tensor, target_weight: Tensor) -> Tensor:
-    """Colours (3, N) after `_ROTATIONS` transports along the axes of a rotated system each."""
+    """Move colours (3, N) towards the target's distribution along the axes of `_ROTATIONS` systems in turn."""
     generator = torch.Generator().manual_seed(0)
     for _ in range(_ROTATIONS):
         axes, _ = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64, generator=generator))
@@ -63,6 +64,6 @@ def _transport(colors: Tensor, weight: Tensor, target: Tensor, target_weight: Te
         right = torch.searchsorted(quantiles, seen).clamp(1, quantiles.shape[1] - 1)
         low, high = quantiles.gather(1, right - 1), quantiles.gather(1, right)
         share = ((seen - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
-        shift = target_quantiles - quantiles  # beyond the outermost quantiles all move alike
+        shift = target_quantiles - quantiles  # colours beyond the outermost quantiles all move by the same shift
         colors = colors + axes.T @ torch.lerp(shift.gather(1, right - 1), shift.gather(1, right), share)
     return colors

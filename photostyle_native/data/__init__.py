@@ -1,4 +1,4 @@
-"""Two photos with masks that come with the package; `README.md` says where they are from."""
+"""The demo's two photos and their masks; `README.md` in this folder says where they come from."""
 
 from pathlib import Path
 

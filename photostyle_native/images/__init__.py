@@ -1,1 +1,1 @@
-"""Photos in and out without loss: `photo` reads, `write` writes, `codecs` holds the file formats."""
+"""Reading and writing of photos without loss: `photo` reads, `write` writes, `codecs` holds the file formats."""

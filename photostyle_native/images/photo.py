@@ -1,7 +1,6 @@
-"""Photos without loss: any common file or array to upright RGB.
+"""Reading of photos, from any common file or array, as upright RGB without loss.
 
-Samples stay as they are stored (8 or 16 bits, in their own colour space), and whatever could not be kept is said in
-`Photo.notes`.
+Samples keep their stored depth (8 or 16 bits) and their colour space. `Photo.notes` tells what could not be kept.
 """
 
 from __future__ import annotations
@@ -28,43 +27,53 @@ Path: TypeAlias = "str | os.PathLike[str]"
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """An upright RGB photo at its own depth, with what its file said about it."""
+    """An upright RGB photo at its stored depth, with the metadata of its file."""
 
     pixels: np.ndarray
-    """(H, W, 3) uint8 or uint16, contiguous, RGB values as stored in the photo's own colour space."""
+    """(H, W, 3) uint8 or uint16, contiguous: RGB values in the colour space of `icc_profile`."""
     alpha: np.ndarray | None = None
-    """(H, W) of the same dtype; colours are not premultiplied."""
+    """The opacity, (H, W) of the same dtype, or None; colours are not multiplied by it."""
     icc_profile: bytes | None = None
-    """RGB profile of `pixels`; None = sRGB, or untagged and taken for sRGB."""
+    """The RGB profile of `pixels`. None means sRGB, which is also assumed for a file without a profile."""
     exif: bytes | None = None
-    r"""EXIF block from its ``Exif\0\0`` prefix on, with orientation 1 and no thumbnail."""
+    r"""The EXIF block, including its ``Exif\0\0`` prefix, with orientation 1 and no thumbnail."""
     name: str = "<array>"
-    """For messages: file path or ``<array>``."""
+    """The file's path, or another name for messages."""
     notes: tuple[str, ...] = ()
-    """A sentence for each thing that could not be kept on the way in."""
+    """A sentence for each thing that was converted or could not be kept when the photo was read."""
 
     @property
     def height(self) -> int:
-        """Rows."""
+        """The number of rows."""
         return int(self.pixels.shape[0])
 
     @property
     def width(self) -> int:
-        """Columns."""
+        """The number of columns."""
         return int(self.pixels.shape[1])
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width)."""
+        """The pair (height, width), in pixels."""
         return self.height, self.width
 
     @property
     def bit_depth(self) -> int:
-        """8 or 16."""
+        """The bits of a sample, 8 or 16."""
         return 8 * self.pixels.dtype.itemsize
 
     def tensor(self, size: tuple[int, int] | None = None) -> torch.Tensor:
-        """The pixels as a (3, H, W) float32 tensor in [0, 1]; resized by `resize` to `size` if given."""
+        """The pixels as a tensor, in the photo's colour space.
+
+        Args:
+            size: (height, width) to resize to, see `images.resize.resize`; by default the photo's own.
+
+        Returns:
+            (3, H, W), float32 in [0, 1], on the CPU.
+
+        Raises:
+            PhotostyleError: a side of `size` is below 1.
+        """
         top = np.float32(np.iinfo(self.pixels.dtype).max)
         values = np.empty((3, *self.size), np.float32)
         np.divide(self.pixels.transpose(2, 0, 1), top, out=values, dtype=np.float32)
@@ -72,12 +81,18 @@ class Photo:
         return image if size is None else resize(image, size)
 
     def converted_to(self, icc_profile: bytes | None) -> Photo:
-        """This photo with its colours converted to another RGB profile; None = sRGB.
+        """This photo with its colours converted to another colour space.
 
-        Relative colorimetric, with black point compensation. The same object where the profiles are equal.
+        The conversion is relative colorimetric, with black point compensation.
+
+        Args:
+            icc_profile: the RGB profile to convert to; None means sRGB.
+
+        Returns:
+            A new photo, or this one if the profiles are equal.
 
         Raises:
-            PhotostyleError: one of the profiles is damaged, or cannot be converted to.
+            PhotostyleError: one of the profiles is damaged, or does not allow the conversion.
         """
         if icc_profile == self.icc_profile:
             return self
@@ -91,16 +106,19 @@ class Photo:
 def read_photo(path: Path, *, max_pixels: int = 400_000_000) -> Photo:
     """Read a PNG, JPEG, TIFF or WebP file.
 
-    Grey, bilevel, palette and CMYK images become RGB, EXIF rotation is applied, 16 bits stay 16 bits; of
-    files with several pictures the first is taken. CMYK, and grey with a profile of its own, are converted to
+    Grey, bilevel, palette and CMYK images become RGB, the EXIF rotation is applied, and 16 bits stay 16 bits. Of a
+    file with several pictures the first is read. CMYK images, and grey ones with a grey profile, are converted to
     sRGB.
 
     Args:
         path: the file.
-        max_pixels: a larger image, by its header, is refused before anything is decoded.
+        max_pixels: a file whose header states more pixels is refused before it is decoded.
+
+    Returns:
+        The photo; its `notes` tell what was converted or dropped.
 
     Raises:
-        PhotostyleError: there is no such file, or it holds no whole image of these kinds.
+        PhotostyleError: the file does not exist, or does not hold a complete image of these kinds.
     """
     name = file_name(path)
     try:
@@ -118,6 +136,7 @@ def read_photo(path: Path, *, max_pixels: int = 400_000_000) -> Photo:
 
 
 def file_name(path: Path) -> str:
+    """The path as a string. Raises PhotostyleError if it contains a null character."""
     name = os.fsdecode(path)
     if "\0" in name:
         raise PhotostyleError(f"{name!r}: a file name cannot contain a null character")
@@ -125,16 +144,17 @@ def file_name(path: Path) -> str:
 
 
 def as_photo(source: Any, name: str = "<array>") -> Photo:
-    """A photo from whatever holds one. Arrays are copied.
+    """Make a photo from a file, an image or an array. Arrays are copied.
 
     Args:
         source: a path; a `PIL.Image.Image`; a NumPy array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16 or
             floats in [0, 1]; a torch tensor (3, H, W) or (1, 3, H, W) of uint8 or floats in [0, 1]; or a
-            Photo, returned as it is. Floats are stored at 16 bits. Arrays and tensors are taken for sRGB.
-        name: what messages call it, unless it is a path.
+            Photo, which is returned unchanged. Floats are stored with 16 bits. Arrays and tensors are taken as sRGB.
+        name: the name of the photo in messages, unless `source` is a path.
 
     Raises:
-        PhotostyleError: another type, dtype or shape, or float values that are not finite or outside [0, 1].
+        PhotostyleError: `source` has another type, dtype or shape, holds floats that are not finite or not in
+            [0, 1], or is a file that `read_photo` refuses.
     """
     if isinstance(source, Photo):
         return source
@@ -159,7 +179,10 @@ def as_photo(source: Any, name: str = "<array>") -> Photo:
 
 
 def rows_from_tensor(image: torch.Tensor, name: str) -> np.ndarray:
-    """(3, H, W) or (1, 3, H, W) on any device -> a (H, W, 3) view or copy in host memory."""
+    """A tensor (3, H, W) or (1, 3, H, W) of any device as an array (H, W, 3), if possible without a copy.
+
+    Half precision becomes float32. Raises PhotostyleError, which begins with `name`, for another shape.
+    """
     shape = tuple(image.shape)
     if not (shape[-3:-2] == (3,) and (len(shape) == 3 or (len(shape) == 4 and shape[0] == 1))):
         raise PhotostyleError(f"{name}: the tensor must be (3, H, W) or (1, 3, H, W), got {shape}")
@@ -170,7 +193,7 @@ def rows_from_tensor(image: torch.Tensor, name: str) -> np.ndarray:
 
 
 def _stored(array: np.ndarray, name: str) -> np.ndarray:
-    """A copy of an array or tensor of uint8, uint16 or floats in [0, 1]; floats as uint16."""
+    """A copy of an array of uint8, uint16 or floats in [0, 1] in the machine's byte order; floats become uint16."""
     if 0 in array.shape:
         raise PhotostyleError(f"{name}: the image has no pixels, its shape is {array.shape}")
     if array.dtype.newbyteorder("=") in (np.uint8, np.uint16):
@@ -181,7 +204,7 @@ def _stored(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def _photo(decoded: Decoded, name: str) -> Photo:
-    """Decoded samples as upright RGB, with metadata that fits them."""
+    """Turn decoded samples into an upright RGB photo, with metadata that fits it."""
     notes = list(decoded.notes)
     exif, orientation = None, decoded.orientation
     if decoded.exif:

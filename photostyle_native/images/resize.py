@@ -1,4 +1,4 @@
-"""Sizes to work at, and how images are brought to them."""
+"""The working size of a photo, and the resizing of images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from ..errors import PhotostyleError
 
 
 def working_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """(H, W) reduced in proportion to a longest side of `longest` pixels; never enlarged, no side below 1."""
+    """The size (H, W) reduced in proportion so that its longer side has at most `longest` pixels.
+
+    A smaller size is returned unchanged, and no side falls below 1. Raises PhotostyleError if a side or `longest` is
+    below 1.
+    """
     height, width = size
     if height < 1 or width < 1:
         raise PhotostyleError(f"`size` must be at least 1 x 1, got {height} x {width}")
@@ -22,14 +26,19 @@ def working_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
 
 
 def resize(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Bicubic (Catmull-Rom, a = -0.5), antialiased where it shrinks, half-pixel centres, clamped to [0, 1].
+    """Resize an image by bicubic interpolation (Catmull-Rom, a = -0.5) and clamp it to [0, 1].
+
+    Pixel centres lie at half-integer coordinates. An image that shrinks is antialiased.
 
     Args:
-        image: (..., C, H, W) float32 or float64.
+        image: (..., C, H, W), float32 or float64.
         size: the new (H, W).
 
     Returns:
-        (..., C, *size), of the same dtype and device; differentiable.
+        The image at the new size, of the same dtype and on the same device; differentiable in `image`.
+
+    Raises:
+        PhotostyleError: `image` has another shape or type or no pixels, or a side of `size` is below 1.
     """
     if image.ndim < 3 or not image.is_floating_point() or 0 in image.shape:
         raise PhotostyleError(
@@ -40,6 +49,6 @@ def resize(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     if tuple(image.shape[-2:]) == tuple(size):
         return image.clamp(0, 1)
     batch = image.reshape(-1, *image.shape[-3:])
-    # With `antialias`, torch widens the filter by the reduction and leaves it alone when enlarging.
+    # With `antialias`, torch widens the filter by the factor of reduction, and uses a = -0.5 when enlarging too.
     resized = torch.nn.functional.interpolate(batch, size=tuple(size), mode="bicubic", antialias=True)
     return resized.clamp(0, 1).reshape(*image.shape[:-2], *size)

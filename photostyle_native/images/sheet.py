@@ -1,4 +1,4 @@
-"""Pictures side by side, with captions below and masks inset: what one looks at to judge a transfer."""
+"""Contact sheets: pictures side by side with captions and inset masks, by which people judge a transfer."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _INSET_SHARE, _INSET_MARGIN, _INSET_FRAME = 0.28, 8, 2
 class Tile:
     """One picture of a sheet.
 
-    pixels   (H, W, 3) uint8, sRGB.
-    caption  a few words; shortened with an ellipsis if the picture is narrower.
-    inset    (h, w, 3) uint8 for the lower right corner, or None; resized without blending its colours.
+    Args:
+        pixels: (H, W, 3) uint8, sRGB.
+        caption: a few words below the picture; shortened with an ellipsis if they are wider than it.
+        inset: (h, w, 3) uint8 for the lower right corner, or None; resized without blending its colours.
     """
 
     pixels: np.ndarray
@@ -32,21 +33,27 @@ class Tile:
 
 
 def photo_pixels(photo: Photo, like: Photo | None = None) -> np.ndarray:
-    """A photo as a sheet shows it: (H, W, 3) uint8 in sRGB. `like`: whose colour space its values are really in."""
+    """The pixels of a photo for a sheet: (H, W, 3) uint8 in sRGB.
+
+    If `like` is given, the values of `photo` are taken to be in the colour space of `like`, not in its own.
+    """
     if like is not None:
         photo = replace(photo, icc_profile=like.icc_profile)
     return change_depth(photo.converted_to(None).pixels, np.dtype(np.uint8))
 
 
 def make_sheet(rows: Sequence[Sequence[Tile]], *, height: int | None = None) -> np.ndarray:
-    """Rows of pictures, all of one height, captions below: (H, W, 3) uint8.
+    """Draw rows of pictures, all of one height, with captions below them.
 
     Args:
-        rows: at least one tile in all; rows may differ in length and start at the left.
-        height: of every picture, in pixels; default: that of the first.
+        rows: at least one tile in all. Rows may differ in length, and are aligned at the left.
+        height: the height of every picture in pixels; by default that of the first.
+
+    Returns:
+        The sheet, (H, W, 3) uint8.
 
     Raises:
-        PhotostyleError: no tile, an array of another shape or dtype, or a height below 1.
+        PhotostyleError: there is no tile, an array has another shape or dtype, or the height is below 1.
     """
     tiles = [tile for row in rows for tile in row]
     if not tiles:

@@ -1,4 +1,4 @@
-"""Photos to files: at their own depth, with the ICC profile, EXIF data and alpha of the photo they were made from."""
+"""Writing of photos to files, with the ICC profile, EXIF data and alpha of the photo that they were made from."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ def write_photo(
     bit_depth: int | None = None,
     quality: int = 95,
 ) -> tuple[str, ...]:
-    """Write an image file, or leave what was there untouched: the file is complete before it takes its name.
+    """Write an image file. If that fails, a file that was there before stays untouched.
 
     Args:
-        path: its extension says the format: .png, .jpg, .jpeg, .tif, .tiff, .webp.
-        pixels: (3, H, W) float tensor, or (H, W, 3) array of uint8, uint16 or floats. Floats are meant to lie
-            in [0, 1] and are clipped to it.
-        like: the photo whose ICC profile, EXIF data and alpha (resized if need be) the file is to carry;
-            `pixels` are values in its colour space.
-        bit_depth: 8 or 16; None: 16 if the format can and `like` (without it: `pixels`) has 16 bits, else 8.
-        quality: 1..100, for JPEG and WebP.
+        path: the file; its extension selects the format: .png, .jpg, .jpeg, .tif, .tiff or .webp.
+        pixels: float tensor (3, H, W) or (1, 3, H, W), or array (H, W, 3) of uint8, uint16 or floats. Floats should
+            lie in [0, 1], and are clipped to that range.
+        like: the photo whose ICC profile, EXIF data and alpha (resized if necessary) the file receives. `pixels` must
+            be values in its colour space; without `like` they are sRGB.
+        bit_depth: 8 or 16. None means 16 if the format allows it and `like` (without it: an integer array `pixels`)
+            has 16 bits, else 8.
+        quality: 1 to 100, for JPEG and WebP.
 
     Returns:
-        A sentence for each thing of `like` that the format could not take.
+        A sentence for each piece of metadata of `like` that the format could not hold.
 
     Raises:
         PhotostyleError: the options or `pixels` do not fit, or the file cannot be written.
@@ -63,7 +64,7 @@ def write_photo(
     profile, exif = (like.icc_profile, like.exif) if like is not None else (None, None)
     try:
         data, dropped = encode(file_format, np.ascontiguousarray(samples), profile, exif, quality)
-    except Exception as error:  # encoders raise a dozen types
+    except Exception as error:  # encoders raise many types of exceptions
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotostyleError(f"{name}: cannot be encoded as {file_format.name} ({reason})") from error
     write_atomically(name, data)
@@ -71,7 +72,7 @@ def write_photo(
 
 
 def _rows(pixels: torch.Tensor | np.ndarray) -> np.ndarray:
-    """`pixels` of `write_photo`, checked, as (H, W, 3) uint8, uint16 or float."""
+    """Check the `pixels` of `write_photo` and return them as (H, W, 3) uint8, uint16 or float."""
     if isinstance(pixels, torch.Tensor):
         if not pixels.is_floating_point():
             raise PhotostyleError(f"`pixels` must be a float tensor or an array, got a tensor of {pixels.dtype}")
@@ -87,7 +88,7 @@ def _rows(pixels: torch.Tensor | np.ndarray) -> np.ndarray:
 
 
 def _alpha_for(alpha: np.ndarray, samples: np.ndarray) -> np.ndarray:
-    """A photo's alpha at the size and depth of `samples`."""
+    """The alpha of a photo at the size and depth of `samples`."""
     if alpha.shape != samples.shape[:2]:
         values = torch.from_numpy(alpha.astype(np.float32) / np.float32(np.iinfo(alpha.dtype).max))
         resized = resize(values[None], (samples.shape[0], samples.shape[1]))[0].numpy()
@@ -96,16 +97,16 @@ def _alpha_for(alpha: np.ndarray, samples: np.ndarray) -> np.ndarray:
 
 
 def check_writable(path: Path, bit_depth: int | None = None, size: tuple[int, int] | None = None) -> None:
-    """Find out before minutes of work whether `write_photo` can write `path`; leaves nothing behind.
+    """Check, before minutes of work, that `write_photo` can write `path`; leaves no file behind.
 
     Args:
         path: the output file.
         bit_depth: 8, 16 or None, as for `write_photo`.
-        size: (H, W) of the image to come; formats have a longest side. None: not checked.
+        size: (H, W) of the image to write, which each format limits; None skips this check.
 
     Raises:
-        PhotostyleError: unknown extension, depth that the format has not, missing or write-protected
-            directory or file, or the path is a directory.
+        PhotostyleError: the extension is unknown, the format does not have the depth or such a size, the directory is
+            missing or write-protected, the file is write-protected, or the path is a directory.
     """
     name = file_name(path)
     file_format = _format(name, bit_depth)

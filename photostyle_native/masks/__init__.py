@@ -1,1 +1,1 @@
-"""Masks that were given: label images, the palettes they are painted in, and pairs of masks that correspond."""
+"""Masks from the user: label images, the palettes that they are painted in, and pairs of masks that correspond."""

@@ -1,10 +1,10 @@
-"""Label images: regions of a photo, painted or numbered, as they are read.
+"""Label images, which give each pixel of a photo a label, and their reading from files and arrays.
 
-A label image says which region of a photo each pixel belongs to. Three kinds are told apart:
+The pixels with one label form a region of the photo. There are three kinds of label images:
 
-``color``  RGB; a label is a colour (which ones: see palettes.py).
-``index``  integers; a label is a number.
-``masks``  a stack of K masks; a label is a position in the stack.
+- ``color``: RGB; a label is a colour (`masks.palettes` decides which ones).
+- ``index``: integers; a label is a number.
+- ``masks``: a stack of K masks; a label is a position in the stack.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import PhotostyleError
 
-UNLABELED = -1  # in an index map: the pixel carries no label
+UNLABELED = -1  # the value in an index map for a pixel without a label
 
-CLEAN_COLORS = 64  # up to so many distinct values: drawn, not photographed nor compressed with loss
+CLEAN_COLORS = 64  # an image with at most so many distinct colours is drawn, and not a photo or lossily compressed
 _MAX_INDICES = 256
 
 
 @dataclass(frozen=True, eq=False)
 class LabelImage:
-    """A label image as read, before any resize. Made by `read_labels`.
+    """A label image as `read_labels` makes it, at its original size.
 
-    kind    "color": `data` is (H, W, 3), uint8 or float32 in [0, 1];
-            "index": `data` is (H, W) int16, positions in `names`, UNLABELED where a pixel has no label;
-            "masks": `data` is (K, H, W) float32 in [0, 1], K = len(names).
-    names   the labels; empty for "color", whose labels are settled by the pair (`share_labels`).
-    name    what messages call this image.
-    colors  (len(names), 3) uint8: the colour of each index, where the file had one; else None.
+    Args:
+        kind: "color", "index" or "masks".
+        data: for "color" (H, W, 3), uint8 or float32 in [0, 1]; for "index" (H, W) int16, positions in `names`, or
+            UNLABELED; for "masks" (K, H, W) float32 in [0, 1], K = len(names).
+        names: the labels; empty for "color", whose labels depend on both images of a pair (`share_labels`).
+        name: the name of this image in messages.
+        colors: (len(names), 3) uint8, the colours of the labels of an "index" image whose file has colours, or None.
     """
 
     kind: Literal["color", "index", "masks"]
@@ -49,14 +50,16 @@ class LabelImage:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
+        """The pair (height, width), in pixels."""
         height, width = self.data.shape[:2] if self.kind == "color" else self.data.shape[-2:]
         return int(height), int(width)
 
 
 def nearest_pixels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Labels (H, W) or (H, W, 3) at another size (height, width): each pixel is that of the nearest centre, because
-    labels cannot be averaged."""
+    """Resize labels (H, W) or (H, W, 3) to `size` (height, width).
+
+    Each new pixel takes the old pixel whose centre is nearest, because labels cannot be averaged.
+    """
     rows, columns = ((np.arange(new) + 0.5) * old // new for new, old in zip(size, labels.shape[:2], strict=True))
     return labels[rows.astype(np.intp)[:, None], columns.astype(np.intp)]
 
@@ -64,12 +67,19 @@ def nearest_pixels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def read_labels(source: Any, name: str | None = None) -> LabelImage:
     """Read a label image from a path, a PIL image, a NumPy array or a torch tensor.
 
-    Images: RGB, CMYK and palette files are "color". A palette file whose colours cannot tell its labels
-    apart (the same colour twice, or the plain grey ramp) and a grey image of at most 64 values are "index",
-    named by number; other grey images are "color". Alpha is ignored, an EXIF rotation is applied.
-    Arrays: (H, W, 3 or 4) uint8 or float in [0, 1] is "color"; (H, W) of whole numbers is "index", negative
-    ones being unlabelled; (K, H, W), bool or in [0, 1], is "masks". `name` is used in messages; by default
-    the file's name. Raises PhotostyleError if the source is none of these or cannot be read.
+    RGB, CMYK and palette images are of the kind "color". A palette image whose colours do not distinguish its labels
+    (a colour occurs twice, or the palette is a plain grey ramp) and a grey image of at most 64 values are of the kind
+    "index", with numbers as names; other grey images of 8 bits are "color", and deeper ones are treated as arrays.
+    Alpha is ignored, and the EXIF rotation is applied.
+
+    Args:
+        source: a path, a PIL image, or an array or tensor: (H, W, 3 or 4), uint8 or float in [0, 1], is "color";
+            (H, W) of whole numbers is "index", where negative numbers mean no label; (K, H, W), bool or in [0, 1],
+            is "masks". A LabelImage is returned unchanged.
+        name: the name of the image in messages; by default the file's name.
+
+    Raises:
+        PhotostyleError: the source is none of these, or cannot be read.
     """
     if isinstance(source, LabelImage):
         return source
@@ -93,13 +103,16 @@ def _from_file(path: Path, name: str) -> LabelImage:
 
 @contextmanager
 def open_image(path: str | Path, name: str, its_format: str = "its format") -> Iterator[Image.Image]:
-    """An image file through Pillow, whose errors, while it is read too, become one sentence about `name`.
+    """Open an image file with Pillow, and turn errors into PhotostyleError, also those raised while it is used.
 
-    `its_format` is what that sentence calls the format. Raises PhotostyleError.
+    Args:
+        path: the file.
+        name: the name of the image in messages.
+        its_format: how the message about an unknown format names the format.
     """
     try:
         with warnings.catch_warnings():
-            # Between one and two times Pillow's limit an image is merely large; beyond, Pillow raises.
+            # Pillow warns of images above its limit, and raises an error only above twice the limit.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 yield image
@@ -116,7 +129,7 @@ def open_image(path: str | Path, name: str, its_format: str = "its format") -> I
         SyntaxError,
         ValueError,
         EOFError,
-    ) as error:  # what Pillow's decoders raise on broken files
+    ) as error:  # the exceptions of Pillow's decoders on damaged files
         raise PhotostyleError(f"{name} must be a readable image file, got: {error}") from error
 
 
@@ -138,16 +151,17 @@ def _from_pil(image: Image.Image, name: str) -> LabelImage:
 
 
 def _palette_has_meaning(image: Image.Image) -> bool:
-    """Whether a palette image's colours tell its labels apart, as a viewer would show them.
+    """Whether the colours of a palette image distinguish its labels.
 
-    Colours are the better key, because editors number the same colours differently in each file.
+    If they do, labels are colours and not numbers, because editors may number the same colours differently in each
+    file.
     """
     used = np.unique(np.asarray(image))
     palette = np.zeros((256, 3), np.uint8)
     stored = np.asarray(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
     palette[: len(stored)] = stored
     colors = palette[used]
-    is_ramp = bool((colors == used[:, None]).all())  # what a tool writes that knows numbers only
+    is_ramp = bool((colors == used[:, None]).all())  # written by tools that know only numbers
     return not is_ramp and len(np.unique(colors, axis=0)) == len(colors)
 
 
@@ -183,7 +197,7 @@ def _check_unit_range(array: np.ndarray, name: str, requirement: str) -> None:
 
 
 def _indexed(values: np.ndarray, name: str, colors: np.ndarray | None = None) -> LabelImage:
-    """An index image of the numbers in `values`; `colors` (H, W, 3) are the same pixels as shown."""
+    """Make an index image of the numbers in `values`; `colors`, (H, W, 3), has the pixels' displayed colours."""
     distinct, first, inverse = np.unique(values, return_index=True, return_inverse=True)
     if len(distinct) > _MAX_INDICES:
         raise PhotostyleError(

@@ -1,4 +1,4 @@
-"""Which region of the style photo a content region follows when no label says so."""
+"""The choice of a region of the style photo for each content region whose label the style photo lacks."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import torch
 
 from ..errors import PhotostyleError
 
-# Errors in brightness are seen first: the squared weights of a colour difference are those of Rec. 601 luma.
+# Weights of the squared differences of colours: those of Rec. 601 luma, because the eye notices brightness most.
 _LUMA = np.array([0.299, 0.587, 0.114])
-_HEIGHT_WEIGHT = 0.5  # half the photo's height counts like a quarter of the way from black to white
+_HEIGHT_WEIGHT = 0.5  # half the photo's height counts as much as a quarter of the distance from black to white
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """All pixels of one label in a photo.
+    """Measures of a region, which is all pixels of one label in a photo.
 
-    area    share of the photo's pixels.
-    height  mean row, 0 at the top edge and 1 at the bottom edge.
-    color   mean RGB less the photo's mean RGB, since a night photo's "bright" is a day photo's "dark"; None
-            if there is no photo to look at.
+    Args:
+        area: the share of the photo's pixels.
+        height: the mean row, from 0 at the top edge to 1 at the bottom edge.
+        color: the mean RGB minus that of the whole photo, because a bright region of a night photo may be as dark as
+            a dark region of a day photo; None if the photo is not known.
     """
 
     area: float
@@ -30,9 +31,18 @@ class Region:
 
 
 def describe_regions(index: np.ndarray, image: torch.Tensor | None, image_name: str = "image") -> dict[int, Region]:
-    """The regions of an index map (H, W) without unlabelled pixels, by label, in ascending order.
+    """Measure the regions of an index map.
 
-    `image` (3, H, W) in [0, 1] is the photo, if known. Raises PhotostyleError if its shape differs.
+    Args:
+        index: (H, W), label numbers, all of them at least 0.
+        image: the photo, (3, H, W), RGB in [0, 1], if known.
+        image_name: the argument's name in messages.
+
+    Returns:
+        The regions by label, in ascending order.
+
+    Raises:
+        PhotostyleError: the photo has another shape.
     """
     if image is not None and tuple(image.shape) != (3, *index.shape):
         raise PhotostyleError(
@@ -57,9 +67,10 @@ def describe_regions(index: np.ndarray, image: torch.Tensor | None, image_name: 
 
 
 def match_regions(content: dict[int, Region], style: dict[int, Region]) -> dict[int, int]:
-    """The style label that each content label follows: the same one, or the closest if the style lacks it.
+    """The style label for each content label: the same one, or the closest label if the style lacks it.
 
-    Closest in colour and height where both photos are known, else in height and area.
+    The closest label is the one whose region differs least in colour and height or, if a photo is not known, in
+    height and area.
     """
     return {
         k: k if k in style else min(style, key=lambda other: _distance(region, style[other]))

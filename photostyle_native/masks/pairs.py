@@ -1,7 +1,7 @@
-"""Label images of a content and a style photo -> masks whose labels correspond.
+"""Pairs of masks with corresponding labels, made from the label images of a content and a style photo.
 
-`exact_pair` takes the images as they are, for scoring. `prepare_pair` makes them fit for a transfer: every
-pixel gets exactly one label, slivers disappear, and every content label has a style label to follow.
+`exact_pair` takes the images unchanged, to evaluate results. `prepare_pair` adapts them for a transfer: every pixel
+gets exactly one label, very small regions disappear, and every content label gets a style label.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ _ASPECT_TOLERANCE = 0.02
 
 @dataclass(frozen=True, eq=False)
 class MaskPair:
-    """Masks of two photos, label by label.
+    """The masks of two photos with the same labels.
 
-    content  (K, H, W) float32 in [0, 1].      style  (K, H', W') float32 in [0, 1].
-    labels   K names.                          notes  one sentence for each thing that was changed.
+    Args:
+        content, style: (K, H, W) and (K, H', W'), float32 in [0, 1]; mask k of each belongs to label k.
+        labels: the K labels.
+        notes: a sentence for each change of the label images.
     """
 
     content: torch.Tensor
@@ -38,20 +40,20 @@ class MaskPair:
 
 
 def single_region(content_size: Size, style_size: Size) -> MaskPair:
-    """One label that covers both photos, for a transfer without masks. Sizes are (height, width)."""
+    """Make masks with one label that covers both photos, for a transfer without masks. Sizes are (height, width)."""
     return MaskPair(torch.ones(1, *content_size), torch.ones(1, *style_size), ("all",))
 
 
 def aspects_differ(one: Size, other: Size) -> bool:
-    """Whether two aspect ratios differ by more than 2 %, and by more than one rounded pixel makes."""
+    """Whether two aspect ratios differ by more than 2 %, and by more than rounding a side to pixels can cause."""
     (height, width), (other_height, other_width) = one, other
     cross = abs(width * other_height - height * other_width)  # zero if the ratios are equal
-    # One pixel more or less on a side of the smaller image changes `cross` by a side of the larger one.
+    # A change of one pixel in a side of one image changes `cross` by a side of the other image.
     return cross > max(_ASPECT_TOLERANCE * height * other_width, *one, *other)
 
 
 def check_aspect(name: str, size: Size, photo_size: Size) -> None:
-    """Raise PhotostyleError unless an image of this name has its photo's aspect ratio, as `aspects_differ` says."""
+    """Raise PhotostyleError if the aspect ratios of the label image `name` and of its photo differ."""
     if aspects_differ(size, photo_size):
         (height, width), (photo_height, photo_width) = size, photo_size
         raise PhotostyleError(
@@ -59,16 +61,25 @@ def check_aspect(name: str, size: Size, photo_size: Size) -> None:
         )
 
 
-# ---------------------------------------------------------------------------------------------- as given
+# ------------------------------------------------------------------------------- masks without changes
 
 
 def extract_masks(labels: LabelImage, size: Size) -> tuple[torch.Tensor, tuple[str, ...]]:
-    """The masks of one label image exactly as given: (K, H, W) float32, and the K names.
+    """Make the masks of one label image without merging or mapping labels.
 
-    In the authors' palette the image is resized bilinearly and then compared with all nine colours, as their
-    code does, so pixels near no colour belong to no mask. In another palette every pixel takes the nearest
-    colour; index images are sampled, mask stacks resized bilinearly. `size` is (height, width). Raises
-    PhotostyleError if the image does not look like a label image or has another aspect ratio.
+    An image in the authors' palette is resized bilinearly and then compared with all nine colours, as in the authors'
+    code, so pixels that are close to no colour belong to no mask. With another palette every pixel takes the label
+    with the nearest colour. Index images are sampled, and mask stacks are resized bilinearly.
+
+    Args:
+        labels: the label image.
+        size: (height, width) of the masks.
+
+    Returns:
+        The masks, (K, H, W) float32, and the K labels.
+
+    Raises:
+        PhotostyleError: the image does not look like a label image, or its aspect ratio differs from that of `size`.
     """
     palette, (image,) = share_labels(labels)
     return _exact_masks(image, palette, size), palette.names
@@ -77,11 +88,17 @@ def extract_masks(labels: LabelImage, size: Size) -> tuple[torch.Tensor, tuple[s
 def exact_pair(
     content_labels: LabelImage, style_labels: LabelImage, content_size: Size, style_size: Size
 ) -> MaskPair:
-    """`extract_masks` for both photos: nothing merged, nothing mapped. Used to score a result.
+    """Make the masks of both photos without merging or mapping labels, to evaluate a result.
 
-    Keeps the labels that the content has; one that only the style has contributes nothing to the objective.
-    One that the style lacks stays, with an empty style mask. Raises PhotostyleError as `extract_masks`, if
-    the two images cannot be compared, and if no pixel of the content has a label.
+    All labels of the content are kept; a label that the style lacks has an empty style mask. Labels that only the
+    style has are left out, because they contribute nothing to the energy.
+
+    Args:
+        content_labels, style_labels: the label images.
+        content_size, style_size: (height, width) of the masks.
+
+    Raises:
+        PhotostyleError: as for `extract_masks`; the images cannot be compared; no pixel of the content has a label.
     """
     palette, (content, style) = share_labels(content_labels, style_labels)
     content_masks = _exact_masks(content, palette, content_size)
@@ -103,7 +120,7 @@ def _exact_masks(image: LabelImage, palette: Palette, size: Size) -> torch.Tenso
 
 
 def _unit_planes(data: np.ndarray) -> torch.Tensor:
-    """(H, W, 3) uint8 or float32 -> (3, H, W) float32 in [0, 1]."""
+    """Convert colours (H, W, 3), uint8 or float32, to (3, H, W) float32 in [0, 1]."""
     planes = np.ascontiguousarray(np.moveaxis(data, -1, 0), np.float32)
     return torch.from_numpy(planes / 255 if data.dtype == np.uint8 else planes)
 
@@ -122,7 +139,7 @@ def _one_hot(index: np.ndarray, count: int) -> torch.Tensor:
     return (torch.from_numpy(index)[None] == torch.arange(count)[:, None, None]).float()
 
 
-# ------------------------------------------------------------------------------------ made fit for a transfer
+# ------------------------------------------------------------------------------- masks for a transfer
 
 
 def prepare_pair(
@@ -135,16 +152,23 @@ def prepare_pair(
     content_image: torch.Tensor | None = None,
     style_image: torch.Tensor | None = None,
 ) -> MaskPair:
-    """Masks for a transfer: in both photos every pixel has exactly one label, and no label is an orphan.
+    """Make masks for a transfer, in which every pixel has exactly one label and every label occurs in both photos.
 
-    Pixels of no label (boundaries painted with anti-aliasing) and labels on less than `min_fraction` of a
-    photo join the nearest label that remains. A content label that the style lacks follows the style label
-    that is closest in colour, relative to its photo's mean, and in height on the photo; without the images,
-    closest in height and area. A style label that no content label follows is left out. Soft masks become
-    hard: the largest wins.
+    Pixels without a label (boundaries painted with anti-aliasing) and regions smaller than `min_fraction` of a photo
+    take the nearest label that remains. A content region whose label the style lacks takes the label of the style
+    region that is closest in colour, relative to the photo's mean, and in height on the photo; without the photos,
+    closest in height and area. A style label that no content region takes is left out. Of soft masks, the largest in
+    each pixel becomes 1 and the others 0.
 
-    Sizes are (height, width); images (3, H, W) in [0, 1], of these sizes. Raises PhotostyleError if the
-    images cannot be compared, have no label in common, carry no label, or differ from their photo's aspect.
+    Args:
+        content_labels, style_labels: the label images.
+        content_size, style_size: (height, width) of the masks.
+        min_fraction: the smallest share of a photo that a label must cover, in [0, 1).
+        content_image, style_image: the photos, (3, H, W) and (3, H', W'), RGB in [0, 1], of these sizes, if known.
+
+    Raises:
+        PhotostyleError: the label images cannot be compared, have no label in common or no label at all, or have
+            other aspect ratios than their photos; or another argument does not fit.
     """
     if not 0 <= min_fraction < 1:
         raise PhotostyleError(f"`min_fraction` must be in [0, 1), got {min_fraction}")
@@ -175,14 +199,14 @@ def prepare_pair(
 
 
 def _partition(image: LabelImage, palette: Palette, size: Size, min_fraction: float) -> tuple[np.ndarray, list[str]]:
-    """An index map of this size without unlabelled pixels and slivers, and sentences about both."""
+    """Make an index map of `size` without unlabelled pixels and very small regions, with a note for each change."""
     check_aspect(image.name, image.size, size)
     index = _hard_labels(image, palette, size)
     shares = np.bincount(index[index >= 0], minlength=len(palette.names)) / index.size
     if not shares.any():
         raise PhotostyleError(f"{image.name} must have a label on some pixel, but all are unlabelled")
     slivers = (shares > 0) & (shares < min_fraction)
-    slivers[shares.argmax()] = False  # of many tiny labels one must remain
+    slivers[shares.argmax()] = False  # the largest label always remains
     notes = []
     if (index < 0).any():
         unlabeled = _percent(float((index < 0).mean()))
@@ -192,7 +216,7 @@ def _partition(image: LabelImage, palette: Palette, size: Size, min_fraction: fl
             f"{image.name}: `{palette.names[k]}` covers {_percent(shares[k])}, less than"
             f" {_percent(min_fraction)}, and joined the labels around it."
         )
-    lost = (index < 0) | slivers[index]  # the value of slivers[-1] is of no consequence: that pixel is lost
+    lost = (index < 0) | slivers[index]  # the index -1 reads the last element, which has no effect here
     if lost.any():
         nearest = ndimage.distance_transform_edt(lost, return_distances=False, return_indices=True)
         index = index[tuple(nearest)]

@@ -1,7 +1,7 @@
-"""Palettes: which labels the images of a pair share, and the label of every pixel.
+"""Palettes: the labels that the label images of a pair share, and the label of every pixel.
 
-Colour label images mean either the nine colours of the authors of Deep Photo Style Transfer, with their
-tolerance, or whatever colours they are made of; which, is decided for the images of a pair together.
+The labels of colour images are either the nine colours of the authors of Deep Photo Style Transfer, with the authors'
+tolerance, or the colours that occur in the images. The same palette is chosen for both images of a pair.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from ..errors import PhotostyleError
 from .label_images import CLEAN_COLORS, UNLABELED, LabelImage
 
-# The authors' label colours in the authors' order (`color_codes` in neuralstyle_seg.lua), RGB in [0, 1].
+# The label colours of the authors' code, in its order (`color_codes` in neuralstyle_seg.lua), RGB in [0, 1].
 AUTHORS_COLORS = MappingProxyType(
     {
         "blue": (0.0, 0.0, 1.0),
@@ -30,19 +30,25 @@ AUTHORS_COLORS = MappingProxyType(
     }
 )
 
-_AUTHORS_SHARE = 0.9  # of the pixels in the authors' colours: their palette is meant
-_LABEL_SHARE = 0.6  # less than this share of pixels in label colours: not a label image
-_SOLID_SHARE = 0.02  # one exact colour on more than this share is a label, not an anti-aliased boundary
-_FREQUENT_SHARE = 0.005
-_COLOR_TOLERANCE = 14.0  # Euclidean, of 255: colours this close are one label, compressed with loss
+# Shares of an image's pixels.
+_AUTHORS_SHARE = 0.9  # if so many pixels have the authors' colours, the authors' palette is meant
+_LABEL_SHARE = 0.6  # if fewer pixels have label colours, the image is not a label image
+_SOLID_SHARE = 0.02  # an exact colour on so many pixels is a label, and not an anti-aliased boundary
+_FREQUENT_SHARE = 0.005  # in an image with many colours, an exact colour on so many pixels is a label
+
+# Euclidean distance in RGB of 0..255: colours that are as close are one label after lossy compression.
+_COLOR_TOLERANCE = 14.0
 
 
 @dataclass(frozen=True, eq=False)
 class Palette:
-    """The labels that images of a pair share.
+    """The labels that the images of a pair share.
 
-    colors     (K, 3) uint8 for labels that are exact colours; None for the authors' and for numbers.
-    tolerance  how far (Euclidean, of 255) a pixel's colour may be from its label's.
+    Args:
+        names: the K labels.
+        colors: (K, 3) uint8, the colours of labels that are exact colours; None for the authors' palette and for
+            labels that are numbers.
+        tolerance: the largest Euclidean distance, in RGB of 0..255, of a pixel's colour from that of its label.
     """
 
     names: tuple[str, ...]
@@ -54,11 +60,15 @@ AUTHORS_PALETTE = Palette(tuple(AUTHORS_COLORS))
 
 
 def share_labels(*images: LabelImage) -> tuple[Palette, tuple[LabelImage, ...]]:
-    """The labels that some label images share, and the images in the one kind they are to be compared in.
+    """Find the palette that label images share, and convert them to one kind.
 
-    Colour images share the authors' palette if it explains at least 90 % of the pixels of each, else the
-    union of the colours they are made of. Index images share the union of their numbers. Raises
-    PhotostyleError if the kinds cannot be compared, stacks differ in K, or one looks like a photo.
+    Colour images share the authors' palette if at least 90 % of the pixels of each have its colours and no other
+    colour covers 2 % of one. Else they share the union of their own colours or, if at least 60 % of the pixels of
+    each have the authors' colours and these cover no fewer pixels than their own colours, the authors' palette.
+    Index images share the union of their numbers.
+
+    Raises:
+        PhotostyleError: the kinds cannot be compared, mask stacks differ in K, or a colour image looks like a photo.
     """
     if "color" in {image.kind for image in images}:
         images = tuple(_as_color(image) for image in images)
@@ -90,7 +100,7 @@ def _color_palette(images: tuple[LabelImage, ...]) -> Palette:
     own = _thin_out(np.concatenate([_label_colors(*count) for count in counts]), tolerance)
     authors_shares = [_authors_share(*count) for count in counts]
     own_shares = [float(shares[nearest_color(colors, own, tolerance) >= 0].sum()) for colors, shares in counts]
-    # 64 colours or fewer always pass: those too rare to be labels make up less than 64 * 0.5 % of the pixels.
+    # An image with at most 64 colours always passes, because all of them are labels.
     for image, best in zip(images, map(max, authors_shares, own_shares), strict=True):
         if best < _LABEL_SHARE:
             raise PhotostyleError(
@@ -103,7 +113,7 @@ def _color_palette(images: tuple[LabelImage, ...]) -> Palette:
 
 
 def _distinct_colors(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct colours (M, 3) uint8 of an image and their shares of the pixels, most frequent first."""
+    """The distinct colours of an image, (M, 3) uint8, and their shares of the pixels, the most frequent first."""
     codes, counts = np.unique(_codes(data), return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return _decode(codes[order]), counts[order] / counts.sum()
@@ -124,18 +134,18 @@ def _authors_share(colors: np.ndarray, shares: np.ndarray) -> float:
 
 
 def _is_authors(colors: np.ndarray, shares: np.ndarray) -> bool:
-    # Mostly black with a dark red object matches by share alone, yet the object's colour is plainly a label.
+    # The share alone does not suffice: an image may be mostly black with one dark red object, which is a label too.
     foreign = (authors_index(colors) < 0) & (shares >= _SOLID_SHARE)
     return _authors_share(colors, shares) >= _AUTHORS_SHARE and not foreign.any()
 
 
 def _label_colors(colors: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The colours that are labels: all of a clean image, the frequent ones of any other."""
+    """The colours that are labels: all colours of a clean image, only the frequent ones of another image."""
     return colors if len(colors) <= CLEAN_COLORS else colors[shares >= _FREQUENT_SHARE]
 
 
 def _thin_out(colors: np.ndarray, tolerance: float) -> np.ndarray:
-    """Drop each colour that lies within `tolerance` of an earlier one."""
+    """Drop each colour whose distance from an earlier one is at most `tolerance`."""
     kept: list[np.ndarray] = []
     for color in colors.astype(np.float32):
         if all(np.linalg.norm(color - other) > tolerance for other in kept):
@@ -154,10 +164,10 @@ def _color_name(color: np.ndarray) -> str:
 
 
 def authors_index(rgb: np.ndarray) -> np.ndarray:
-    """Positions in AUTHORS_COLORS, int16, UNLABELED where no colour matches.
+    """The positions in AUTHORS_COLORS of colours, int16; UNLABELED where no colour matches.
 
-    `rgb` (..., 3) is uint8, or float in [0, 1]. A channel is 0 below 0.1, 1 above 0.9, and 0.5 strictly
-    between 0.4 and 0.6: the predicates of the authors' ExtractMask.
+    `rgb`, (..., 3), is uint8, or float in [0, 1]. A channel counts as 0 below 0.1, as 1 above 0.9, and as 0.5
+    strictly between 0.4 and 0.6, as in the authors' function ExtractMask.
     """
     code = np.zeros(rgb.shape[:-1], np.uint8)
     for c in range(3):
@@ -170,7 +180,7 @@ def authors_index(rgb: np.ndarray) -> np.ndarray:
 
 
 def _authors_level(values: np.ndarray) -> np.ndarray:
-    """0, 1, 2 for a channel that counts as 0, 1/2, 1; 3 for none of them."""
+    """The level of a channel: 0, 1 or 2 if it counts as 0, 1/2 or 1, and 3 if it counts as none of them."""
     values = values.astype(np.float32) / 255 if values.dtype == np.uint8 else values
     level = np.full(values.shape, 3, np.uint8)
     level[values < 0.1] = 0
@@ -180,7 +190,7 @@ def _authors_level(values: np.ndarray) -> np.ndarray:
 
 
 def nearest_color(colors: np.ndarray, palette: np.ndarray, tolerance: float) -> np.ndarray:
-    """Positions (int16) of the palette colour nearest to `colors` (M, 3); UNLABELED beyond `tolerance`."""
+    """The positions, int16, of the palette's colours nearest to `colors` (M, 3); UNLABELED beyond `tolerance`."""
     if len(palette) == 0:
         return np.full(len(colors), UNLABELED, np.int16)
     difference = torch.cdist(
@@ -194,14 +204,14 @@ def nearest_color(colors: np.ndarray, palette: np.ndarray, tolerance: float) -> 
 
 
 def label_index(image: LabelImage, palette: Palette, *, nearest: bool = False) -> np.ndarray:
-    """The label of every pixel of a "color" or "index" image: int16 (H, W), positions in `palette.names`.
+    """The label of every pixel of a "color" or "index" image, as positions in `palette.names`, (H, W) int16.
 
-    A pixel of no label's colour is UNLABELED; with `nearest`, the nearest colour of a palette of exact
-    colours is taken instead. Numbers and the authors' colours with their tolerance leave no such choice.
+    A pixel without a label's colour is UNLABELED. If `nearest` is true and the palette has exact colours, it takes
+    the label with the nearest colour instead; for other palettes `nearest` has no effect.
     """
     if image.kind == "index":
         table = np.array([palette.names.index(name) for name in image.names] + [UNLABELED], np.int16)
-        return table[image.data]  # UNLABELED is -1 and so finds the entry appended last
+        return table[image.data]  # UNLABELED is -1, so it reads the last entry, which is UNLABELED
     if palette.colors is None:
         return authors_index(image.data)
     codes, inverse = np.unique(_codes(image.data), return_inverse=True)

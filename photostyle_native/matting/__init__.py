@@ -1,1 +1,1 @@
-"""The Matting Laplacian as a linear operator without a matrix, and the solver for alpha mattes on it."""
+"""The Matting Laplacian as a linear operator without a stored matrix, and the solution of systems with it."""

@@ -1,18 +1,19 @@
-"""What is known of the Matting Laplacian in closed form: its diagonal, and how many windows cover a pixel."""
+"""The diagonal of the Matting Laplacian, and the number of windows over each pixel."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-_PIXELS = 1 << 18  # that are worked on at a time: some 60 MB
+_PIXELS = 1 << 18  # the number of pixels that are computed together, in about 60 MB of memory
 
 
 def diagonal(images: Tensor, eps: float, radius: int) -> Tensor:
-    """L_pp, (B, H, W), of guide images (B, 3, H, W); in their precision, computed in float64.
+    """The entries L_pp, (B, H, W), of the Laplacians of guide images (B, 3, H, W).
 
-    Every window w over p, with mean mu and n pixels, adds 1 - 1/n - (I_p - mu)^T C^-1 (I_p - mu), where C is the sum
-    (not the mean) of the centred colours' products plus eps (Levin et al. 2008, eq. 5).
+    They are computed in float64 and returned in the precision of the images. Every window over p, with mean mu and n
+    pixels, adds 1 - 1/n - (I_p - mu)^T C^-1 (I_p - mu), where C is the sum (not the mean) of the products
+    (I_q - mu) (I_q - mu)^T over the window's pixels q, plus eps times the identity (Levin et al. 2008, eq. 5).
     """
     count, _, height, width = images.shape
     span = 2 * radius + 1
@@ -24,7 +25,7 @@ def diagonal(images: Tensor, eps: float, radius: int) -> Tensor:
     for first in range(0, count, together):
         some = slice(first, first + together)
         for top in range(0, height - span + 1, rows):
-            part = slice(top, top + rows + span - 1)  # windows from `rows` rows
+            part = slice(top, top + rows + span - 1)  # the pixels under the windows that start in `rows` rows
             _add(out[some, part], images[some, :, part].double(), eps, span)
     return out.clamp(min=0).to(images.dtype)
 
@@ -44,7 +45,7 @@ def _add(out: Tensor, images: Tensor, eps: float, span: int) -> None:
         centred = (images[place] - mean).unbind(1)
         for total, (a, b) in zip(sums, pairs, strict=True):
             total.addcmul_(centred[a], centred[b])
-    # C = U^T diag(d) U with a unit upper triangle U, so that g^T C^-1 g is a sum of squares over d.
+    # C = U^T diag(d) U with a unit upper triangular U, so g^T C^-1 g is a sum of squares, each divided by its d.
     d0, c01, c02, d1, c12, d2 = sums
     d0 = d0 + eps
     u01, u02 = c01 / d0, c02 / d0
@@ -59,7 +60,10 @@ def _add(out: Tensor, images: Tensor, eps: float, span: int) -> None:
 
 
 def windows_over(size: tuple[int, int], radius: int, like: Tensor) -> Tensor:
-    """How many windows that lie inside the image cover each pixel, (H, W); the row sums of the affinity W = D - L."""
+    """The number of windows inside the image that cover each pixel, (H, W), with type and device of `like`.
+
+    These are the row sums of the affinity matrix W = D - L, the diagonal of D.
+    """
 
     def along(length: int) -> Tensor:
         at = torch.arange(length, dtype=like.dtype, device=like.device)

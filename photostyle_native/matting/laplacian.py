@@ -1,4 +1,4 @@
-"""The Matting Laplacian as a matrix without entries, and the two linear systems that are solved with it.
+"""The Matting Laplacian as a matrix that is never stored, and the linear systems of matting and of smoothing.
 
 Levin, Lischinski, Weiss: *A Closed-Form Solution to Natural Image Matting* (PAMI 2008); Li, Liu, Li, Yang, Kautz: *A
 Closed-form Solution to Photorealistic Image Stylization* (FastPhotoStyle, ECCV 2018), eq. 7.
@@ -28,24 +28,27 @@ from .tiles import Tiles, Whole
 
 PRECONDITIONERS = ("jacobi", "affine")
 _DTYPES = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
-_FLOOR = 1e-12  # of the diagonal: a pixel that L does not see, and nothing else holds
+_FLOOR = 1e-12  # lower bound of the system's diagonal, for pixels that neither a window nor a weight determines
 
 
 class MattingLaplacian:
-    """L of a guide image: an N x N symmetric positive semidefinite matrix, N = H W, pixels in row-major order.
+    """The Matting Laplacian L of a guide image, a symmetric positive semidefinite matrix that is never stored.
 
-    SciPy and CuPy take it wherever they take a LinearOperator (`scipy.sparse.linalg.cg(L, b)`); `as_scipy` and
-    `as_cupy` make one whose operators (`2 * A + B`) work too. Vectors and images may be torch tensors or NumPy, CuPy
-    or JAX arrays, and what comes back is of the same library.
+    L is N x N, N = H W, with pixels in row-major order. SciPy and CuPy accept it as a LinearOperator, for example
+    in `scipy.sparse.linalg.cg(L, b)`. `as_scipy` and `as_cupy` make operators of these libraries, which also allow
+    `2 * A + B`. Vectors and images may be torch tensors or NumPy, CuPy or JAX arrays, and results are of the same
+    library.
 
     Args:
-        image: (3, H, W), RGB in [0, 1], float32 or float64: the precision that is worked in. Kept, and copied only
-            if not contiguous: who writes to it changes L. Nothing is differentiable in it.
+        image: (3, H, W), RGB in [0, 1], float32 or float64, which is also the precision of all computations. A
+            contiguous image is kept without a copy, so writing to it changes L. Nothing is differentiable in it.
         eps: regularisation of the windows' colour covariance, see `ops.matting_laplacian`.
         radius: windows have (2 radius + 1)^2 pixels.
 
     Raises:
-        PhotostyleError: an argument does not fit the above.
+        PhotostyleError: an argument does not fit these descriptions.
+
+    Source: Levin, Lischinski, Weiss: *A Closed-Form Solution to Natural Image Matting* (PAMI 2008).
     """
 
     ndim = 2
@@ -67,41 +70,66 @@ class MattingLaplacian:
 
     @property
     def dtype(self) -> Any:
-        """float32 or float64, as NumPy and SciPy name it."""
+        """The precision of the computations as a NumPy type, float32 or float64."""
         return _DTYPES[self.image.dtype]
 
     def __repr__(self) -> str:
         return f"MattingLaplacian({self.size[0]} x {self.size[1]} pixels, eps={self.eps:g}, radius={self.radius})"
 
     def __matmul__(self, x: Any) -> Any:
-        """L x for a vector (N,), columns (N, C) or images (..., H, W); differentiable for tensors."""
+        """The product L x; differentiable if `x` is a tensor.
+
+        Args:
+            x: a vector (N,), columns (N, C) or images (..., H, W).
+
+        Returns:
+            L x, shaped like `x`.
+
+        Raises:
+            PhotostyleError: `x` has another shape or device, or is complex.
+        """
         channels, restore = self._images("x", x)
         return restore(ops.matting_laplacian(channels, self.image, eps=self.eps, radius=self.radius))
 
-    # What SciPy and CuPy look for. L is symmetric.
+    # The names by which SciPy and CuPy call the product with L and with its transpose, which is L.
     matvec = rmatvec = matmat = rmatmat = dot = __matmul__
 
     @property
     def T(self) -> MattingLaplacian:
+        """The transpose, which is this operator itself."""
         return self
 
     H = T
 
     def energy(self, x: Any) -> Any:
-        """x^T L x, summed over columns or channels: a scalar, differentiable for tensors."""
+        """The energy x^T L x, summed over columns or channels; differentiable if `x` is a tensor.
+
+        Args:
+            x: a vector (N,), columns (N, C) or images (..., H, W).
+
+        Returns:
+            A scalar of the library of `x`.
+
+        Raises:
+            PhotostyleError: `x` has another shape or device, or is complex.
+        """
         channels, _ = self._images("x", x)
         total = ops.matting_energy(channels, self.image, eps=self.eps, radius=self.radius)
         return from_tensor(total, kind(x) or "torch")
 
     def diagonal(self) -> Any:
-        """The entries L_pp, (N,), computed in float64; 4 (2 radius + 1)^2 passes over the photo."""
+        """The diagonal entries L_pp, (N,), in the image's precision and library.
+
+        They are computed in float64, with a few passes over the image for each of a window's (2 radius + 1)^2 pixels.
+        """
         entries = diagonal(self.image[None], self.eps, self.radius)
         return from_tensor(entries.flatten(), self._kind or "torch")
 
     def to_sparse(self) -> scipy.sparse.csr_array:
-        """The matrix, float64, for checking: some 300 bytes per pixel with radius 1.
+        """The matrix in float64, for tests; with radius 1 it takes about 300 bytes per pixel.
 
-        Every column is a product: pixels further apart than 4 radius share no row, so (4 radius + 1)^2 will do.
+        A product with L gives many columns at once, because pixels that are more than 4 radius apart have no row in
+        common. So (4 radius + 1)^2 products suffice.
         """
         image, (height, width), reach = self.image.double(), self.size, 4 * self.radius + 1
         pixels = torch.arange(self.shape[0], device=image.device).view(1, height, width)
@@ -121,13 +149,13 @@ class MattingLaplacian:
         return scipy.sparse.csr_array(scipy.sparse.coo_array(entries, shape=self.shape))
 
     def as_scipy(self) -> Any:
-        """A `scipy.sparse.linalg.LinearOperator` on NumPy vectors."""
+        """This matrix as a `scipy.sparse.linalg.LinearOperator` for NumPy vectors."""
         from scipy.sparse.linalg import aslinearoperator  # type: ignore[import-untyped]
 
         return aslinearoperator(self)
 
     def as_cupy(self) -> Any:
-        """A `cupyx.scipy.sparse.linalg.LinearOperator` on CuPy vectors; the image must be on that GPU."""
+        """This matrix as a `cupyx.scipy.sparse.linalg.LinearOperator` for CuPy vectors on the image's GPU."""
         from cupyx.scipy.sparse.linalg import aslinearoperator
 
         return aslinearoperator(self)
@@ -144,31 +172,37 @@ class MattingLaplacian:
         start: Any = None,
         callback: Callable[[int, float], None] | None = None,
     ) -> Any:
-        """Solve (L + diag(weights)) x = b by preconditioned conjugate gradients, without a matrix.
+        """Solve (L + diag(weights)) x = b by preconditioned conjugate gradients, without storing the matrix.
 
         Args:
-            b: vector (N,), columns (N, C) or images (..., H, W).
-            weights: not negative; a number, (N,) or (H, W).
-            known: bool, (N,) or (H, W): pixels where x is b itself. Only the others are solved for.
-            preconditioner: ``"affine"``, a multilevel one that knows what L does not see: few iterations whatever is
-                known. ``"jacobi"``, the diagonal alone: the cheapest iterations and the least memory, faster where
-                no unknown pixel is far from known ones, as with the narrow band of a good trimap.
-            tolerance: of the norm of the residual that the iterations carry along, relative to the right-hand side's.
-                Where L cancels much (small weights), b - A x itself stays above it in float32, since rounding x alone
-                moves it by more; the image in float64 brings that down.
-            steps: iterations at most.
-            start: first guess, shaped like `b`; zero by default.
-            callback: gets the iteration and the relative residual: at every one on the CPU, at every tenth elsewhere.
+            b: a vector (N,), columns (N, C) or images (..., H, W).
+            weights: a number, (N,) or (H, W); not negative.
+            known: bool, (N,) or (H, W), true at pixels where x equals b; x is solved for at the others only.
+            preconditioner: ``"affine"`` is a multilevel preconditioner built from functions on which L is nearly
+                zero; it needs few iterations whichever pixels are known. ``"jacobi"`` uses only the diagonal. It has
+                the cheapest iterations and the least memory, and is faster where all unknown pixels are close to
+                known ones, as in the narrow band of a good trimap.
+            tolerance: relative to the norm of the right-hand side; the iteration ends when the norm of the residual
+                that it updates is at most this. With small weights and in float32 the true residual b - A x,
+                A = L + diag(weights), stays larger, because rounding x alone changes it by more; an image in float64
+                makes it smaller.
+            steps: the largest number of iterations.
+            start: the first guess, shaped like `b`; zero by default.
+            callback: called with the number of iterations so far and the relative residual: at the start, and after
+                every iteration on the CPU or every tenth elsewhere.
 
         Returns:
-            x, shaped like `b`, in the image's precision. With ``"affine"`` CUDA gives other last bits every time.
+            x, shaped like `b`, in the image's precision. On CUDA with ``"affine"``, the last bits may differ from
+            call to call.
 
         Raises:
-            PhotostyleError: an argument does not fit the above, or nothing determines x.
+            PhotostyleError: an argument does not fit these descriptions, or nothing determines x.
             NotImplementedError: a gradient is asked for.
 
         Warns:
-            RuntimeWarning: the tolerance was not reached; it says what was.
+            RuntimeWarning: the tolerance was not reached; the warning states the residual that was.
+
+        Source: Levin, Lischinski, Weiss 2008; the preconditioner is described in `matting.preconditioner`.
         """
         with torch.autocast(self.image.device.type, enabled=False):
             return self._solve(b, weights, known, preconditioner, tolerance, steps, start, callback)
@@ -225,20 +259,23 @@ class MattingLaplacian:
         return restore(x)
 
     def matte(self, trimap: Any, *, weight: float | None = None, **options: Any) -> Any:
-        """Closed-form alpha matting: how much of every pixel belongs to the foreground.
+        """Compute the share of the foreground in every pixel (alpha) by closed-form matting.
 
         Args:
-            trimap: (H, W) in [0, 1]; at least 0.9 is foreground, at most 0.1 background, between them the pixel is
-                open.
-            weight: None holds the trimap exactly. A number holds it softly, as Levin et al. write it,
-                (L + weight C) alpha = weight C trimap; they use 100.
-            options: of `solve`; the tolerance is 1e-7 by default, as pymatting's.
+            trimap: (H, W) in [0, 1]. At least 0.9 means foreground, at most 0.1 background; in between, alpha is
+                unknown.
+            weight: None makes alpha equal to the trimap where that is known. A number makes it only close to it, by
+                the system of Levin et al., (L + weight C) alpha = weight C trimap, where the diagonal matrix C is 1
+                at known pixels; they use 100.
+            options: passed to `solve`; the default tolerance is 1e-7, as in pymatting.
 
         Returns:
             alpha in [0, 1], (H, W).
 
         Raises:
-            PhotostyleError: an argument does not fit the above, or nothing is marked.
+            PhotostyleError: an argument does not fit these descriptions, or the trimap marks no pixel.
+
+        Source: Levin, Lischinski, Weiss 2008.
         """
         options = {"tolerance": 1e-7, **options}
         given = to_tensor("trimap", trimap).detach()
@@ -260,21 +297,25 @@ class MattingLaplacian:
         return from_tensor(alpha.clamp(0, 1), kind(trimap) or "torch")
 
     def propagate(self, y: Any, strength: float = 0.9999, **options: Any) -> Any:
-        """Smoothing by propagation along the photo's affinities, the second step of FastPhotoStyle.
+        """Smooth an image by propagation along the photo's affinities, the second step of FastPhotoStyle.
 
-        Solves (I - strength D^-1/2 W D^-1/2) x = (1 - strength) y with W = D - L, D the number of windows over each
-        pixel. With x = D^1/2 u that is (L + c D) u = c D^1/2 y, c = (1 - strength) / strength.
+        This solves (I - strength D^-1/2 W D^-1/2) x = (1 - strength) y, where the diagonal matrix D has the number of
+        windows over each pixel, and W = D - L. With x = D^1/2 u the system becomes (L + c D) u = c D^1/2 y with
+        c = (1 - strength) / strength.
 
         Args:
-            y: the stylised image, (C, H, W), or columns (N, C).
-            strength: beta of the paper, between 0 and 1; theirs is 0.9999.
-            options: of `solve`.
+            y: the stylised image, (..., H, W), or a vector (N,) or columns (N, C).
+            strength: beta of the paper, between 0 and 1; the paper uses 0.9999.
+            options: passed to `solve`; a `start` is a guess of x.
 
         Returns:
             x, shaped like `y`, not clamped.
 
         Raises:
-            PhotostyleError: an argument does not fit, or the photo is smaller than a window.
+            PhotostyleError: an argument does not fit these descriptions, or the photo is smaller than a window.
+
+        Source: Li, Liu, Li, Yang, Kautz: *A Closed-form Solution to Photorealistic Image Stylization* (ECCV 2018),
+        eq. 7.
         """
         if not isinstance(strength, numbers.Real) or not 0 < strength < 1:
             raise PhotostyleError(f"`strength` must be between 0 and 1, got {strength!r}")
@@ -288,7 +329,7 @@ class MattingLaplacian:
         return restore(self.solve(values * root * c, counts * c, **options) * root)
 
     def _images(self, name: str, x: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
-        """An argument as (C, H, W) in the image's precision, and the way back to its own shape and library."""
+        """Convert an argument to (C, H, W) in the image's precision; also return the inverse conversion."""
         library, value = kind(x) or "torch", self._own(name, to_tensor(name, x))
         shape, (height, width) = value.shape, self.size
         if value.dim() in (1, 2) and shape[0] == self.shape[0]:
@@ -304,7 +345,7 @@ class MattingLaplacian:
         )
 
     def _own(self, name: str, value: Tensor) -> Tensor:
-        """A tensor in the image's precision, on its device."""
+        """Convert a tensor to the image's precision, after checking that it is real and on the image's device."""
         if value.device != self.image.device:
             raise PhotostyleError(f"`{name}` must be on image's device {self.image.device}, got {value.device}")
         if value.is_complex():
@@ -312,7 +353,7 @@ class MattingLaplacian:
         return value.to(self.image.dtype)
 
     def _field(self, name: str, value: Any, dtype: torch.dtype | None = None) -> Tensor:
-        """A number per pixel, (H, W)."""
+        """Convert an argument with a number for each pixel, or one for all, to (H, W)."""
         dtype = dtype or self.image.dtype
         if value is None or isinstance(value, numbers.Real):
             return torch.full(self.size, float(value or 0), dtype=dtype, device=self.image.device)
@@ -327,7 +368,7 @@ class MattingLaplacian:
 
 
 class _System:
-    """(L + diag(weights)) x = b on the free pixels; x = b on the others."""
+    """The system (L + diag(weights)) x = b at the free pixels, with x = b at the other pixels."""
 
     def __init__(
         self, laplacian: MattingLaplacian, right: Tensor, weights: Tensor, free: Tensor, preconditioner: str
@@ -336,7 +377,7 @@ class _System:
         image, eps, radius = laplacian.image, laplacian.eps, laplacian.radius
         self._everywhere = bool(free.all())
         inner = right[:, free]
-        if not self._everywhere:  # what the known pixels say goes to the right-hand side
+        if not self._everywhere:  # the products with known pixels move to the right-hand side
             known = right.masked_fill(free, 0)
             inner = inner - ops.matting_laplacian(known, image, eps=eps, radius=radius)[:, free]
         self._inner, self._steps = inner, 0
@@ -377,7 +418,7 @@ class _System:
 
 
 def _nearest(size: int, offset: int, reach: int, device: torch.device) -> Tensor:
-    """Of every position, the closest one of offset, offset + reach, ..."""
+    """For each position below `size`, the closest of the positions offset, offset + reach, offset + 2 reach, ..."""
     positions = torch.arange(size, device=device)
     last = (size - 1 - offset) // reach
     return ((positions - offset + reach // 2) // reach).clamp(0, last) * reach + offset

@@ -1,11 +1,11 @@
 """A multilevel preconditioner for the Matting Laplacian, whose coarse functions are locally affine in colour.
 
-What conjugate gradients find hard in L is what L hardly sees: pictures that are, place by place, an affine function
-of the guide's colours (Levin et al. 2008 build L so that these cost nothing). Interpolated coarse pictures, as in
-common multigrid, are no such functions wherever the guide has detail. Here a node of a coarse grid carries an affine
-function of colour, and between the nodes these are blended linearly: x(p) = sum_j hat_j(p) (a_j . I_p + b_j). The
-spaces of spacing 4, 16, 64, ... are nested. On each, the 4 x 4 block of every node is inverted, and the corrections
-are added up (Bramble, Pasciak, Xu: *Parallel multilevel preconditioners*, 1990), so no coarse matrix is ever held.
+Conjugate gradients converge slowly on pictures that are locally an affine function of the guide's colours, because
+L is nearly zero on them (Levin et al. 2008 construct L so). The coarse pictures of common multigrid, which are
+interpolated, are not of this kind where the guide has detail. Here every node of a coarse grid has an affine function
+of colour, and these are interpolated linearly between the nodes: x(p) = sum_j hat_j(p) (a_j . I_p + b_j). The spaces
+of spacing 4, 16, 64, ... are nested. On each, the 4 x 4 block of every node is inverted, and the corrections of all
+spaces are added (Bramble, Pasciak, Xu: *Parallel multilevel preconditioners*, 1990), so no coarse matrix is stored.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from torch import Tensor
 
 from .tiles import Tiles
 
-_SPACING = 4  # pixels between the nodes of the finest grid, and nodes between those of the next
-_COARSEST = 16  # nodes in either direction
-_APART = 3  # nodes: functions that are this far apart do not meet
-_RIDGE = 1e-5  # of blocks scaled to a unit diagonal: a region of one colour has an affine function only in name
+_SPACING = 4  # pixels from node to node of the finest grid; nodes of a grid from node to node of the next
+_COARSEST = 16  # the largest number of nodes of the coarsest grid in either direction
+_APART = 3  # nodes; the functions of nodes that are this far apart do not interact
+_RIDGE = 1e-5  # added to blocks with unit diagonal, which are singular where the guide has a single colour
 
 
 class AffinePreconditioner:
-    """v -> M v for the system A = L + diag(weights) on the free pixels of `tiles`.
+    """The map v -> M v, where M approximates the inverse of A = L + diag(weights) on the free pixels of `tiles`.
 
     Args:
-        operator: v -> A v for v (C, n).
-        diagonal: of A, (n,), positive.
+        tiles: L on the n free pixels.
+        operator: the map v -> A v for v of shape (C, n).
+        diagonal: the diagonal of A, (n,), positive.
     """
 
     def __init__(self, tiles: Tiles, operator: Callable[[Tensor], Tensor], diagonal: Tensor) -> None:
@@ -60,7 +61,7 @@ class AffinePreconditioner:
         return self._prolong(total).add_(vector / self._diagonal)
 
     def _restrict(self, vector: Tensor) -> Tensor:
-        """The adjoint of `_prolong`: (C, n) -> (C, 4, nodes down, nodes across)."""
+        """Apply the adjoint of `_prolong`: from (C, n) to (C, 4, nodes down, nodes across)."""
         out = vector.new_zeros(len(vector), 4, self._shape[0] * self._shape[1])
         for into, tiles in zip(out, self._tiles.spread(vector), strict=True):
             moments = tiles[:, None] * self._basis @ self._hat_columns.mT
@@ -69,7 +70,7 @@ class AffinePreconditioner:
         return out.view(len(vector), 4, *self._shape)
 
     def _prolong(self, coefs: Tensor) -> Tensor:
-        """The picture of affine functions at the nodes: (C, 4, nodes down, nodes across) -> (C, n)."""
+        """Evaluate the nodes' affine functions at the free pixels: (C, 4, nodes down, nodes across) to (C, n)."""
         out = []
         high, wide = self._hat_rows.shape[-2], self._hat_columns.shape[-2]
         for function in coefs.flatten(2):
@@ -79,9 +80,9 @@ class AffinePreconditioner:
         return torch.cat(out)
 
     def _invert(self, level: int, operator: Callable[[Tensor], Tensor]) -> _Blocks:
-        """Inverses of the nodes' diagonal blocks of A at a level.
+        """The inverses of the diagonal blocks that A has for the nodes of one level.
 
-        Every third node in both directions is probed at once.
+        One application of `operator` gives the same column of the blocks of every third node in both directions.
         """
         shape = self._grids[level]
         block = self._basis.new_zeros(4, 4, *shape)
@@ -100,7 +101,9 @@ class AffinePreconditioner:
 
 
 class _Blocks:
-    """The inverse of a block-diagonal matrix, on the nodes whose block is not zero; others have no free pixel near.
+    """The inverse of a block-diagonal matrix with a block per node; zero blocks stay zero.
+
+    A zero block belongs to a node without free pixels nearby.
 
     Args:
         blocks: (4, 4, nodes down, nodes across).
@@ -118,7 +121,7 @@ class _Blocks:
         self._inverse = (inverse * scale[:, :, None] * scale[:, None, :]).to(blocks.dtype)
 
     def __call__(self, level: Tensor) -> Tensor:
-        """(C, 4, nodes down, nodes across), and the same shape back."""
+        """Multiply coefficients (C, 4, nodes down, nodes across) by the inverse blocks; the shape stays."""
         flat = level.flatten(2)
         out = torch.zeros_like(flat)
         solved = self._inverse @ flat[:, :, self._at].permute(2, 1, 0)  # (nodes, 4, C)
@@ -127,12 +130,15 @@ class _Blocks:
 
 
 def _nodes(size: int) -> int:
-    """Nodes that span `size` points."""
+    """The number of nodes whose grid covers `size` points."""
     return -(-(size - 1) // _SPACING) + 1
 
 
 def _hats(at: Tensor, owned: Tensor, size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Linear weights of the nodes around a tile's rows `at` (T, h): (T, k, h), and which nodes these are, (T, k)."""
+    """The interpolation weights of k nodes for the rows `at` (T, h) of T tiles: (T, k, h), and the nodes, (T, k).
+
+    Weights are zero for rows that do not belong to the tile (`owned`). `size` is the picture's number of rows.
+    """
     count = (at.shape[1] - 1) // _SPACING + 2
     nodes = at[:, :1] // _SPACING + torch.arange(count, device=at.device)
     weights = (1 - (at[:, None, :] / _SPACING - nodes[:, :, None]).abs()).clamp(min=0) * owned[:, None, :]
@@ -140,7 +146,7 @@ def _hats(at: Tensor, owned: Tensor, size: int, dtype: torch.dtype) -> tuple[Ten
 
 
 def _slices(size: int, dim: int) -> list[tuple[float, tuple[Any, ...]]]:
-    """Every place of a hat: its weight, and which nodes of a padded grid are there in the coarser grid's hats."""
+    """For every offset from a coarse node within its hat, the weight and the slice of a padded grid at the offset."""
     span = _SPACING * (_nodes(size) - 1) + 1
     tail = (slice(None),) * (-1 - dim)
     return [
@@ -154,7 +160,7 @@ def _padded(size: int) -> int:
 
 
 def _coarser(x: Tensor, dim: int) -> Tensor:
-    """Sums weighted by the hats of the next grid, in a dimension counted from the end."""
+    """Sum a grid with the weights of the next grid's hats, in the dimension `dim`, which is negative."""
     size = x.shape[dim]
     after = _padded(size) - size - (_SPACING - 1)
     padded = torch.nn.functional.pad(x, (0, 0) * (-1 - dim) + (_SPACING - 1, after))
@@ -166,7 +172,7 @@ def _coarser(x: Tensor, dim: int) -> Tensor:
 
 
 def _finer(x: Tensor, size: int, dim: int) -> Tensor:
-    """The adjoint of `_coarser`: linear interpolation to `size` nodes."""
+    """Interpolate linearly to `size` nodes, the adjoint of `_coarser`."""
     shape = list(x.shape)
     shape[dim] = _padded(size)
     out = x.new_zeros(shape)

@@ -1,7 +1,7 @@
-"""The Matting Laplacian between the pixels that a solver may change: tiles around them, and nothing elsewhere.
+"""The Matting Laplacian restricted to the pixels that a solver may change, computed on tiles around them.
 
-A trimap leaves a few percent of a photo open. Vectors hold those pixels only; a product copies them into tiles, runs
-the kernel on the tiles as a batch, and takes them out again.
+A trimap leaves only a few percent of a photo unknown. Vectors hold only those pixels. A product copies them into
+tiles, runs the kernel on the tiles as a batch, and reads the results from the tiles.
 """
 
 from __future__ import annotations
@@ -12,25 +12,28 @@ from torch import Tensor
 from .. import ops
 from .diagonal import diagonal
 
-_INTERIOR = 32  # pixels along a tile: small enough to follow a boundary, large enough to make little of the halo
+_INTERIOR = 32  # side of a tile without halo, in pixels: small enough to follow a boundary, large against the halo
 
 
 class Tiles:
-    """L restricted to the free pixels, without a matrix.
+    """The Laplacian L restricted to the free pixels, without a stored matrix.
+
+    Vectors are (C, n), with the n free pixels in row-major order.
 
     Args:
         image: the guide, (3, H, W), contiguous.
-        free: (H, W), bool: the unknowns. Vectors are (C, n), the n free pixels in row-major order.
+        free: (H, W), bool; true at the unknown pixels.
+        eps, radius: the parameters of L.
     """
 
     def __init__(self, image: Tensor, free: Tensor, eps: float, radius: int) -> None:
         self.eps, self.radius, self.size = eps, radius, tuple(free.shape)
         height, width = free.shape
-        # A pixel meets those in the windows around it, up to 2 radius away: with that halo its row of L is whole.
+        # The row of a pixel in L refers to pixels up to 2 radius away, so tiles get a halo of this width.
         halo, interior = 2 * radius, max(_INTERIOR, 4 * radius)
         high, wide = min(height, interior + 2 * halo), min(width, interior + 2 * halo)
         down, across = _cells(free, interior).nonzero().unbind(1)
-        # Tiles stay inside the image, whose border ends windows; at the border the halo is all on the other side.
+        # Tiles stay inside the image, because windows do. At the border the whole halo is on the opposite side.
         self.rows = _span(down * interior - halo, high, height)  # (T, h)
         self.columns = _span(across * interior - halo, wide, width)  # (T, w)
         self.own_rows = self.rows // interior == down[:, None]
@@ -40,7 +43,7 @@ class Tiles:
         self.count = int(free.sum())
         number = torch.full(free.shape, self.count, dtype=torch.int32, device=free.device)
         number[free] = torch.arange(self.count, dtype=torch.int32, device=free.device)
-        # For every pixel of a tile, which free pixel it is; `count` for one that is not free.
+        # For every pixel of a tile, its number among the free pixels, or `count` if it is not free.
         self._source = number[at]
         owned = self.own_rows[:, :, None] & self.own_columns[:, None, :] & (self._source < self.count)
         place = owned.flatten().nonzero()[:, 0]
@@ -48,43 +51,43 @@ class Tiles:
         self._home[self._source.flatten()[place].long()] = place.to(torch.int32)
 
     def spread(self, vector: Tensor) -> Tensor:
-        """(C, n) -> (C, T, h, w): tiles with their halos, zero where nothing is free."""
+        """Copy vectors (C, n) into tiles with their halos, (C, T, h, w), zero at pixels that are not free."""
         padded = torch.nn.functional.pad(vector, (0, 1))
         return padded.index_select(1, self._source.flatten()).view(len(vector), *self._source.shape)
 
     def collect(self, tiles: Tensor) -> Tensor:
-        """(C, T, h, w) -> (C, n): of every free pixel, the value in the tile that it belongs to."""
+        """Read vectors (C, n) from tiles (C, T, h, w), each free pixel from the tile whose interior contains it."""
         return tiles.reshape(len(tiles), -1).index_select(1, self._home)
 
     def product(self, vector: Tensor) -> Tensor:
-        """L v for v (C, n)."""
+        """The product L v for v of shape (C, n)."""
         tiles = self.spread(vector).transpose(0, 1)
         out = ops.matting_laplacian(tiles, self.guide, eps=self.eps, radius=self.radius)
         return self.collect(out.transpose(0, 1))
 
     def diagonal(self) -> Tensor:
-        """L_pp, (n,)."""
+        """The diagonal entries L_pp, (n,)."""
         return self.collect(diagonal(self.guide, self.eps, self.radius)[None])[0]
 
 
 class Whole:
-    """The same where every pixel is free: no copies."""
+    """The counterpart of `Tiles` where every pixel is free; it needs no copies."""
 
     def __init__(self, image: Tensor, eps: float, radius: int) -> None:
         self.image, self.eps, self.radius = image, eps, radius
 
     def product(self, vector: Tensor) -> Tensor:
-        """L v for v (C, n)."""
+        """The product L v for v of shape (C, n)."""
         x = vector.view(len(vector), *self.image.shape[-2:])
         return ops.matting_laplacian(x, self.image, eps=self.eps, radius=self.radius).flatten(1)
 
     def diagonal(self) -> Tensor:
-        """L_pp, (n,)."""
+        """The diagonal entries L_pp, (n,)."""
         return diagonal(self.image[None], self.eps, self.radius).flatten()
 
 
 def _cells(free: Tensor, interior: int) -> Tensor:
-    """Which cells of a grid have a free pixel, (ceil(H / interior), ceil(W / interior))."""
+    """Whether each cell of a grid contains a free pixel, (ceil(H / interior), ceil(W / interior)), bool."""
     height, width = free.shape
     padded = torch.nn.functional.pad(free, (0, -width % interior, 0, -height % interior))
     down, across = padded.shape[0] // interior, padded.shape[1] // interior

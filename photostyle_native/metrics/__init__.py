@@ -1,7 +1,7 @@
-"""How good a transfer is, in numbers that the field knows: structure, colours, photorealism, artefacts.
+"""Metrics of a transfer that are common in the field: structure, colours, photorealism, artefacts.
 
-`docs/metrics.md` has the definitions side by side. Each function says its range and its perfect value, and returns
-None where it has no meaning: a picture smaller than SSIM's window, a content without an edge or without a flat place.
+`docs/metrics.md` compares the definitions. Each function states its range and its perfect value. It returns None
+where the metric has no meaning: for a picture smaller than SSIM's window, or a content without edges or flat places.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How close the colours of one picture are to those of another."""
+"""Distances between the colours of two pictures."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from ..errors import PhotostyleError
 from ..numerics.quantiles import color_quantiles
 
 _DIRECTIONS = 64
-_AT_ONCE = 8  # directions: each takes 16 bytes a pixel
+_AT_ONCE = 8  # directions that are computed together; each takes 16 bytes per pixel
 
 
 def color_distance(image: Tensor, style: Tensor, image_masks: Tensor, style_masks: Tensor) -> float:
-    """Sliced Wasserstein distance of the colours of two pictures, label by label.
+    """The sliced Wasserstein distance between the colours of two pictures, label by label.
 
-    For each label, the mean over directions in RGB of the 1-Wasserstein distance between the two distributions of
-    colours projected onto that direction; then the mean over labels, weighted by their share of `image`. Zero if
-    every label has the same colours in both, in any order; at most about 0.87 (half of black to white).
+    A label's distance is the mean, over directions in RGB, of the 1-Wasserstein distance between its two
+    distributions of colours, projected onto that direction. The result is the mean over labels, weighted by their
+    shares of `image`. It is zero if every label has the same colours in both pictures, wherever they are, and at most
+    about 0.87, half the distance from black to white.
 
     Args:
         image, style: (3, H, W) and (3, H', W'), RGB in [0, 1].
-        image_masks, style_masks: (K, H, W) and (K, H', W'), non-negative, soft values allowed. A label that is
+        image_masks, style_masks: (K, H, W) and (K, H', W'), non-negative, soft values allowed. A label whose mask is
             empty in either picture does not count.
 
     Returns:
-        The distance, in units of RGB.
+        The distance, in units of RGB; 0 is perfect.
 
     Raises:
-        PhotostyleError: shapes do not fit together, or no label occurs in both pictures.
+        PhotostyleError: the shapes do not fit together, or no label occurs in both pictures.
 
     Source: Bonneel, Rabin, Peyre, Pfister: *Sliced and Radon Wasserstein Barycenters of Measures* (2015).
     """
@@ -44,7 +45,7 @@ def color_distance(image: Tensor, style: Tensor, image_masks: Tensor, style_mask
 
 
 def mean_distance(shares: Iterable[float], distances: Iterable[float | None]) -> float | None:
-    """The mean of the labels' distances, weighted by their shares; None if no label has one."""
+    """The mean of the labels' distances, weighted by their shares; None if no label has a distance."""
     counted = [(share, distance) for share, distance in zip(shares, distances, strict=True) if distance is not None]
     if not counted:
         return None
@@ -52,10 +53,18 @@ def mean_distance(shares: Iterable[float], distances: Iterable[float | None]) ->
 
 
 def color_distances(image: Tensor, style: Tensor, image_masks: Tensor, style_masks: Tensor) -> list[float | None]:
-    """The distances of which `color_distance` is the mean, label by label; its arguments, unit, errors and source.
+    """The distance of each label, of which `color_distance` is the mean.
+
+    Args:
+        image, style, image_masks, style_masks: as for `color_distance`.
 
     Returns:
-        K distances; None for a label that is empty in either picture.
+        K distances in units of RGB; None for a label whose mask is empty in either picture.
+
+    Raises:
+        PhotostyleError: the shapes do not fit together.
+
+    Source: as `color_distance`.
     """
     for name, picture, masks in (("image", image, image_masks), ("style", style, style_masks)):
         if picture.dim() != 3 or picture.shape[0] != 3 or masks.shape[1:] != picture.shape[1:]:
@@ -86,7 +95,10 @@ def _distance(image: Tensor, style: Tensor, image_mask: Tensor, style_mask: Tens
 
 
 def _directions() -> Tensor:
-    """Points spread evenly over half a sphere (a Fibonacci spiral), (n, 3): v and -v give the same distance."""
+    """Directions spread evenly over half a sphere by a Fibonacci spiral, (`_DIRECTIONS`, 3).
+
+    Half a sphere suffices, because v and -v give the same distance.
+    """
     i = torch.arange(_DIRECTIONS, dtype=torch.float64) + 0.5
     z = i / _DIRECTIONS
     angle = math.pi * (1 + math.sqrt(5)) * i

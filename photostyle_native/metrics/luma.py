@@ -1,4 +1,4 @@
-"""Brightness of a content and of an output picture, checked: what most metrics compare."""
+"""The luma of a content and an output picture, which most metrics compare, and the checks of both pictures."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def check_pair(content: Tensor, output: Tensor) -> None:
 
 
 def luma(image: Tensor) -> np.ndarray:
-    """Rec. 601 luma Y' = 0.299 R' + 0.587 G' + 0.114 B' of the encoded values, (3, H, W) -> (H, W) float64."""
+    """Rec. 601 luma Y' = 0.299 R' + 0.587 G' + 0.114 B' of encoded values (3, H, W), as (H, W) float64."""
     return torch.einsum("c,chw->hw", _REC601, image.detach().cpu().double()).numpy()
 
 
 def luma_pair(content: Tensor, output: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """`luma` of both, after `check_pair`."""
+    """The luma of both pictures, after `check_pair`."""
     check_pair(content, output)
     return luma(content), luma(output)

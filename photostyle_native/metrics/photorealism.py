@@ -1,4 +1,4 @@
-"""Whether the output is locally an affine function of the content's colours."""
+"""A metric of photorealism: how far the output is, locally, from an affine function of the content's colours."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from .luma import check_pair
 
 
 def matting_energy_per_pixel(content: Tensor, output: Tensor) -> float | None:
-    """Matting energy of the output under the content's Matting Laplacian, divided by the number of pixels.
+    """The matting energy of the output under the content's Matting Laplacian, divided by the number of pixels.
 
-    The sum over channels of x^T L x, with windows of 3 x 3 and eps = 1e-7, over H W. Invariant to nothing but a
-    constant; an output that is affine in the content's colours costs next to nothing (of the order of eps).
+    It is the sum over channels of x^T L x, with windows of 3 x 3 pixels and eps = 1e-7, divided by H W. Only adding a
+    constant leaves it unchanged. It is close to zero (of the order of eps) if the output is affine in the content's
+    colours.
 
     Args:
         content, output: (3, H, W) float32, RGB in [0, 1], on one device.
 
     Returns:
-        From 0 (perfect) up, in squared units of RGB. None if no window fits.
+        At least 0 (perfect), in squared units of RGB. None if no window fits into the picture.
 
     Raises:
         PhotostyleError: the shapes differ, or a value is not finite.
 
-    Source: Levin, Lischinski, Weiss 2008; as a measure of photorealism Luan et al. 2017, eq. 4.
+    Source: Levin, Lischinski, Weiss 2008; used to measure photorealism by Luan et al. 2017, eq. 4.
     """
     check_pair(content, output)
     height, width = content.shape[-2:]

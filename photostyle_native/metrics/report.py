@@ -1,4 +1,4 @@
-"""All metrics of one output at once."""
+"""All metrics of one output in one call."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ from .structure import edge_ssim, ssim
 
 
 class LabelMetrics(TypedDict):
-    """What one label contributes. `gram` is in units of the energy, by layer: over labels and layers it sums to the
-    style term. `color_distance` is None if the label is empty in the style photo."""
+    """The metrics of one label.
 
-    share: float  # of the content, 0 to 1
+    `gram` has the label's part of the style term by layer, in units of the energy; summed over labels and layers it
+    is the style term. `color_distance` is None if the label's mask is empty in the content or the style photo.
+    """
+
+    share: float  # the label's share of the content's pixels, 0 to 1
     gram: dict[str, float]
     color_distance: float | None
 
 
 class Metrics(TypedDict):
-    """The metrics of one output; None where one has no meaning for this content."""
+    """The metrics of one output; a metric that has no meaning for this content is None."""
 
     ssim: float | None
     edge_ssim: float | None
@@ -42,7 +45,7 @@ MetricName = Literal["ssim", "edge_ssim", "color_distance", "matting_energy", "g
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is called and read."""
+    """The key of a metric in `Metrics`, its title for people, and its perfect value."""
 
     key: MetricName
     title: str
@@ -61,16 +64,19 @@ METRICS = (
 
 @torch.no_grad()
 def measure(objective: Objective, style: Tensor, masks: MaskPair, output: Tensor) -> Metrics:
-    """All metrics of an output picture.
+    """Compute all metrics of an output picture.
 
     Args:
-        objective: made from the content, the style photo and these masks.
-        style: (3, H', W') RGB in [0, 1].
-        masks: of both photos, K labels.
-        output: (3, H, W) RGB in [0, 1], on the objective's device.
+        objective: the energy, made from the content, the style photo and these masks.
+        style: (3, H', W'), RGB in [0, 1].
+        masks: the masks of both photos, (K, H, W) and (K, H', W').
+        output: (3, H, W), RGB in [0, 1], float32, on the objective's device.
+
+    Returns:
+        The metrics; the units and ranges are those of the single functions.
 
     Raises:
-        PhotostyleError: shapes do not fit together, or a value is not finite.
+        PhotostyleError: the shapes do not fit together, or a value is not finite.
     """
     content = objective.guide
     gram = objective.style_parts(output).cpu()

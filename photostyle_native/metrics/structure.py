@@ -1,4 +1,4 @@
-"""Whether everything is where it was: SSIM of brightness, and of edge maps, against the content."""
+"""Metrics of structure: SSIM of luma and of edge maps, which compare the output with the content."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from torch import Tensor
 
 from .luma import luma, luma_pair
 
-_SIGMA, _WINDOW = 1.5, 11  # Wang et al. 2004: Gaussian weights of 1.5 pixels in a window of 11 x 11
+_SIGMA, _WINDOW = 1.5, 11  # Wang et al. 2004: Gaussian weights, sigma 1.5 pixels, in windows of 11 x 11 pixels
 _EDGE_SIGMA = 1.0
 _EDGE_PERCENTILE = 99
-_STEP = 1 / 255  # of an 8-bit file
+_STEP = 1 / 255  # one step of an 8-bit file
 
 
 def ssim(content: Tensor, output: Tensor) -> float | None:
-    """Mean structural similarity of the luma of two pictures.
+    """The mean structural similarity of the luma of two pictures.
 
-    Invariant to anything that leaves luma alone. Under a change of contrast and brightness, Y' -> a Y' + b with
-    a > 0, only its structure factor stays 1; the factors of brightness and contrast fall below it. A warp lowers it.
+    It ignores every change that keeps luma. A change of contrast and brightness, Y' -> a Y' + b with a > 0, leaves
+    only its structure factor at 1; the factors of brightness and contrast fall below 1. A warp lowers it.
 
     Args:
         content, output: (3, H, W), RGB in [0, 1].
 
     Returns:
-        From -1 to 1, 1 for equal luma; None if a side is shorter than the window of 11 pixels.
+        From -1 to 1 (perfect: equal luma); None if a side is shorter than the window of 11 pixels.
 
     Raises:
         PhotostyleError: the shapes differ, or a value is not finite.
@@ -37,32 +37,40 @@ def ssim(content: Tensor, output: Tensor) -> float | None:
 
 
 def edge_ssim(content: Tensor, output: Tensor) -> float | None:
-    """Mean structural similarity of the edge maps of two pictures.
+    """The mean structural similarity of the edge maps of two pictures.
 
-    Invariant to Y' -> a Y' + b for any a but zero, the sign of an edge included, as long as edges stay steeper than
-    a step of an 8-bit file per pixel. A warp lowers it, and so does texture that the content has not.
+    It does not change under Y' -> a Y' + b for any nonzero a, so the sign of an edge does not matter, as long as
+    edges stay steeper than one step of an 8-bit file per pixel. A warp lowers it, and so does added texture.
 
-    Args, returns and raises as `ssim`.
+    Args:
+        content, output: (3, H, W), RGB in [0, 1].
+
+    Returns:
+        From -1 to 1 (perfect: equal edge maps); None if a side is shorter than the window of 11 pixels.
+
+    Raises:
+        PhotostyleError: the shapes differ, or a value is not finite.
 
     Source: Yoo, Uh, Chun, Kang, Ha: *Photorealistic Style Transfer via Wavelet Transforms* (ICCV 2019) compare the
-    responses of the learned detector HED (Xie, Tu 2015) this way. The edge map here is `edge_strength`, which knows
-    no objects: fine texture weighs more than in HED's, and figures cannot be compared with theirs.
+    responses of the learned detector HED (Xie, Tu 2015) in this way. The edge map here is `edge_strength`, which
+    knows no objects. Fine texture weighs more in it than in HED, so values cannot be compared with those of that
+    paper.
     """
     pair = luma_pair(content, output)
     return _ssim(*(_edge_strength(plane) for plane in pair))
 
 
 def edge_strength(image: Tensor) -> np.ndarray:
-    """Magnitude of the gradient of luma as Canny's detector takes it, on a scale of the picture's own.
+    """The gradient magnitude of luma, as in Canny's detector, relative to the strongest edges of the picture.
 
-    The gradient of Gaussian-smoothed luma (1 pixel), divided by its 99th percentile (or by one step of an 8-bit file
-    per pixel if that is more) and cut off at 1.
+    Luma is smoothed by a Gaussian of 1 pixel. The magnitude of its gradient is divided by its own 99th percentile, or
+    by one step of an 8-bit file per pixel if that is more, and cut off at 1.
 
     Args:
-        image: (3, H, W), RGB in [0, 1].
+        image: (3, H, W), RGB in [0, 1]; this is not checked.
 
     Returns:
-        (H, W) float64 in [0, 1].
+        (H, W), a float64 array with values in [0, 1].
 
     Source: Canny: *A Computational Approach to Edge Detection* (PAMI 1986), before thinning and thresholds.
     """

@@ -1,1 +1,1 @@
-"""VGG-19, its weights, and what masks become at its layers."""
+"""The network VGG-19 (`vgg19`), its weights (`weights`), and masks at its resolutions (`mask_pyramid`)."""

@@ -1,4 +1,4 @@
-"""The masks at VGG-19's resolutions: what a mask has become where the network's features are compared."""
+"""Masks at the resolutions of VGG-19's layers, where features are compared under them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from .vgg19 import ALL_LAYERS
 
 
 def mask_pyramid(masks: torch.Tensor, layers: Sequence[str]) -> dict[str, torch.Tensor]:
-    """Follow masks through VGG-19 and return them at some of its convolutions.
+    """Reduce masks as VGG-19 reduces images, and return them at some of its convolutions.
 
-    As the authors' code does: at every convolution a 3x3 average with stride 1, the zero padding counted; at
-    every pooling a bilinear halving to ceil(size / 2) (half-pixel centres, no antialiasing).
+    As in the code of Luan et al. 2017, every convolution becomes a 3 x 3 average with stride 1 that counts the zero
+    padding, and every pooling a bilinear reduction to ceil(size / 2) (half-pixel centres, no antialiasing).
 
-    masks   (..., K, H, W), floating point.
-    layers  names from "conv1_1" to "conv5_4"; the masks of a layer include that convolution's own average.
-    Returns {layer: (..., K, h, w)} in the order of `layers`. Raises PhotostyleError for an unknown layer or
-    masks of another shape or type.
+    Args:
+        masks: (..., K, H, W), floating point.
+        layers: names from "conv1_1" to "conv5_4"; the masks of a layer include the average of that convolution.
+
+    Returns:
+        The masks, (..., K, h, w), by layer, in the order of `layers`.
+
+    Raises:
+        PhotostyleError: a layer is unknown, or the masks have another shape or type.
     """
     unknown = [layer for layer in layers if layer not in ALL_LAYERS]
     if unknown:

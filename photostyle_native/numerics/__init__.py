@@ -1,1 +1,1 @@
-"""Algorithms that know nothing of photos; they import nothing of the package but `errors`."""
+"""General numerical algorithms, which may import only `errors` from this package."""

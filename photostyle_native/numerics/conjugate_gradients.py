@@ -1,4 +1,4 @@
-"""Preconditioned conjugate gradients for one system or several, on any device."""
+"""Preconditioned conjugate gradients for one or several linear systems, on any device."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# Between looks at the residual. Each waits for the device: nothing on the CPU, a pipeline run dry on a GPU.
+# The number of iterations between two tests of the residual. A test waits for the device, which costs nothing on the
+# CPU but leaves a GPU without work.
 _PATIENCE = {"cpu": 1}
 _PATIENCE_ELSEWHERE = 10
 
@@ -26,15 +27,17 @@ def conjugate_gradients(
     """Solve A x = right for a symmetric positive semidefinite A.
 
     Args:
-        operator: v -> A v, shaped like `right`.
-        right: the right-hand side, any shape.
-        precondition: v -> M v, where M is symmetric positive definite and close to the inverse of A.
-        steps: iterations at most.
-        tolerance: ends once the norm of the residual, as the iteration carries it along, is below this times that of
-            `right`. Also ends where that norm is no longer finite.
-        start: where to begin; zero by default.
-        systems: the first dimension of `right` counts systems of their own. All are worked on until the last is done.
-        callback: gets the iteration and the largest relative residual whenever that is looked at; NaN if it is.
+        operator: the map v -> A v for v shaped like `right`.
+        right: the right-hand side, of any shape.
+        precondition: the map v -> M v, where M is symmetric positive definite and close to the inverse of A.
+        steps: the largest number of iterations.
+        tolerance: the iteration ends when the norm of the residual that it updates is at most this times the norm of
+            `right`. It also ends when the norm of the residual is not finite.
+        start: the first guess of x; zero by default.
+        systems: whether each entry of the first dimension of `right` is a separate system. The iteration goes on
+            until all of them have converged.
+        callback: called at each test of the residual with the number of iterations so far and the largest relative
+            residual, which may be NaN.
 
     Returns:
         x, shaped like `right`.
@@ -47,11 +50,11 @@ def conjugate_gradients(
         return torch.linalg.vecdot(a.reshape(one_each[0], -1), b.reshape(one_each[0], -1)).double().view(one_each)
 
     def ratio(a: Tensor, b: Tensor) -> Tensor:
-        # A system that is solved exactly stays as it is, while the others go on.
+        # Zero instead of 0 / 0, so that a system that is solved exactly stays unchanged while others continue.
         return torch.where(b > 0, a / b.clamp(min=torch.finfo(torch.float64).tiny), 0.0).to(right.dtype)
 
     scale = inner(right, right).sqrt()
-    # Where the right-hand side is zero so is x, and nothing is small relative to it.
+    # If the right-hand side is zero, x starts at zero, because no other residual is small relative to it.
     x = torch.zeros_like(right) if start is None else torch.where(scale == 0, 0, start)
     residual = right.clone() if start is None else right - operator(x)
     z = precondition(residual)

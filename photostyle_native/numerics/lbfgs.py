@@ -1,9 +1,9 @@
-"""L-BFGS without line search, for functions whose gradient is dear and whose unit steps are good.
+"""L-BFGS without line search, for functions whose gradient is expensive and for which unit steps work well.
 
 Liu, Nocedal: *On the limited memory BFGS method for large scale optimization* (1989), in the compact form of Byrd,
-Nocedal, Schnabel: *Representations of quasi-Newton matrices and their use in limited memory methods* (1994). The
-history is read twice per step, in two tall products, and everything else is small matrices. Nothing is decided on the
-host: the same code runs without synchronisation on a GPU, and can be captured in a CUDA graph.
+Nocedal, Schnabel: *Representations of quasi-Newton matrices and their use in limited memory methods* (1994). A step
+reads the history twice, in two matrix products; all other matrices are small. The host decides nothing, so a step
+runs without synchronisation on a GPU, and can be captured in a CUDA graph.
 """
 
 from __future__ import annotations
@@ -15,33 +15,39 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_RUN = 4096  # elements per sum in the parameters' own precision; the sums of runs are added in float64
-_CURVATURE = 1e-10  # a pair of differences with s.y below this share of y.y says nothing
+_RUN = 4096  # elements that are summed in the parameters' precision; the sums of such runs are added in float64
+_CURVATURE = 1e-10  # a pair of differences with s.y at most this times y.y is not stored, since it shows no curvature
 
 
 class LBFGS(torch.optim.Optimizer):
-    """Minimises a function with one evaluation per step.
+    """An optimiser that minimises a function with one evaluation of its gradient per step.
 
-    Every step has the length that the curvature of the steps before it suggests. If the loss rises far above the best
-    so far, or is not finite, the parameters return to the best point, the history is dropped and steps become half as
-    long.
+    The length of a step follows from the curvature seen in earlier steps. If the loss rises far above the lowest so
+    far, or is not finite, the parameters return to their best point, the history is dropped, and later steps are half
+    as long.
 
     Args:
         params: tensors of one floating-point type on one device.
         lr: length of every step but the first, in units of the quasi-Newton step.
-        history_size: pairs of differences kept; memory is 2 history_size + 5 times the parameters'.
-        first_step: largest change of any element in the first step, which has no curvature to go by, and after the
-            history was dropped. (The authors of Deep Photo Style Transfer take g / sum|g| for an image in 0..255.
-            For one in [0, 1] that is below float32's resolution, and what follows builds on rounding errors.)
-        divergence: a loss above the lowest so far by `divergence` - 1 times its size counts as divergence.
-        metric: a self-adjoint linear operator S on tensors like the parameter (only one then), such as
-            `ImageMetric`. What is minimised is the function of y in x = start + S y, and `first_step` is the largest
-            change of an element of y.
-        capturable: use the whole history buffer from the first step on, so that all steps do the same work: needed
-            to capture `step` in a CUDA graph.
+        history_size: number of pairs of differences to keep; the memory is 2 history_size + 5 times that of the
+            parameters.
+        first_step: largest change of an element in the first step and in the first after the history was dropped,
+            when no curvature is known. (The authors of Deep Photo Style Transfer take g divided by the sum of abs(g)
+            for an image in 0..255. For an image in [0, 1] that is below the resolution of float32, and later steps
+            would build on rounding errors.)
+        divergence: a loss that exceeds the lowest so far by more than (`divergence` - 1) times the absolute value of
+            the latter counts as divergence.
+        metric: a self-adjoint linear operator S, such as `ImageMetric`, on tensors shaped like the parameter, of
+            which there must be one. The optimiser then works on y with x = start + S y, and `first_step` is the
+            largest change of an element of y.
+        capturable: use the whole history buffer from the first step on, so that all steps do the same work. This is
+            necessary to capture `step` in a CUDA graph.
 
     Raises:
-        ValueError: an option is out of range, or the parameters differ in type or device.
+        ValueError: an option is out of range, the parameters differ in type or device or are in several groups, or
+            there are several and a `metric`.
+
+    Source: Liu, Nocedal 1989; Byrd, Nocedal, Schnabel 1994.
     """
 
     def __init__(
@@ -87,13 +93,13 @@ class LBFGS(torch.optim.Optimizer):
             "best": scalar(float("inf")),
             "best_x": x.clone(),
             "resets": scalar(0, torch.int64),
-            "shrink": scalar(1.0),  # halved by each reset
-            "pairs": scalar(0, torch.int64),  # remembered since the history was last dropped
-            "moved": scalar(False, torch.bool),  # `change` and `gradient` are those of the step before
+            "shrink": scalar(1.0),  # the factor of the step length, which each reset halves
+            "pairs": scalar(0, torch.int64),  # stored since the history was last dropped
+            "moved": scalar(False, torch.bool),  # whether the last step did not diverge
             "change": torch.zeros_like(x),
             "gradient": torch.zeros_like(x),
-            # Rows 2 i and 2 i + 1: the differences s of x and y of the gradient, padded to whole runs; and the inner
-            # products of all rows.
+            # `basis` has the difference s of x in row 2 i and y of the gradient in row 2 i + 1, padded to whole runs;
+            # `products` has the inner products of all its rows.
             "basis": x.new_zeros(size, -(-x.numel() // _RUN), _RUN),
             "products": torch.zeros(size, size, dtype=torch.float64, device=first.device),
             "steps": 0,
@@ -101,12 +107,12 @@ class LBFGS(torch.optim.Optimizer):
 
     @property
     def best(self) -> Tensor:
-        """The lowest loss so far; a scalar, float64, on the parameters' device."""
+        """The lowest loss so far, a float64 scalar on the parameters' device."""
         return self.state[self._params[0]]["best"]
 
     @property
     def resets(self) -> Tensor:
-        """How often a step diverged; a scalar on the parameters' device."""
+        """The number of steps that diverged, an int64 scalar on the parameters' device."""
         return self.state[self._params[0]]["resets"]
 
     @torch.no_grad()
@@ -115,7 +121,11 @@ class LBFGS(torch.optim.Optimizer):
         self._scatter(self.state[self._params[0]]["best_x"])
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As `torch.optim.Optimizer.load_state_dict`; the state keeps its own types (torch would cast it)."""
+        """Load a state as `torch.optim.Optimizer.load_state_dict` does, but keep its types, which torch would cast.
+
+        Args:
+            state_dict: what `state_dict` returned for an optimiser of parameters with the same shapes and options.
+        """
         super().load_state_dict(state_dict)
         first = self._params[0]
         for name, value in state_dict["state"][0].items():
@@ -123,10 +133,16 @@ class LBFGS(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor]) -> Tensor:  # type: ignore[override]
-        """Evaluate `closure`, which clears and computes gradients and returns the loss, and move once.
+        """Evaluate the function once and change the parameters by one step.
+
+        Args:
+            closure: a function that clears the gradients, computes the loss and its gradients, and returns the loss.
 
         Returns:
-            The loss before the move, as `closure` returned it.
+            The loss before the step, as `closure` returned it.
+
+        Raises:
+            ValueError: `closure` leaves a parameter without gradient.
         """
         with torch.enable_grad():
             loss = closure()
@@ -141,7 +157,7 @@ class LBFGS(torch.optim.Optimizer):
         x = self._gather(self._params)
         best = state["best"]
         rise = torch.where(best.isinf(), best, (options["divergence"] - 1) * best.abs())  # losses may be negative
-        finite = gradient.sum(dtype=torch.float64).isfinite()  # one pass; finite float32 cannot overflow it
+        finite = gradient.sum(dtype=torch.float64).isfinite()  # one pass; a sum of finite float32 cannot overflow
         good = (loss <= best + rise) & finite
         better = good & (loss < best)
         torch.where(better, x, state["best_x"], out=state["best_x"])
@@ -160,15 +176,15 @@ class LBFGS(torch.optim.Optimizer):
         state["resets"].add_(~good)
 
     def _used(self) -> int:
-        """Slots of the history that can be in use. The host counts steps, so as not to ask the device for pairs."""
+        """The number of pairs that may be stored. It follows from the steps, so the host need not ask the device."""
         options, steps = self.param_groups[0], self.state[self._params[0]]["steps"]
         return options["history_size"] if options["capturable"] else max(1, min(options["history_size"], steps))
 
     def _remember(self, g: Tensor, good: Tensor) -> Tensor:
-        """Store the last step's pair of differences, unless it shows no curvature.
+        """Store the pair of differences of the last step, unless it shows no curvature.
 
         Returns:
-            Inner products of the rows of the history with `g`, (2 used,), float64.
+            The inner products of the history's rows with `g`, (2 used,), float64.
         """
         state = self.state[self._params[0]]
         used = self._used()
@@ -182,7 +198,7 @@ class LBFGS(torch.optim.Optimizer):
         pair = torch.where(accepted, new[:2], basis.index_select(0, rows))
         basis.index_copy_(0, rows, pair)
         vectors = torch.cat((pair, new[2:]))
-        # The few vectors on the left: MKL reads the basis a third faster so.
+        # The three vectors are the left factor, because MKL then reads the basis a third faster.
         inner = torch.bmm(vectors.transpose(0, 1), basis.permute(1, 2, 0)).sum(0, dtype=torch.float64)
         products.index_copy_(0, rows, inner[:2])
         products.index_copy_(1, rows, inner[:2].T)
@@ -190,7 +206,7 @@ class LBFGS(torch.optim.Optimizer):
         return inner[2]
 
     def _direction(self, g: Tensor, products_with_g: Tensor) -> Tensor:
-        """-H g, or the first step's direction while there is no history."""
+        """The step -H g, or that of steepest descent while there is no history."""
         options, state = self.param_groups[0], self.state[self._params[0]]
         used, pairs = len(products_with_g) // 2, state["pairs"]
         basis, products = state["basis"][: 2 * used].flatten(1), state["products"]

@@ -1,4 +1,4 @@
-"""Quantiles of colours seen from a direction, with soft weights: what one-dimensional optimal transport needs."""
+"""Quantiles of weighted colours along a direction, for one-dimensional optimal transport."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ QUANTILES = 256
 
 
 def color_quantiles(colors: Tensor, weight: Tensor, directions: Tensor) -> Tensor:
-    """Quantiles of weighted colours projected onto each direction.
+    """The quantiles of weighted colours, projected onto each direction.
 
     Args:
         colors: (3, N).
@@ -17,7 +17,7 @@ def color_quantiles(colors: Tensor, weight: Tensor, directions: Tensor) -> Tenso
         directions: (D, 3).
 
     Returns:
-        (D, `QUANTILES`), float64, ascending: at the middles of `QUANTILES` equal shares of the weight.
+        (D, `QUANTILES`), float64, ascending: the values in the middle of `QUANTILES` equal shares of the weight.
     """
     seen = weight > 0
     weight = weight[seen].double()

@@ -1,7 +1,7 @@
-"""Normalised cuts: points into groups that hold together better than with the rest.
+"""Spectral clustering by normalised cuts, into clusters whose points are more alike than those of different clusters.
 
-J. Shi, J. Malik: *Normalized Cuts and Image Segmentation* (PAMI 2000); several groups at once by k-means of the
-eigenvectors, after M. Meila, J. Shi: *A Random Walks View of Spectral Segmentation* (AISTATS 2001).
+J. Shi, J. Malik: *Normalized Cuts and Image Segmentation* (PAMI 2000). Several clusters at once come from k-means of
+the eigenvectors, as in M. Meila, J. Shi: *A Random Walks View of Spectral Segmentation* (AISTATS 2001).
 """
 
 from __future__ import annotations
@@ -11,21 +11,25 @@ import torch
 from scipy.sparse.linalg import eigsh  # type: ignore[import-untyped]
 from torch import Tensor
 
-_SIGMA = 0.25  # of the kernel, in root median distances
-_RESTARTS, _ROUNDS = 10, 60
+_SIGMA = 0.25  # width of the kernel, as a multiple of the median distance
+_RESTARTS, _ROUNDS = 10, 60  # of k-means: the number of starts, and the largest number of rounds of each
 
 
 def affinity(points: Tensor) -> Tensor:
-    """How alike (n, D) points are: exp(-d^2 / (2 sigma^2)), sigma^2 a share of the median d^2. (n, n) float32."""
+    """The similarities exp(-d^2 / (2 sigma^2)) of points (n, D) at distances d, (n, n).
+
+    sigma is `_SIGMA` times the median distance, which for many points is estimated from a sample of the pairs.
+    """
     squared = torch.cdist(points, points).square_()
     typical = float(squared.flatten()[:: max(1, squared.numel() // 1_000_000)].median())
     return torch.exp_(squared.mul_(-1 / (2 * _SIGMA**2 * max(typical, 1e-12))))
 
 
 def embed(weights: Tensor, dimensions: int) -> Tensor:
-    """Where a random walk on the graph (n, n) tells its nodes apart: (n, dimensions) float32, most telling first.
+    """Embed the nodes of a graph with weights W, (n, n), so that nodes are close if random walks treat them alike.
 
-    Eigenvectors of D^-1 W but the constant one, each of unit variance times its eigenvalue.
+    The result, (n, dimensions) float32, has the eigenvectors of D^-1 W with the largest eigenvalues in descending
+    order, without the constant one. The root mean square of each is its eigenvalue, or zero if that is negative.
     """
     degree = weights.sum(1)
     root = degree.rsqrt()
@@ -38,7 +42,10 @@ def embed(weights: Tensor, dimensions: int) -> Tensor:
 
 
 def kmeans(points: Tensor, count: int) -> Tensor:
-    """k-means of (n, D): the best of several starts (k-means++). Labels (n,), int64. The same at every call."""
+    """Divide points (n, D) into `count` clusters by k-means, the best of several starts by k-means++.
+
+    Returns the number of each point's cluster, (n,) int64. Every call gives the same result.
+    """
     if count == 1:
         return torch.zeros(len(points), dtype=torch.long)
     generator = torch.Generator().manual_seed(0)
@@ -61,7 +68,7 @@ def kmeans(points: Tensor, count: int) -> Tensor:
 
 
 def _spread(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Starting centres far from each other: Arthur, Vassilvitskii, k-means++ (2007)."""
+    """Draw starting centres that tend to be far from each other: Arthur, Vassilvitskii, k-means++ (2007)."""
     centres = points[torch.randint(len(points), (1,), generator=generator)]
     while len(centres) < count:
         squared = torch.cdist(points, centres).amin(1).square() + 1e-12

@@ -1,7 +1,8 @@
-"""The operators as `torch.nn` modules: what a loop needs is held in buffers, so `.to()` and `state_dict` carry it.
+"""The operators as `torch.nn` modules, whose fixed inputs are buffers that `.to()` and `state_dict` carry.
 
-None has parameters or changes when it is called. Under autocast they take the half-precision features that the
-network makes and work in float32. They compile in one graph, and `torch.func` (vmap, grad, jvp, hessian) takes them.
+The modules have no parameters, and calling them does not change them. Under autocast they accept the half-precision
+features that a network makes, and compute in float32. They compile in one graph, and work under `torch.func` (vmap,
+grad, jvp, hessian) as far as their operators do.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ from .checks import require
 
 
 def _float(x: Tensor) -> Tensor:
-    """Half precision (what autocast makes) as float32; anything else as it is, for the op to judge."""
+    """Convert half precision, which autocast makes, to float32. The op itself checks all other types."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 class MattingLoss(nn.Module):
-    """Photorealism regularisation of Luan et al. 2017: `ops.matting_energy` under the content photo's Laplacian.
+    """The photorealism term of Luan et al. 2017: `ops.matting_energy` under the content photo's Matting Laplacian.
 
     Args:
         content: (3, H, W) or (B, 3, H, W), RGB in [0, 1], float32 or float64; kept in the buffer ``content``.
-        weight: multiplies the loss; 1e4 in the paper.
-        eps, radius: of the Laplacian.
+        weight: factor of the loss; 1e4 in the paper.
+        eps, radius: parameters of the Laplacian, see `ops.matting_laplacian`.
 
-    ``forward(x)`` takes (..., C, H, W) and gives one loss per batch item, (...). Differentiable in x, any number of
-    times.
+    Raises:
+        PhotostyleError: `content` is no tensor of such a shape.
     """
 
     content: Tensor
@@ -38,6 +39,17 @@ class MattingLoss(nn.Module):
         self.register_buffer("content", _image("content", content))
 
     def forward(self, x: Tensor) -> Tensor:
+        """The weighted energy of each item of a batch; differentiable in `x` any number of times.
+
+        Args:
+            x: (..., C, H, W), in the content's type.
+
+        Returns:
+            (...), one loss per item.
+
+        Raises:
+            PhotostyleError: the shapes, types or devices of `x` and the content do not fit.
+        """
         with torch.autocast(x.device.type, enabled=False):
             energy = ops.matting_energy(_float(x), self.content, eps=self.eps, radius=self.radius)
             return energy * self.weight
@@ -47,15 +59,15 @@ class MattingLoss(nn.Module):
 
 
 class MaskedGramMatrix(nn.Module):
-    """Masked Gram matrices G_k = sum_p m_k^2 F F^T, by default divided by C N mean(m_k) as Luan et al. 2017 do.
+    """Masked Gram matrices G_k = sum_p m_k^2 F F^T, by default divided by C N mean(m_k) as in Luan et al. 2017.
 
     Args:
         masks: (K, H, W), float32 or float64, at the features' size; kept in the buffer ``masks``.
-        normalise: divide; the matrix of a mask that is empty is zero.
+        normalise: whether to divide by C N mean(m_k), N = H W. The matrix of an empty mask is zero in either case.
         tf32: see `ops.masked_gram`.
 
-    ``forward(features)`` takes (..., C, H, W) and gives (..., K, C, C). Differentiable in the features, any number of
-    times.
+    Raises:
+        PhotostyleError: `masks` is no tensor of such a shape and type.
     """
 
     masks: Tensor
@@ -66,6 +78,17 @@ class MaskedGramMatrix(nn.Module):
         self.register_buffer("masks", _masks(masks))
 
     def forward(self, features: Tensor) -> Tensor:
+        """The Gram matrices of features; differentiable in them any number of times.
+
+        Args:
+            features: (..., C, H, W).
+
+        Returns:
+            (..., K, C, C), one matrix per mask.
+
+        Raises:
+            PhotostyleError: the shapes, types or devices of features and masks do not fit.
+        """
         with torch.autocast(features.device.type, enabled=False):
             gram = ops.masked_gram(features, self.masks, tf32=self.tf32)
             return gram * _scales(self.masks, features.shape[-3])[:, None, None] if self.normalise else gram
@@ -75,18 +98,21 @@ class MaskedGramMatrix(nn.Module):
 
 
 class MaskedGramLoss(nn.Module):
-    """Augmented style loss of one layer (Luan et al. 2017, eq. 5): `ops.masked_gram_loss` with the authors' weights.
+    """The augmented style loss of one layer (Luan et al. 2017, eq. 5), by `ops.masked_gram_loss`.
 
-    The sum over masks of mean(m_k) times the mean squared difference of the normalised Gram matrix from its target.
+    The loss is the sum over masks of mean(m_k) times the mean squared difference between the normalised Gram matrix
+    and its target. Targets, masks and the factors that follow from them are buffers.
 
     Args:
-        targets: (K, C, C), float32 or float64: what `MaskedGramMatrix` makes of the style photo's features and masks.
-        masks: (K, H, W), the content's masks at the features' size; dtype of the targets. An empty one adds nothing.
-        weight: multiplies the loss.
+        targets: (K, C, C), the matrices that `MaskedGramMatrix` makes of the style photo's features and masks;
+            converted to the masks' type and device.
+        masks: (K, H, W), float32 or float64, the content photo's masks at the features' size. An empty mask adds
+            nothing to the loss.
+        weight: factor of the loss.
         tf32: see `ops.masked_gram`.
 
-    Targets, masks, and the normalisation that follows from them, are buffers. ``forward(features)`` takes
-    (..., C, H, W) and gives one loss per batch item, (...). Differentiable in the features, any number of times.
+    Raises:
+        PhotostyleError: `targets` or `masks` is no tensor of such a shape and type.
     """
 
     targets: Tensor
@@ -110,6 +136,17 @@ class MaskedGramLoss(nn.Module):
         self.register_buffer("shares", masks.mean((-2, -1)) / channels**2)
 
     def forward(self, features: Tensor) -> Tensor:
+        """The weighted loss of each item of a batch; differentiable in the features any number of times.
+
+        Args:
+            features: (..., C, H, W).
+
+        Returns:
+            (...), one loss per item.
+
+        Raises:
+            PhotostyleError: the shapes, types or devices of features, masks and targets do not fit.
+        """
         with torch.autocast(features.device.type, enabled=False):
             loss = ops.masked_gram_loss(features, self.masks, self.targets, self.scales, self.shares, tf32=self.tf32)
             return loss * self.weight
@@ -119,14 +156,14 @@ class MaskedGramLoss(nn.Module):
 
 
 class LocalAffineSmoothing(nn.Module):
-    """The last step of Luan et al. 2017: `ops.smooth_local_affine` towards a content photo.
+    """The last step of Luan et al. 2017: `ops.smooth_local_affine` with a fixed content photo.
 
     Args:
         content: (3, H, W) or (B, 3, H, W), RGB in [0, 1], float32 or float64; kept in the buffer ``content``.
-        patch_radius, ridge, radius, sigma_space, sigma_color: of `ops.smooth_local_affine`.
+        patch_radius, ridge, radius, sigma_space, sigma_color: see `ops.smooth_local_affine`.
 
-    ``forward(output)`` takes (..., 3, H, W) and gives the same shape, not clamped. It has no gradient: asked for one
-    it raises NotImplementedError.
+    Raises:
+        PhotostyleError: `content` is no tensor of such a shape.
     """
 
     content: Tensor
@@ -147,6 +184,18 @@ class LocalAffineSmoothing(nn.Module):
         self.register_buffer("content", _image("content", content))
 
     def forward(self, output: Tensor) -> Tensor:
+        """The smoothed pictures.
+
+        Args:
+            output: (..., 3, H, W), the stylised pictures, RGB in [0, 1].
+
+        Returns:
+            (..., 3, H, W), not clamped.
+
+        Raises:
+            PhotostyleError: the shapes, types or devices of `output` and the content do not fit.
+            NotImplementedError: a gradient is asked for.
+        """
         with torch.autocast(output.device.type, enabled=False):
             return ops.smooth_local_affine(
                 _float(output),
@@ -182,6 +231,6 @@ def _masks(masks: Tensor) -> Tensor:
 
 
 def _scales(masks: Tensor, channels: int) -> Tensor:
-    """1 / (C N mean(m_k)), (K,); zero for a mask that is empty."""
+    """The factors 1 / (C N mean(m_k)), (K,); zero for an empty mask."""
     total = masks.sum((-2, -1)) * channels
     return torch.where(total > 0, 1 / total.clamp(min=1e-30), torch.zeros_like(total))

@@ -1,1 +1,1 @@
-"""What a transfer minimises (`objective`), and the loop that does it (`solver`, `image_metric`)."""
+"""The energy that a transfer minimises (`objective`) and the loop that minimises it (`solver`, `image_metric`)."""

@@ -1,9 +1,9 @@
-"""A metric for pictures: what an optimiser should change first.
+"""A change of variables for pictures with which an optimiser needs fewer steps.
 
-The energy of a transfer is stiff in fine detail and in brightness, and soft in broad changes of colour; a step along
-the plain gradient is all detail. Measured in this metric the energy is rounder: L-BFGS then needs about half as many
-evaluations. It is a change of variables, x = x0 + S y, with a self-adjoint S that is diagonal in frequency (cosine
-transform, so that borders mirror) and in brightness and chroma.
+The energy of a transfer has high curvature in fine detail and in brightness, and low curvature in broad changes of
+colour, so a step along the plain gradient changes little but detail. In the variables y with x = x0 + S y the
+curvature is more even, and L-BFGS needs about half as many evaluations. The operator S is self-adjoint, and diagonal
+in frequency (by the cosine transform, which mirrors the picture at its borders) and in brightness and chroma.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import math
 import torch
 from torch import Tensor
 
-_CORNER = 1 / 256  # cycles per pixel; below it all frequencies count alike
-_EXPONENT = 1.0  # S^2 falls like frequency to the minus this
-_CHROMA = 1.4  # amplitude of chroma against brightness
+_CORNER = 1 / 256  # cycles per pixel; the gain is nearly constant below this frequency
+_EXPONENT = 1.0  # S^2 falls with frequency to the power of -_EXPONENT
+_CHROMA = 1.4  # gain of chroma relative to that of brightness
 
 
 def _cosines(n: int) -> Tensor:
-    """The orthonormal cosine transform (DCT-II), (n, n): row k holds frequency k / (2 n)."""
+    """The matrix of the orthonormal cosine transform (DCT-II), (n, n); row k has frequency k / (2 n)."""
     k, i = torch.arange(n, dtype=torch.float64)[:, None], torch.arange(n, dtype=torch.float64)
     rows = torch.cos(math.pi * (i + 0.5) * k / n) * math.sqrt(2 / n)
     rows[0] /= math.sqrt(2)
@@ -30,8 +30,8 @@ class ImageMetric:
     """The operator S for pictures of one size.
 
     Args:
-        height, width: of the pictures, in pixels.
-        device: of the pictures.
+        height, width: the size of the pictures in pixels.
+        device: the device of the pictures.
     """
 
     def __init__(self, height: int, width: int, device: torch.device | str = "cpu") -> None:
@@ -46,7 +46,14 @@ class ImageMetric:
         self._color = (axes.T @ torch.diag(torch.tensor([1.0, _CHROMA, _CHROMA])) @ axes).to(device)
 
     def __call__(self, v: Tensor) -> Tensor:
-        """S v, for v of shape (3, H, W), float32."""
+        """Apply S to a picture or gradient.
+
+        Args:
+            v: (3, H, W), float32.
+
+        Returns:
+            S v, shaped like `v`.
+        """
         spectrum = self._down @ v @ self._across.T * self._gain
         filtered = self._down.T @ spectrum @ self._across
         return (self._color @ filtered.flatten(1)).view_as(v)

@@ -1,7 +1,7 @@
-"""The energy that a transfer minimises: content, style, photorealism, total variation.
+"""The energy that a transfer minimises, the sum of four terms: content, style, photorealism, total variation.
 
-Luan, Paris, Shechtman, Bala: *Deep Photo Style Transfer* (CVPR 2017), eqs. 1-6, with the constants and conventions of
-the authors' released code where it differs from the paper.
+Luan, Paris, Shechtman, Bala: *Deep Photo Style Transfer* (CVPR 2017), eqs. 1-6. Where the authors' released code
+differs from the paper, constants and conventions are those of the code.
 """
 
 from __future__ import annotations
@@ -22,13 +22,20 @@ from ..network.vgg19 import BLOCKS, VGG19
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT_LAYER = "conv4_2"
-# The authors' Laplacian is that of colours in [0, 1]; their optimiser's image, divided by 256, meets it.
+# The authors multiply the Laplacian, made from colours in [0, 1], with their 0..255 image divided by 256.
 _PHOTO_SCALE = 255 / 256
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the four terms; the defaults are those of the authors' released code."""
+    """The weights of the four terms; the defaults are those of the authors' released code.
+
+    Args:
+        content, style, photo, tv: the weights of content, style, photorealism and total variation.
+
+    Raises:
+        PhotostyleError: a weight is negative or not finite.
+    """
 
     content: float = 5.0
     style: float = 100.0
@@ -43,7 +50,11 @@ class Weights:
 
 @dataclass(frozen=True)
 class Terms:
-    """The four terms of the energy at one image, each multiplied by its weight; scalar tensors."""
+    """The four terms of the energy of one image, each multiplied by its weight.
+
+    Args:
+        content, style, photo, tv: scalar tensors: content, style, photorealism and total variation.
+    """
 
     content: Tensor
     style: Tensor
@@ -52,21 +63,22 @@ class Terms:
 
     @property
     def total(self) -> Tensor:
+        """The sum of the four terms, a scalar tensor."""
         return reduce(operator.add, (getattr(self, name) for name in TERMS))
 
     def values(self) -> dict[str, float]:
-        """The terms and their sum as Python floats."""
+        """The terms by name, and their sum as ``total``, as Python floats."""
         numbers = {name: float(getattr(self, name).detach()) for name in TERMS}
         return {**numbers, "total": sum(numbers.values())}
 
 
-# What the solver, the evaluation, the tables and the command line know of the terms.
+# The names of the terms. Solver, evaluation, tables and command line take them from here.
 TERMS = tuple(field.name for field in fields(Terms))
 ENERGIES = (*TERMS, "total")
 
 
 class Energies(TypedDict):
-    """What `Terms.values` gives: the terms, each with its weight, and their sum."""
+    """The dictionary that `Terms.values` returns: the terms, each with its weight, and their sum."""
 
     content: float
     style: float
@@ -77,24 +89,24 @@ class Energies(TypedDict):
 
 @dataclass(frozen=True)
 class _StyleTarget:
-    """What one layer's masked Gram matrices are compared with."""
+    """The targets of one layer's masked Gram matrices, and the factors of the comparison."""
 
-    masks: Tensor  # (K, h, w), of the content
-    targets: Tensor  # (K, C, C), normalised by C N' mean(m'_k)
-    scale: Tensor  # (K,), 1 / (C N mean(m_k)); zero for a mask that is empty here
-    weight: Tensor  # (K,), mean(m_k) / C^2: the share of a region, and the mean over a matrix
+    masks: Tensor  # (K, h, w), the content photo's masks m_k
+    targets: Tensor  # (K, C, C), the style photo's matrices, divided by C N' mean(m'_k)
+    scale: Tensor  # (K,), 1 / (C N mean(m_k)); zero for a mask that is empty in this layer
+    weight: Tensor  # (K,), mean(m_k) / C^2: the label's share, divided by the number of a matrix's elements
 
     def loss(self, features: Tensor) -> Tensor:
         return ops.masked_gram_loss(features, self.masks, self.targets, self.scale, self.weight)
 
     def losses(self, features: Tensor) -> list[Tensor]:
-        """What each mask contributes to `loss`."""
+        """The parts of `loss` that belong to the single masks."""
         parts = (value.split(1) for value in (self.masks, self.targets, self.scale, self.weight))
         return [ops.masked_gram_loss(features, *part) for part in zip(*parts, strict=True)]
 
 
 def _normalisation(masks: Tensor, channels: int) -> tuple[Tensor, Tensor]:
-    """Mean of each mask, and 1 / (C N mean), zero where the mask is empty."""
+    """The mean of each mask, (K,), and the factor 1 / (C N mean), (K,), which is zero for an empty mask."""
     share = masks.mean((-2, -1))
     pixels = masks.shape[-1] * masks.shape[-2]
     scale = torch.where(share > 0, 1 / (channels * pixels * share.clamp(min=1e-30)), torch.zeros_like(share))
@@ -107,16 +119,18 @@ class Objective:
     Args:
         content: (3, H, W) RGB in [0, 1], float32; also the guide of the Matting Laplacian.
         style: (3, H', W') RGB in [0, 1], float32.
-        content_masks, style_masks: (K, H, W) and (K, H', W'), float32; mask k of one belongs to mask k of
-            the other. A mask that is empty in the content contributes nothing, one that is empty in the style has
-            a zero target.
+        content_masks, style_masks: (K, H, W) and (K, H', W'), float32; mask k of one photo corresponds to mask k of
+            the other. A label whose mask is empty in the content contributes nothing; the target of a label whose
+            mask is empty in the style is zero.
         vgg: the network, on the photos' device.
-        weights: weights of the four terms.
-        low_memory: keep nothing of a block of the network for the gradient, and compute it again: two thirds less
-            memory, a third more time.
+        weights: weights of the four terms; by default those of the authors.
+        low_memory: keep only the input of each block of the network for the gradient, and compute the block again.
+            This takes two thirds less memory and a third more time.
 
     Raises:
-        PhotostyleError: shapes do not fit together.
+        PhotostyleError: the shapes do not fit together, or a photo is smaller than `MIN_SIDE` of `network.vgg19`.
+
+    Source: Luan et al. 2017, eqs. 1-6, and the authors' released code.
     """
 
     def __init__(
@@ -152,7 +166,7 @@ class Objective:
             self._style = self._style_targets(style, content_masks, style_masks)
 
     def _style_targets(self, style: Tensor, content_masks: Tensor, style_masks: Tensor) -> dict[str, _StyleTarget]:
-        # Labels that never occur in the content would only cost time.
+        # Labels that do not occur in the content contribute nothing, so they are left out.
         used = self._used
         content_pyramid = mask_pyramid(content_masks[used], STYLE_LAYERS)
         style_pyramid = mask_pyramid(style_masks[used], STYLE_LAYERS)
@@ -167,13 +181,18 @@ class Objective:
         return result
 
     def __call__(self, x: Tensor, *, photo: bool = True) -> Terms:
-        """The four terms at `x`, (3, H, W) RGB in [0, 1] (values outside are allowed), differentiable.
+        """The four terms of an image, differentiable in it.
 
-        With `photo` false the photorealism term is left out (zero), as in the authors' first stage.
+        Args:
+            x: (3, H, W), RGB in [0, 1], float32; values outside the range are allowed.
+            photo: whether to compute the photorealism term. Otherwise it is zero, as in the authors' first stage.
+
+        Returns:
+            The terms, each multiplied by its weight.
         """
         w = self.weights
         style: list[Tensor] = []
-        content: list[Tensor] = []  # of the one block that has the content layer
+        content: list[Tensor] = []  # one element, from the block with the content layer
         features = self.vgg.prepare(x)
         for index in range(BLOCKS):
             if self.low_memory and features.requires_grad:
@@ -197,7 +216,14 @@ class Objective:
 
     @torch.no_grad()
     def style_parts(self, x: Tensor) -> Tensor:
-        """The style term at `x` by layer and label, (len(STYLE_LAYERS), K): sums to ``self(x).style``."""
+        """The parts of the style term by layer and label, without gradients.
+
+        Args:
+            x: (3, H, W), RGB in [0, 1], float32.
+
+        Returns:
+            (5, K), a row for each of `STYLE_LAYERS`; its sum is ``self(x).style``.
+        """
         features = self.vgg(x, STYLE_LAYERS)
         parts = x.new_zeros(len(STYLE_LAYERS), len(self._used))
         for row, layer in enumerate(STYLE_LAYERS):
@@ -206,7 +232,7 @@ class Objective:
         return parts * self.weights.style
 
     def _block(self, index: int, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """What the next block of the network takes, and the losses of this one: style, and content if it is here."""
+        """The input of the network's next block, and the losses of this block: style, then content if it is here."""
         x, features = self.vgg.block(index, x, (*STYLE_LAYERS, CONTENT_LAYER))
         losses = []
         for name, at in features.items():
@@ -218,7 +244,10 @@ class Objective:
 
 
 def total_variation(x: Tensor) -> Tensor:
-    """Half the sum of squared forward differences of 255 x over the (H-1) x (W-1) interior (the authors' form)."""
+    """Total variation as the authors' code defines it.
+
+    It is half the sum of the squared forward differences of 255 x over the first H - 1 rows and W - 1 columns.
+    """
     corner = x[..., :-1, :-1]
     across = x[..., :-1, 1:] - corner
     down = x[..., 1:, :-1] - corner

@@ -1,8 +1,8 @@
-"""The loop: evaluate the energy, step, report. On a GPU one iteration is a CUDA graph, and nobody waits for it.
+"""The loop of an optimisation: evaluate the energy, take a step, report.
 
-The host looks at the energies after every tenth iteration, and then at those of the ten before, while the GPU is busy
-with the next. Whatever must be decided in between (divergence, the best point) is decided on the device, in
-`optimizers.LBFGS`.
+On a GPU one iteration is a CUDA graph, and the host does not wait for single iterations. It gives the GPU a chunk of
+iterations (ten by default), and reads the energies of the chunk before while the GPU works. Decisions that cannot
+wait for the host (divergence, the best point) are made on the device, by `numerics.lbfgs.LBFGS`.
 """
 
 from __future__ import annotations
@@ -21,31 +21,40 @@ from .image_metric import ImageMetric
 from .objective import ENERGIES, TERMS, Objective
 from .stage import PROGRESS_WINDOW, Stage
 
-# Weight of the mean squared excess over [0, 1], in a bounded stage: weak enough that steps may pass through the
-# outside, where a hard bound would leave L-BFGS with differences that are not those of its steps.
+# In a bounded stage, the weight of the mean square by which the variables exceed [0, 1]. It is small enough for steps
+# to leave the range for a while. A hard bound would change the steps, and L-BFGS would store wrong differences.
 _EXCESS = 1e8
-_WARM_UP = 3  # iterations before the one that is captured
+_WARM_UP = 3  # iterations before the one that is captured as a graph
 
 
 @dataclass(frozen=True)
 class Iteration:
-    """What a callback gets to see after an evaluation of the energy."""
+    """The state of an optimisation after an evaluation of the energy, as a callback receives it.
+
+    Args:
+        stage: the name of the stage.
+        iteration: the number of steps before this evaluation; 0 at the start.
+        iterations: the largest number of steps of the stage.
+        last: whether the stage ends here.
+        terms: the terms of the energy, each multiplied by its weight, and their sum as ``total``.
+        seconds: the time since the stage began.
+    """
 
     stage: str
-    iteration: int  # 0 is the start
-    iterations: int  # the most that this stage takes
-    last: bool  # the stage ends here
-    terms: dict[str, float]  # the terms of the energy, each with its weight, and their total
-    seconds: float  # since the stage began
+    iteration: int
+    iterations: int
+    last: bool
+    terms: dict[str, float]
+    seconds: float
     _x: Tensor = field(repr=False)
 
     def image(self) -> Tensor:
-        """The present picture at working size: a copy, (3, h, w), on the CPU, clamped to [0, 1]."""
+        """A copy of the current picture at working size: (3, h, w) on the CPU, clamped to [0, 1]."""
         return self._x.detach().clamp(0, 1).cpu().clone()
 
 
 class Solver:
-    """The stages of an optimisation: the picture, its energies so far, and how it went."""
+    """An optimisation, stage by stage: the picture `x`, the energies so far, and how it went."""
 
     def __init__(
         self,
@@ -54,7 +63,10 @@ class Solver:
         callback: Callable[[Iteration], None] | None = None,
         every: int | None = None,
     ) -> None:
-        """`callback` is called after every `every` iterations; default: each on the CPU, every tenth on a GPU."""
+        """Begin with the picture `start`, (3, H, W).
+
+        `callback` is called after every `every` iterations; by default after each on the CPU, every tenth on a GPU.
+        """
         self.x = start.clone()
         self.history: list[dict[str, Any]] = []
         self.best_terms: dict[str, float] = {}
@@ -64,7 +76,7 @@ class Solver:
         self._every = every or (10 if _on_gpu(start.device) else 1)
 
     def run(self, stage: Stage) -> None:
-        """Run one stage; `x` ends at its best point. Ctrl-C ends the stage, and keeps that point."""
+        """Run one stage and set `x` to its best point. Ctrl-C ends the stage, and the best point is kept too."""
         loop = Loop(self._objective, self.x, stage)
         begin = time.perf_counter()
         energies: list[dict[str, float]] = []
@@ -72,7 +84,7 @@ class Solver:
         try:
             while loop.done <= stage.iterations and not _stalled(energies, stage.progress):
                 fresh = loop.advance(self._every if loop.done else 1)
-                # On the CPU the energies are there at once; a GPU is given its next chunk first.
+                # On the CPU the energies are ready at once. A GPU gets its next chunk before the host reads the last.
                 ready, pending = (fresh, None) if loop.synchronous else (pending, fresh)
                 if ready:
                     self._record(stage, energies, ready.rows())
@@ -109,7 +121,7 @@ def _on_gpu(device: torch.device) -> bool:
 
 
 def _to_host(values: Tensor) -> Tensor:
-    """A copy that is complete once the stream has come to this point; nobody waits for it here."""
+    """Start a copy to the host, which is complete when the stream reaches this point, and do not wait for it."""
     host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
     return host.copy_(values, non_blocking=True)
 
@@ -119,7 +131,7 @@ def _or_infinity(value: float) -> float:
 
 
 def _stalled(energies: list[dict[str, float]], progress: float) -> bool:
-    """Whether the best energy fell by less than the share `progress` within the last `PROGRESS_WINDOW` iterations."""
+    """Whether the lowest energy fell by less than the share `progress` in the last `PROGRESS_WINDOW` iterations."""
     totals = [_or_infinity(terms["total"]) for terms in energies]
     if not progress or len(totals) <= 2 * PROGRESS_WINDOW:
         return False
@@ -128,10 +140,10 @@ def _stalled(energies: list[dict[str, float]], progress: float) -> bool:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Energies on their way to the host, and the picture of the last of them."""
+    """The energies of n iterations, perhaps still being copied to the host, and the picture of the last one."""
 
     energies: Tensor  # (n, 5)
-    arrived: torch.cuda.Event | None
+    arrived: torch.cuda.Event | None  # None on the CPU
     picture: Tensor
 
     def rows(self) -> list[list[float]]:
@@ -141,13 +153,13 @@ class _Chunk:
 
 
 class Loop:
-    """Iterations of one stage."""
+    """The iterations of one stage."""
 
     def __init__(self, objective: Objective, start: Tensor, stage: Stage) -> None:
         self.x = start.detach().clone().requires_grad_()
         self.done = 0
         self.synchronous = not _on_gpu(start.device)
-        # The plain-PyTorch fallback, on a build without CUDA kernels, is not made to be captured.
+        # A build without CUDA kernels uses the plain-PyTorch fallback, which cannot be captured.
         self._graphed = ops.backend(self.x.device).startswith("native-cuda")
         self._objective, self._stage = objective, stage
         height, width = start.shape[-2:]
@@ -167,7 +179,7 @@ class Loop:
         self._stream = None if self.synchronous else torch.cuda.Stream(start.device)
 
     def advance(self, count: int) -> _Chunk:
-        """Run the next `count` iterations, or as many as are left, and return their energies."""
+        """Start the next `count` iterations, or as many as are left, and return their energies."""
         first = self.done
         self.done = min(first + count, self._stage.iterations + 1)
         if self._stream is None:
@@ -186,13 +198,13 @@ class Loop:
         return _Chunk(host, arrived, picture)
 
     def energies_from(self, first: int) -> list[list[float]]:
-        """The energies of all evaluations from `first` on; waits for the device."""
+        """Wait for the device and return the energies of all evaluations from number `first` on."""
         if self._stream is not None:
             self._stream.synchronize()
         return self._energies[first : int(self._row)].tolist()
 
     def _iterate_on_gpu(self, k: int) -> None:
-        """Iteration k. The first ones warm up the libraries and the allocator, then one is captured and replayed."""
+        """Run iteration k. The first ones warm up libraries and allocator, then one is captured and replayed."""
         if not self._graphed or k < _WARM_UP:
             self._iterate()
             return
@@ -203,29 +215,29 @@ class Loop:
         self._graph.replay()
 
     def _iterate(self) -> None:
-        """Evaluate the energy and take a step. Does not synchronise, and can be captured."""
+        """Evaluate the energy and take a step, without synchronisation, so that a graph can capture it."""
         self.optimizer.step(self._evaluate)
 
     def picture(self) -> Tensor:
-        """The picture that the variables stand for."""
+        """The picture of the current variables: the variables, clamped to [0, 1] in a bounded stage."""
         x = self.x.detach()
         return x.clamp(0, 1) if self._stage.bounded else x
 
     def best_iteration(self) -> int:
-        """Where the loss was lowest: what the optimiser keeps."""
+        """The iteration with the lowest loss, whose point is the best one that the optimiser keeps."""
         return int(torch.where(self._losses.isnan(), torch.inf, self._losses).argmin())
 
     def _evaluate(self) -> Tensor:
         x = self.x.detach()
-        with torch.enable_grad():  # the caller may have switched it off
+        with torch.enable_grad():  # the caller may have disabled gradients
             picture = self.picture().requires_grad_()
             terms = self._objective(picture, photo=self._stage.photo)
             (gradient,) = torch.autograd.grad(terms.total, picture)
         with torch.no_grad():
-            excess = x - picture  # zero unless bounded
+            excess = x - picture  # zero in a stage that is not bounded
             self.x.grad = gradient + excess * (2 * _EXCESS / x.numel())
             self._seen.copy_(picture)
-            # Summed in float64: over the run, the total changes less than float32 resolves of a large term.
+            # The sum is in float64, because the total may change by less than float32 resolves in a large term.
             parts = torch.stack([getattr(terms, name).detach().double() for name in TERMS])
             row = torch.cat((parts, parts.sum(0, keepdim=True)))
             loss = row[-1] + _EXCESS * excess.square().mean()

@@ -1,20 +1,26 @@
-"""One stage of an optimisation's schedule; plain numbers, for which torch need not be imported."""
+"""The stages of an optimisation's schedule, in a module that does not import torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-PROGRESS_WINDOW = 10  # iterations over which progress is judged
+PROGRESS_WINDOW = 10  # the number of iterations over which `Stage.progress` is measured
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of the optimiser.
+    """The settings of one run of the optimiser.
 
-    `iterations` is how many steps it may take. With `photo` the photorealism term takes part. With `metric` steps are
-    taken in `ImageMetric`. With `bounded` it is the picture clamped to [0, 1] whose energy counts, and a penalty
-    keeps the variables near it. The stage ends early once `PROGRESS_WINDOW` iterations lower the energy by less than
-    the share `progress`. `history` is how many differences L-BFGS keeps: two per iteration, of the picture's size.
+    Args:
+        name: the name of the stage in reports.
+        iterations: the largest number of steps.
+        photo: whether the energy has its photorealism term.
+        metric: whether the variables are those of `ImageMetric`.
+        bounded: whether the energy is that of the picture clamped to [0, 1]; a penalty then keeps the variables
+            close to the range.
+        progress: the stage ends early if `PROGRESS_WINDOW` iterations lower the energy by less than this share of
+            it; 0 disables this.
+        history: the number of pairs of differences that L-BFGS keeps; a pair takes twice the memory of the picture.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Image files to samples and back: PNG, JPEG, TIFF and WebP, at their own depth, or a clear error."""
+"""Decoding and encoding of PNG, JPEG, TIFF and WebP files at their stored depth, with clear errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["FORMATS", "Decoded", "Format", "decode", "decoding", "encode"]
 
 @dataclass(frozen=True)
 class Format:
-    """What a file format can hold."""
+    """The limits of a file format; sides in pixels, EXIF blocks in bytes."""
 
     name: str
     sixteen_bit: bool
@@ -33,17 +33,18 @@ class Format:
 
 
 _PNG = Format("PNG", True, True, 2**31 - 1)
-_JPEG = Format("JPEG", False, False, 65500, longest_exif=65533)  # libjpeg's limit; one marker segment
+_JPEG = Format("JPEG", False, False, 65500, longest_exif=65533)  # sides: libjpeg's limit; EXIF: one marker segment
 _TIFF = Format("TIFF", True, True, 2**31 - 1)
 _WEBP = Format("WEBP", False, True, 16383)
 FORMATS = {".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".tif": _TIFF, ".tiff": _TIFF, ".webp": _WEBP}
 
 
 def decode(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
-    """The first picture of an open image file, its kind told by its first bytes.
+    """Decode the first picture of an open image file, whose format is recognised by its first bytes.
 
     Raises:
-        PhotostyleError: not one of the four formats, truncated, damaged, or of more than `max_pixels` pixels.
+        PhotostyleError: the file has none of the four formats, is truncated or damaged, or has more than
+            `max_pixels` pixels.
     """
     with decoding(name):
         magic = file.read(12)
@@ -63,7 +64,7 @@ def decode(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
 
 @contextmanager
 def decoding(name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises on damage (a dozen types) into one sentence about the file."""
+    """Turn each exception that a decoder may raise on a damaged file into a PhotostyleError about that file."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -86,14 +87,17 @@ def encode(
     exif: bytes | None,
     quality: int,
 ) -> tuple[bytes, list[str]]:
-    """A whole file in memory, and a sentence for each piece of metadata that the format could not take.
+    """Encode an image as a file in memory.
 
     Args:
         file_format: one of `FORMATS`.
-        samples: contiguous (H, W, 3) or, if the format has alpha, (H, W, 4); uint8 or, if it can, uint16.
+        samples: contiguous (H, W, 3) or, if the format has alpha, (H, W, 4); uint8 or, if it allows, uint16.
         icc_profile: RGB profile of `samples`, or None.
         exif: EXIF block with the ``Exif\\0\\0`` prefix, or None.
-        quality: 0..100, for JPEG and WebP.
+        quality: 0 to 100, for JPEG and WebP.
+
+    Returns:
+        The file's content, and a sentence for each piece of metadata that the format could not hold.
     """
     notes = []
     if exif and len(exif) > file_format.longest_exif:

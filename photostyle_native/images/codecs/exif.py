@@ -1,4 +1,4 @@
-"""EXIF blocks: what to change in them when the pixels change, and how they enter and leave TIFF."""
+"""EXIF blocks: the changes that they need when a photo is turned upright, and their form in TIFF files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image
 
-EXIF_PREFIX = b"Exif\0\0"  # what JPEG puts before the TIFF structure; PNG, WebP and TIFF leave it out
+EXIF_PREFIX = b"Exif\0\0"  # JPEG puts it before the TIFF structure; PNG, WebP and TIFF omit it
 _ORIENTATION = 0x0112
 
-# Tags of the first directory of a TIFF file that describe the photo. Everything else there describes how the
-# samples are stored, which is the business of whoever writes the next file.
+# Those tags in the first directory of a TIFF file that describe the photo. The other tags there describe how that
+# file stores its samples, so they must not be copied to another file.
 _DESCRIPTIVE_TAGS = (
     ExifTags.Base.ImageDescription,
     ExifTags.Base.Make,
@@ -32,16 +32,16 @@ _SUB_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
 
 def upright_exif(block: bytes) -> tuple[bytes, int]:
-    """The block with its orientation set to 1 and its thumbnail unlinked, and the orientation that it had.
+    """Set the orientation of an EXIF block to 1 and unlink its thumbnail; also return the old orientation.
 
-    Patched in place, so that everything else, maker notes included, stays where its offsets say. The
-    thumbnail (the second directory) shows the photo as it was and would be stale.
+    Single bytes of a copy are overwritten, so that everything else, maker notes included, keeps its offset. The
+    thumbnail (the second directory) is unlinked because it shows the photo as it was before.
 
     Args:
         block: an EXIF block, with or without the ``Exif\\0\\0`` prefix.
 
     Returns:
-        The block with the prefix, and the EXIF orientation 1..8 (1 where none or an undefined one is given).
+        The block with the prefix, and the old orientation, 1 to 8 (1 if the block has none or an undefined one).
 
     Raises:
         ValueError: the block is damaged.
@@ -65,13 +65,16 @@ def upright_exif(block: bytes) -> tuple[bytes, int]:
                 struct.pack_into(form, data, entry + 8, 1)
     except struct.error as error:
         raise ValueError("its directory is cut off") from error
-    if end + 4 <= len(data):  # some writers leave the link to the second directory out
+    if end + 4 <= len(data):  # some writers omit the link to the second directory
         struct.pack_into(order + "I", data, end, 0)
     return EXIF_PREFIX + bytes(data), orientation if 1 <= orientation <= 8 else 1
 
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """(H, W, ...) turned from EXIF orientation 1..8 (EXIF 2.32, tag 0x0112) to 1; contiguous, writeable."""
+    """Turn an array (H, W, ...) with EXIF orientation 1 to 8 (EXIF 2.32, tag 0x0112) upright.
+
+    The result is contiguous and writeable.
+    """
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -82,10 +85,10 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def exif_from_tiff(file: IO[bytes]) -> bytes | None:
-    """The descriptive tags of a TIFF file as an EXIF block; None where there are none.
+    """The descriptive tags of a TIFF file as an EXIF block; None if it has none.
 
-    Kept: description, camera, resolution, software, time, artist, computer, rating, copyright, and the whole
-    Exif and GPS directories. Not kept: XMP, IPTC, private tags.
+    These are description, camera, resolution, software, time, artist, computer, rating, copyright, and the whole
+    Exif and GPS directories. XMP, IPTC and private tags are dropped.
     """
     exif = Image.Exif()
     with warnings.catch_warnings():
@@ -97,11 +100,11 @@ def exif_from_tiff(file: IO[bytes]) -> bytes | None:
 
 
 def exif_of_image(image: Image.Image) -> bytes | None:
-    """The EXIF block of a Pillow image that has been loaded, orientation included; None where it has none."""
+    """The EXIF block of a Pillow image that has been loaded, with its orientation; None if it has none."""
     raw = image.info.get("exif")
     if isinstance(raw, bytes) and raw:
         return raw
-    exif = image.getexif()  # a TIFF's own tags, or tags that a program has set
+    exif = image.getexif()  # tags of a TIFF file, or tags that a program has set
     described = _descriptive(exif)
     if _ORIENTATION in exif:
         described[_ORIENTATION] = exif[_ORIENTATION]
@@ -109,7 +112,7 @@ def exif_of_image(image: Image.Image) -> bytes | None:
 
 
 def exif_directory(block: bytes, offset: int) -> bytes:
-    """The block's descriptive tags as a little-endian TIFF directory, to stand at `offset` of a file."""
+    """The descriptive tags of an EXIF block as a little-endian TIFF directory for position `offset` of a file."""
     exif = Image.Exif()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -134,5 +137,5 @@ def _descriptive(source: Image.Exif) -> Image.Exif:
 
 
 def _exact_text(value: Any) -> Any:
-    """Pillow reads text as Latin-1 but writes only ASCII; bytes it passes unchanged."""
+    """Encode text that is not ASCII: Pillow reads text as Latin-1 but writes only ASCII, and bytes unchanged."""
     return value.encode("latin-1") if isinstance(value, str) and not value.isascii() else value

@@ -1,4 +1,4 @@
-"""Colour: ICC profiles, and any colour model that a file may have to RGB."""
+"""ICC profiles, and the conversion of a file's colour model (grey, RGB or CMYK) to RGB."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .samples import Decoded
 
 @cache
 def srgb_profile() -> bytes:
-    """An sRGB profile (IEC 61966-2-1), for pixels that carry none."""
+    """An sRGB profile (IEC 61966-2-1), for pixels without a profile."""
     return imagecodecs.cms_profile("srgb")
 
 
 def profile_space(profile: bytes) -> str | None:
-    """``"RGB"``, ``"GRAY"`` or ``"CMYK"``: whose samples the profile describes; None where unusable.
+    """The colour space of a profile, ``"RGB"``, ``"GRAY"`` or ``"CMYK"``; None if the profile cannot be used.
 
-    Usable means that Little CMS can convert from it to sRGB, which needs its tables, not only its header.
+    It can be used if Little CMS can convert from it to sRGB, which needs its tables and not only its header.
     """
     channels = {"RGB": 3, "GRAY": 1, "CMYK": 4}
     space = profile[16:20].decode("latin-1").strip()
@@ -33,24 +33,24 @@ def profile_space(profile: bytes) -> str | None:
 
 
 def convert_samples(samples: np.ndarray, source: bytes | None, target: bytes | None) -> np.ndarray:
-    """Colours from one ICC profile to another, relative colorimetric with black point compensation.
+    """Convert colours from one ICC profile to another, relative colorimetric with black point compensation.
 
     Args:
-        samples: (H, W, C) uint8 or uint16; C = 1 grey, 3 RGB, 4 CMYK (greatest value = full ink).
-        source: profile of `samples`; None = sRGB.
-        target: an RGB profile; None = sRGB.
+        samples: (H, W, C) uint8 or uint16; C is 1 for grey, 3 for RGB, 4 for CMYK (the greatest value is full ink).
+        source: profile of `samples`; None means sRGB.
+        target: an RGB profile; None means sRGB.
 
     Returns:
         (H, W, 3) of the same dtype.
 
     Raises:
-        ValueError: a profile is damaged or not made for this direction.
+        ValueError: a profile is damaged or does not allow this direction.
     """
     space = {1: "gray", 3: "rgb", 4: "cmyk"}[samples.shape[2]]
     flags: int = imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION
     if samples.dtype == np.uint16:
-        # Little CMS resamples a 16-bit transform into a coarse table (Adobe RGB to sRGB: errors of up
-        # to 8 % of full scale). Computed exactly it takes twice the time.
+        # By default Little CMS replaces a 16-bit transform by a coarse table (from Adobe RGB to sRGB: errors of up to
+        # 8 % of full scale). The exact computation takes twice the time.
         flags |= imagecodecs.CMS.FLAGS.NOOPTIMIZE
     try:
         return imagecodecs.cms_transform(
@@ -67,9 +67,9 @@ def convert_samples(samples: np.ndarray, source: bytes | None, target: bytes | N
 
 
 def to_rgb(decoded: Decoded, notes: list[str]) -> tuple[np.ndarray, bytes | None]:
-    """Grey, RGB or CMYK as (H, W, 3) of the same dtype, and its RGB profile (None = sRGB).
+    """Convert grey, RGB or CMYK samples to RGB, (H, W, 3) of the same dtype; also return its profile (None: sRGB).
 
-    Adds a sentence to `notes` for each conversion and for a profile that had to be dropped.
+    Adds a sentence to `notes` for each conversion by a profile, for CMYK, and for a profile that had to be dropped.
     """
     samples, profile = decoded.samples, decoded.icc_profile
     own_space = {1: "GRAY", 3: "RGB", 4: "CMYK"}[samples.shape[2]]
@@ -87,13 +87,13 @@ def to_rgb(decoded: Decoded, notes: list[str]) -> tuple[np.ndarray, bytes | None
         return _rgb_from_inks(samples), None
     if space == "GRAY":
         notes.append("it was converted from grey to sRGB by its ICC profile")
-        # Only green, so that rounding inside Little CMS cannot tint the greys.
+        # All three channels take the green one, so that rounding inside Little CMS cannot tint the greys.
         samples, profile = convert_samples(samples, profile, None)[..., 1:2], None
     return np.repeat(samples, 3, axis=2), profile
 
 
 def _rgb_from_inks(inks: np.ndarray) -> np.ndarray:
-    """(H, W, 4) CMYK -> (H, W, 3), each ink taken for an ideal filter: (1 - ink) (1 - black)."""
+    """Convert CMYK (H, W, 4) to RGB (H, W, 3) as if each ink were an ideal filter: (1 - ink) (1 - black)."""
     top = int(np.iinfo(inks.dtype).max)
     light = (top - inks[..., :3]).astype(np.uint32) * (top - inks[..., 3:]).astype(np.uint32)
     return ((light + np.uint32(top // 2)) // np.uint32(top)).astype(inks.dtype)

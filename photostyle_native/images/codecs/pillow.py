@@ -1,4 +1,4 @@
-"""JPEG and WebP through Pillow, and images that are Pillow's already."""
+"""Decoding and encoding of JPEG and WebP by Pillow, and the conversion of Pillow images to samples."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from ...errors import PhotostyleError
 from .exif import exif_of_image
 from .samples import Decoded, check_size, split_alpha, to_stored
 
-# The plugins' classes are used directly: Image.open would refuse large photos by a limit of its own, which
-# only a global variable changes, and could hand a file to any of Pillow's decoders.
+# The classes of Pillow's plugins are used directly. Image.open would refuse photos above a limit that only a global
+# variable can change, and could pass a file to any of Pillow's decoders.
 
 
 def decode_jpeg(data: bytes, name: str, max_pixels: int) -> Decoded:
-    """An 8-bit JPEG: grey, YCbCr, RGB, CMYK or YCCK."""
+    """Decode an 8-bit JPEG file: grey, YCbCr, RGB, CMYK or YCCK."""
     with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
         check_size(name, image.width, image.height, max_pixels)
-        # A download that broke off into preallocated zeros decodes without complaint, its lower part grey.
-        # The end marker is missing then; within image data FF is always escaped, so it cannot appear there by
-        # accident.
+        # An interrupted download into a file of preallocated zeros decodes without an error, with a grey lower part,
+        # but has no end marker. The marker cannot occur within image data, where FF is always escaped.
         if data.find(b"\xff\xd9", data.find(b"\xff\xda")) < 0:
             raise PhotostyleError(f"{name}: the file is truncated")
         decoded = decode_image(image, name)
@@ -32,14 +31,14 @@ def decode_jpeg(data: bytes, name: str, max_pixels: int) -> Decoded:
 
 
 def decode_webp(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
-    """The first picture of a WebP file."""
+    """Decode the first picture of a WebP file."""
     with WebPImagePlugin.WebPImageFile(file) as image:
         check_size(name, image.width, image.height, max_pixels)
         return decode_image(image, name)
 
 
 def decode_image(image: Image.Image, name: str) -> Decoded:
-    """The samples and metadata of a Pillow image of any mode that stands for grey, RGB or CMYK."""
+    """The samples and metadata of a Pillow image in any mode that stands for grey, RGB or CMYK."""
     notes = []
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
@@ -51,7 +50,7 @@ def decode_image(image: Image.Image, name: str) -> Decoded:
     samples, alpha = (array, None) if image.mode == "CMYK" else split_alpha(array)
     try:
         exif = exif_of_image(image)
-    except Exception:  # Pillow's reader has many ways of failing on a damaged block
+    except Exception:  # on a damaged block Pillow raises many types of exceptions
         exif = None
         notes.append("its EXIF data is damaged and was dropped")
     return Decoded(samples, alpha, image.info.get("icc_profile") or None, exif, notes=notes)
@@ -75,7 +74,7 @@ def _samples(image: Image.Image, name: str) -> np.ndarray:
 
 
 def _array(image: Image.Image) -> np.ndarray:
-    """np.asarray, but writeable, and without holding the pixels twice more on the way."""
+    """The pixels as a writeable array. Unlike `np.asarray`, this needs no memory for two more copies of them."""
     width, height = image.size
     first = np.asarray(image.crop((0, 0, width, 1)))
     array = np.empty((height, *first.shape[1:]), first.dtype)
@@ -88,7 +87,10 @@ def _array(image: Image.Image) -> np.ndarray:
 def encode_pillow(
     file_format: str, samples: np.ndarray, icc_profile: bytes | None, exif: bytes | None, quality: int
 ) -> bytes:
-    """(H, W, 3 | 4) uint8 as ``"JPEG"`` (chroma not subsampled) or ``"WEBP"`` (colours kept at alpha 0)."""
+    """Encode (H, W, 3 or 4) uint8 as ``"JPEG"`` or ``"WEBP"``.
+
+    JPEG stores chroma at full resolution; WebP keeps the colours of pixels with alpha 0.
+    """
     options: dict[str, Any] = {"subsampling": 0} if file_format == "JPEG" else {"exact": True}
     if icc_profile:
         options["icc_profile"] = icc_profile

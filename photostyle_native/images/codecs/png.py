@@ -1,7 +1,7 @@
-"""PNG at 8 and 16 bits through libpng (imagecodecs), with its metadata chunks read and written here.
+"""Decoding and encoding of PNG at 8 and 16 bits by libpng (imagecodecs); this module handles metadata chunks itself.
 
-Pillow reduces 16-bit colour to 8 bits without a word, and fills what is missing of some damaged files with
-black.
+Pillow is not used, because it silently reduces 16-bit colour to 8 bits and fills missing parts of some damaged files
+with black.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .exif import EXIF_PREFIX
 from .samples import Decoded, check_size, split_alpha
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
-_MAX_PROFILE = 1 << 25  # a compressed profile may not unfold to more than 32 MiB
-_LEVEL = 3  # of zlib: nearly the size of its default 6 on photos, in half the time
+_MAX_PROFILE = 1 << 25  # bytes: a compressed profile must not expand to more than 32 MiB
+_LEVEL = 3  # zlib's level: on photos nearly as small as its default, 6, in half the time
 _HEADER_END = len(MAGIC) + 25  # IHDR always comes first and has 25 bytes
 
 
 def decode_png(data: bytes, name: str, max_pixels: int) -> Decoded:
-    """A PNG of any colour type and depth; PhotostyleError unless all chunks needed are intact."""
+    """Decode a PNG of any colour type and depth. Raises PhotostyleError if a chunk that it needs is damaged."""
     decoded = Decoded(np.empty(0))
     kept = [memoryview(MAGIC)]
     for kind, payload, chunk, intact in _chunks(data, name):
@@ -37,7 +37,7 @@ def decode_png(data: bytes, name: str, max_pixels: int) -> Decoded:
             width, height = struct.unpack_from(">II", payload)
             check_size(name, width, height, max_pixels)
         if essential:
-            # libpng prints its doubts about the other chunks on stderr, so it does not get to see them.
+            # libpng prints warnings about other chunks on stderr, so it does not receive them.
             kept.append(chunk)
         elif kind == b"iCCP":
             decoded.icc_profile = _unpack_profile(payload) if intact else None
@@ -52,7 +52,7 @@ def decode_png(data: bytes, name: str, max_pixels: int) -> Decoded:
 
 
 def _chunks(data: bytes, name: str) -> Iterator[tuple[bytes, memoryview, memoryview, bool]]:
-    """(type, payload, whole chunk, checksum is right) up to IEND; PNG specification, section 5."""
+    """Yield (type, payload, whole chunk, whether its checksum is right) up to IEND; PNG specification, section 5."""
     view = memoryview(data)
     at = len(MAGIC)
     kind = b""
@@ -72,7 +72,7 @@ def _chunks(data: bytes, name: str) -> Iterator[tuple[bytes, memoryview, memoryv
 
 
 def _unpack_profile(payload: memoryview) -> bytes | None:
-    """The profile in an iCCP chunk (name, null, method 0, zlib stream); None where it does not unpack."""
+    """The profile in an iCCP chunk (name, null, method 0, zlib stream); None if it cannot be unpacked."""
     _, _, packed = bytes(payload).partition(b"\0")
     unpacker = zlib.decompressobj()
     try:
@@ -83,7 +83,7 @@ def _unpack_profile(payload: memoryview) -> bytes | None:
 
 
 def encode_png(samples: np.ndarray, icc_profile: bytes | None, exif: bytes | None) -> bytes:
-    """(H, W, 3 | 4) uint8 or uint16 as a PNG file with iCCP and eXIf chunks."""
+    """Encode (H, W, 3 or 4) uint8 or uint16 as a PNG file, with iCCP and eXIf chunks."""
     plain = bytes(imagecodecs.png_encode(samples, level=_LEVEL))
     metadata = []
     if icc_profile:

@@ -1,4 +1,4 @@
-"""What every decoder returns, and samples of any depth brought to 8 or 16 bits."""
+"""The samples that every decoder returns, and conversions of their depth to 8 or 16 bits."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 
 from ...errors import PhotostyleError
 
-_SLACK = 1e-6  # rounding may push a float sample this far out of [0, 1]; it is clipped
+_SLACK = 1e-6  # rounding may move a float sample this far out of [0, 1]; such a sample is clipped
 
 
 @dataclass
 class Decoded:
-    """Samples as stored, before colour management and rotation."""
+    """An image as its file stores it, before colour management and rotation."""
 
-    samples: np.ndarray  # (H, W, C) uint8 or uint16; C = 1 grey, 3 RGB, 4 CMYK (greatest value = full ink)
+    samples: np.ndarray  # (H, W, C) uint8 or uint16; C: 1 grey, 3 RGB, 4 CMYK (greatest value: full ink)
     alpha: np.ndarray | None = None  # (H, W), same dtype
     icc_profile: bytes | None = None
     exif: bytes | None = None
-    orientation: int = 1  # as EXIF counts, where it is stored outside the EXIF block (TIFF)
+    orientation: int = 1  # EXIF orientation 1 to 8, if stored outside the EXIF block (TIFF)
     notes: list[str] = field(default_factory=list)
 
 
@@ -35,22 +35,22 @@ def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
 
 
 def split_alpha(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """(H, W) or (H, W, 1 | 2 | 3 | 4) -> colour (H, W, 1 | 3), and alpha (H, W) or None; views."""
+    """Split an array (H, W) or (H, W, 1 to 4) into views of colour (H, W, 1 or 3) and alpha (H, W) or None."""
     if array.ndim == 2:
         array = array[..., None]
     return (array[..., :-1], array[..., -1]) if array.shape[2] in (2, 4) else (array, None)
 
 
 def to_stored(array: np.ndarray, name: str, bits: int | None = None) -> np.ndarray:
-    """Samples of any depth as uint8 (up to 8 bits) or uint16, over the full range; floats as uint16.
+    """Convert samples of any depth to uint8 (up to 8 bits) or uint16 at full range; floats become uint16.
 
     Args:
         array: (H, ...) bool, integer, or float in [0, 1].
-        name: of the image, for messages.
-        bits: how many of an unsigned integer's bits are used; None: all.
+        name: the name of the image in messages.
+        bits: how many bits of an unsigned integer are used; None means all.
 
     Raises:
-        PhotostyleError: values outside the range that their type stands for.
+        PhotostyleError: a float is not in [0, 1], or a signed integer not in 0..65535.
     """
     kind = array.dtype.kind
     if kind == "f":
@@ -66,13 +66,15 @@ def to_stored(array: np.ndarray, name: str, bits: int | None = None) -> np.ndarr
         return (array >> (bits - 16)).astype(np.uint16)
     stored, top = (np.uint8, 255) if bits <= 8 else (np.uint16, 65535)
     if bits in (8, 16):
-        return array.astype(stored, copy=False)  # another byte order becomes the machine's
+        return array.astype(stored, copy=False)  # also converts to the machine's byte order
     full = (1 << bits) - 1
     return ((array.astype(np.uint32) * top + full // 2) // full).astype(stored)
 
 
 def quantise(array: np.ndarray, dtype: Any, name: str, *, clip: bool = False) -> np.ndarray:
-    """Floats in [0, 1] of shape (H, ...) as uint8 or uint16, rounded to nearest, a few rows at a time.
+    """Convert floats in [0, 1] of shape (H, ...) to uint8 or uint16, rounded to nearest.
+
+    This works on a few rows at a time to save memory.
 
     Raises:
         PhotostyleError: a value is NaN, or (unless `clip`) lies outside [0, 1] by more than rounding.
@@ -83,14 +85,17 @@ def quantise(array: np.ndarray, dtype: Any, name: str, *, clip: bool = False) ->
     for row in range(0, len(array), 256):
         block = array[row : row + 256].astype(np.float32)
         low, high = float(block.min()), float(block.max())
-        if not (low >= -slack and high <= 1 + slack):  # false for NaN, too
+        if not (low >= -slack and high <= 1 + slack):  # this condition also catches NaN
             raise PhotostyleError(f"{name}: float samples must lie in [0, 1], got {low:.6g} to {high:.6g}")
         out[row : row + 256] = np.clip(block, 0, 1) * np.float32(top) + np.float32(0.5)
     return out
 
 
 def change_depth(array: np.ndarray, dtype: Any) -> np.ndarray:
-    """uint8 <-> uint16 with 255 <-> 65535, rounded to nearest; the same array if nothing changes."""
+    """Convert between uint8 and uint16 so that 255 corresponds to 65535, rounded to nearest.
+
+    An array that already has the dtype is returned itself.
+    """
     if array.dtype == dtype:
         return array
     if dtype == np.uint16:

@@ -1,4 +1,4 @@
-"""TIFF at 8 and 16 bits through tifffile, behind a check that all of the image lies in the file."""
+"""Decoding and encoding of TIFF at 8 and 16 bits by tifffile, after a check that the file is complete."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .samples import Decoded, check_size, to_stored
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 
-# tifffile reports oddities by logging them; without a handler Python would print them on stderr.
+# tifffile logs unusual features of a file; without a handler Python would print these messages on stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _COLOUR_CHANNELS = {
@@ -52,10 +52,10 @@ _ORIENTATION, _INK_SET = 274, 332
 
 
 def decode_tiff(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
-    """The first page of a TIFF file: grey, palette, RGB or CMYK, of any depth, layout and compression."""
+    """Decode the first page of a TIFF file: grey, palette, RGB or CMYK, of any depth, layout and compression."""
     big = _check_directory(file, name)
     file.seek(0)
-    with tifffile.TiffFile(file) as tiff:  # a file that it was given, it leaves open
+    with tifffile.TiffFile(file) as tiff:  # does not close `file`
         page = tiff.pages.first
         check_size(name, page.imagewidth, page.imagelength, max_pixels)
         _check_storage(page, file, name)
@@ -70,16 +70,16 @@ def decode_tiff(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
         return decoded
     try:
         decoded.exif = exif_from_tiff(file)
-    except Exception:  # Pillow's reader has many ways of failing on a damaged block
+    except Exception:  # on a damaged block Pillow raises many types of exceptions
         decoded.notes.append("its EXIF data is damaged and was dropped")
     return decoded
 
 
 def _check_directory(file: IO[bytes], name: str) -> bool:
-    """Raise unless all of the first directory and its values lie in the file; return whether it is a BigTIFF.
+    """Raise PhotostyleError unless the file holds all of its first directory; return whether it is a BigTIFF.
 
-    tifffile goes on with the tags that it finds, so a file that ends within its directory, which many writers
-    put last, would be decoded without, say, its predictor.
+    Many writers put the directory last. If a file ends within it, tifffile continues with the tags before, and would
+    decode the samples without, for example, their predictor.
     """
     truncated = PhotostyleError(f"{name}: the file is truncated")
     length = file.seek(0, os.SEEK_END)
@@ -108,7 +108,7 @@ def _check_directory(file: IO[bytes], name: str) -> bool:
 
 
 def _check_storage(page: TiffPage, file: IO[bytes], name: str) -> None:
-    """Raise unless this is a flat picture, no raw file's preview, its strips or tiles all within the file."""
+    """Raise PhotostyleError for a raw file's preview, a volume, or strips or tiles that the file does not hold."""
     if page.subfiletype & 1:
         raise PhotostyleError(
             f"{name}: the first image is only a preview, as in a camera's raw file; develop it to TIFF or PNG first"
@@ -127,7 +127,7 @@ def _check_storage(page: TiffPage, file: IO[bytes], name: str) -> None:
 def _samples(page: TiffPage, name: str) -> Decoded:
     colour = PHOTOMETRIC(page.photometric)
     channels = _COLOUR_CHANNELS.get(colour)
-    # The decoder of JPEG strips makes RGB of YCbCr; other YCbCr files would come out as they are.
+    # tifffile converts YCbCr to RGB only in JPEG strips; other YCbCr samples would stay unconverted.
     if channels is None or (colour == PHOTOMETRIC.YCBCR and page.compression != COMPRESSION.JPEG):
         raise PhotostyleError(f"{name}: the colour model must be grey, palette, RGB or CMYK, got {colour.name}")
     if page.samplesperpixel < channels or (channels == 4 and page.tags.valueof(_INK_SET, default=1) != 1):
@@ -160,8 +160,8 @@ def _samples(page: TiffPage, name: str) -> Decoded:
 
 
 def _apply_palette(indices: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """(H, W) indices into a (3, N) table of 16-bit values -> (H, W, 3) uint8."""
-    if palette.max(initial=0) > 255:  # some writers store 8-bit values there
+    """The colours (H, W, 3) uint8 of indices (H, W) into a palette (3, N) of 16-bit values."""
+    if palette.max(initial=0) > 255:  # some writers store 8-bit values instead
         palette = palette >> 8
     return palette.astype(np.uint8).T[indices]
 
@@ -173,7 +173,7 @@ def _divide_by_alpha(samples: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def encode_tiff(samples: np.ndarray, icc_profile: bytes | None, exif: bytes | None) -> bytes:
-    """(H, W, 3 | 4) uint8 or uint16 as a deflated TIFF file that has the EXIF block's descriptive tags.
+    """Encode (H, W, 3 or 4) uint8 or uint16 as a deflated TIFF file with the descriptive tags of an EXIF block.
 
     Raises:
         ValueError: the EXIF block cannot be expressed as TIFF tags.
@@ -196,17 +196,17 @@ def encode_tiff(samples: np.ndarray, icc_profile: bytes | None, exif: bytes | No
 
 
 def _add_exif(tiff: bytes, exif: bytes) -> bytes:
-    """Append the EXIF tags, and a new first directory with both them and the tags for the samples.
+    """Append the EXIF tags, and a new first directory that lists them and the tags for the samples.
 
-    The twelve bytes of a directory entry hold a small value or the place of a large one in the file, so
-    entries can move to another directory unchanged. The old directory stays behind, unused.
+    The twelve bytes of a directory entry hold a small value, or the position of a large one in the file. So entries
+    can move to another directory unchanged. The old directory stays in the file, unused.
     """
-    data = bytearray(tiff) + b"\0" * (len(tiff) % 2)  # directories start at even places
+    data = bytearray(tiff) + b"\0" * (len(tiff) % 2)  # directories start at even offsets
     (old,) = struct.unpack_from("<I", data, 4)
     added = len(data)
     try:
         data += exif_directory(exif, added)
-    except Exception as error:  # Pillow's writer has many ways of refusing odd values
+    except Exception as error:  # on unusual values Pillow raises many types of exceptions
         raise ValueError(f"the EXIF data cannot be written to TIFF ({error})") from error
     entries = sorted((_entries(data, old) | _entries(data, added)).items())
     data += b"\0" * (len(data) % 2)
@@ -216,7 +216,7 @@ def _add_exif(tiff: bytes, exif: bytes) -> bytes:
 
 
 def _entries(data: bytearray, start: int) -> dict[int, bytes]:
-    """tag -> the entry's twelve bytes, for the little-endian directory at `start`."""
+    """The entries, twelve bytes each, of the little-endian directory at `start`, by tag."""
     (count,) = struct.unpack_from("<H", data, start)
     places = range(start + 2, start + 2 + 12 * count, 12)
     return {struct.unpack_from("<H", data, at)[0]: bytes(data[at : at + 12]) for at in places}
