@@ -1,1 +1,1 @@
-"""The program `photostyle`: its grammar (`options`), a file a command, and what they share."""
+"""The program `photostyle`: its grammar (`options`), a module for each command, and what the commands share."""

@@ -1,4 +1,4 @@
-"""`photostyle bench`: this package beside its peers on this machine; `photostyle bench compare`: two such runs."""
+"""`photostyle bench` times this package beside its peers; `photostyle bench compare` compares two such runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..files import check_file, make_folder, write_atomically
 
 _PASSES = 3
 _RESULTS, _REPORT = "results.json", "report.html"
-_SECONDS = {False: 0.4, True: 0.06}  # per way and pass
+_SECONDS = {False: 0.4, True: 0.06}  # for each way of doing a job in each pass, by --quick
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,11 +41,11 @@ def run(options: argparse.Namespace) -> int:
         raise PhotostyleError(f"`only` must be of {', '.join(names)}, got {options.only}")
     folder = Path(options.output) if options.output else None
     if folder:
-        make_folder(folder)  # before minutes are spent on what goes there
+        make_folder(folder)  # checked now, before minutes are spent on the files
         for name in (_RESULTS, _REPORT):
             check_file(str(folder / name), "output")
-    logging.getLogger("torch").setLevel(logging.ERROR)  # torch.compile says that it looked for CUDA
-    # A float32 product must be one: both switches decide what "the same accuracy" is.
+    logging.getLogger("torch").setLevel(logging.ERROR)  # torch.compile logs that it looked for CUDA
+    # TF32 is off, so that products of float32 have its full accuracy, for this package and for its peers.
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     try:
@@ -55,9 +55,9 @@ def run(options: argparse.Namespace) -> int:
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
     result["command"] = "photostyle " + " ".join(sys.argv[1:])
-    written = _write(result, folder) if folder else []  # first: whoever reads our output may have seen enough
+    written = _write(result, folder) if folder else []  # before printing, which fails if nobody reads the output any more
     console = Console(highlight=False)
-    with console.capture() as shown:  # rich itself would end the program where a pipe is closed
+    with console.capture() as shown:  # rich would end the program itself if it wrote to a closed pipe
         show(result, console)
     print(shown.get(), end="")
     if written:
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Compare two results. Returns 1 if something of ours became slower, else 0."""
+    """Compare two results. Returns 1 if code of this package became slower, else 0."""
     from ..benchmark.compare import compare as compare_results
     from ..benchmark.report.units import duration
 
@@ -99,7 +99,7 @@ def _devices(wanted: str) -> list[Any]:
 
 
 def _write(result: dict[str, Any], folder: Path) -> list[str]:
-    """Write all files; returns what to tell the user."""
+    """Write all files. Returns lines for the user: the files' names, and why there are no plots."""
     from ..benchmark.report.html import render
 
     said = [str(folder / _REPORT), str(folder / _RESULTS)]
@@ -134,7 +134,7 @@ def _read(path: str) -> dict[str, Any]:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Where the run is: a bar on a terminal, a line now and then elsewhere; on stderr."""
+    """Show on stderr how far the run is: a bar on a terminal, an occasional line elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

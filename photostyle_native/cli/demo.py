@@ -1,4 +1,4 @@
-"""`photostyle demo`: a transfer on two photos that come with the package, and a sheet to look at.
+"""`photostyle demo`: a transfer on two photos that come with the package, and a sheet that shows it.
 
 `data/README.md` says where the photos come from.
 """
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def demo_sheet(result: TransferResult) -> np.ndarray:
-    """Content | style | result, with the masks inset: (H, W, 3) uint8."""
+    """Draw content, style and result side by side, with the masks inset: (H, W, 3) uint8."""
     content, style = (photo_pixels(read_photo(path)) for path in (CONTENT, STYLE))
     output = photo_pixels(as_photo(result.image), like=result.content)
     tiles = [

@@ -1,6 +1,6 @@
-"""`photostyle doctor`: what is installed, which kernels run on what, and why a fallback would.
+"""`photostyle doctor`: what is installed, which kernels run on which device, and why a fallback would run.
 
-Imports the rest of the package piece by piece, because a piece may be what is broken.
+The rest of the package is imported piece by piece, because any piece may be broken.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def examine() -> Facts:
-    """Everything there is to know, as JSON-ready values; ``problems`` says what keeps the package from working."""
+    """Collect all facts as values ready for JSON; ``problems`` says what keeps the package from working."""
     problems: list[str] = []
     torch = _import("torch", problems)
-    # After torch, so that both share its OpenMP threads, as everywhere in the package.
+    # Imported after torch, so that both share torch's OpenMP threads, as everywhere in the package.
     core = _import("photostyle_native.ops._core", problems) if torch else None
-    # All the rest, with all that it depends on.
+    # This imports the rest of the package and its dependencies.
     works = bool(core and _import("photostyle_native.pipeline.transfer", problems))
     facts: Facts = {
         "versions": _versions(torch),
@@ -55,7 +55,7 @@ def examine() -> Facts:
 def _import(name: str, problems: list[str]) -> ModuleType | None:
     try:
         return importlib.import_module(name)
-    except (ImportError, OSError) as error:  # OSError: a shared library that it needs
+    except (ImportError, OSError) as error:  # OSError: a shared library that the module needs is missing
         reason = " ".join(str(error).split())
         problems.append(f"{name} cannot be imported ({reason}): {_REINSTALL}")
         return None
@@ -69,7 +69,7 @@ def _versions(torch: ModuleType | None) -> Facts:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = None
     if torch:
-        versions["torch"] = torch.__version__  # with its build: +cpu, +cu130
+        versions["torch"] = torch.__version__  # with the name of the build, such as +cpu or +cu130
     cupy = next((m for m in importlib.metadata.distributions() if m.name.lower().startswith("cupy")), None)
     versions["cupy"] = cupy.version if cupy else None
     return versions
@@ -113,7 +113,7 @@ def _bundled_weights(problems: list[str]) -> str:
 
 
 def _backends(core: ModuleType | None, torch: ModuleType | None) -> Facts:
-    """For each device type the backend that would run, whether it is a fallback, and why."""
+    """For each type of device: the backend that would run, whether it is a fallback, and why."""
     if not (core and torch):
         missing = "the native extension" if torch else "torch"
         return {
@@ -152,7 +152,7 @@ def _print(facts: Facts) -> None:
 
 
 def _sections(facts: Facts) -> dict[str, list[tuple[str, str]]]:
-    """The facts in words: by section, names and values."""
+    """The facts as text: for each section, pairs of name and value."""
     processor, extension, cuda = facts["processor"], facts["extension"], facts["cuda"]
     lines = {
         "versions": [(name, version or "not installed") for name, version in facts["versions"].items()],

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def number(value: float | None) -> str:
-    """A metric in a table: three digits, a dash where it has no meaning."""
+    """Format a metric for a table; a dash stands for a metric that has no meaning."""
     if value is None:
         return "-"
     return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.2e}"

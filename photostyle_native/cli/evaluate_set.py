@@ -1,4 +1,4 @@
-"""`photostyle evaluate-set`: a folder of pairs, made or read, scored beside its reference results."""
+"""`photostyle evaluate-set`: make or read the results of a folder of pairs, and score them beside its reference."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if scores:
         _write(outputs, pairs, scores)
         console = Console()
-        with console.capture() as shown:  # rich itself would end the program where a pipe is closed
+        with console.capture() as shown:  # rich would end the program itself if it wrote to a closed pipe
             console.print(summary_table(scores, f"compared at a longest side of {longest} pixels at most"))
         print(shown.get(), end="")
         print("\n".join(outputs.values()))
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class _Failures:
-    """Pairs that are broken, said as they are found."""
+    """The pairs that failed; each is printed when it is added."""
 
     def __init__(self, broken: dict[str, str]) -> None:
         self._count = 0
@@ -88,7 +88,10 @@ class _Failures:
 def _transfers(
     pairs: list[Pair], folder: Path, arguments: dict[str, Any], failures: _Failures
 ) -> tuple[dict[str, Finished], bool]:
-    """Results by name, found or made; and whether Ctrl-C ended that. What is found is found even then."""
+    """Find the results that are finished and make the others; returns them by pair, and whether Ctrl-C was pressed.
+
+    After Ctrl-C no more transfers are made, but finished results of later pairs are still found.
+    """
     records = Records(folder, _settings(**arguments))
     finished: dict[str, Finished] = {}
     interrupted = False
@@ -122,7 +125,7 @@ def _settings(
     seed: int,
     **_: Any,
 ) -> dict[str, Any]:
-    """All that a result depends on beside its photos and masks, from the arguments of `transfer`."""
+    """Everything that a result depends on besides its photos and masks, from the arguments of `transfer`."""
     return {
         "size": size,
         "preset": preset,
@@ -136,7 +139,7 @@ def _settings(
 
 
 def _network_hash(vgg: VGG19) -> str:
-    """SHA-256 of the parameters: two files of weights may have one name."""
+    """SHA-256 of the network's parameters, because two files of weights may have the same name."""
     sha = hashlib.sha256()
     for parameter in vgg.buffers():
         sha.update(parameter.cpu().numpy().tobytes())

@@ -1,4 +1,4 @@
-"""`photostyle apply` and `photostyle lut`: what can be done with a saved look."""
+"""`photostyle apply` and `photostyle lut`: use a look that a transfer has saved."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .progress import plain_warnings
 
 @torch.no_grad()
 def apply(options: argparse.Namespace) -> int:
-    """Give a photo a look. Returns 0.
+    """Run `photostyle apply`: give a photo a look. Returns 0.
 
     Raises:
         PhotostyleError: an option or a file cannot be used; nothing has been written then.
@@ -45,7 +45,7 @@ def apply(options: argparse.Namespace) -> int:
 
 
 def lut(options: argparse.Namespace) -> int:
-    """Write a look as a .cube table. Returns 0.
+    """Run `photostyle lut`: write a look as a .cube table. Returns 0.
 
     Raises:
         PhotostyleError: an option or a file cannot be used; nothing has been written then.

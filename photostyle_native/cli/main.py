@@ -1,10 +1,11 @@
-"""`photostyle`: one command from the command line, and how it fails.
+"""The entry point of `photostyle`: it runs one command, and turns errors into messages and exit codes.
 
-Input that cannot be used ends in one line on stderr and exit code 2, too little memory or a broken installation
-in one line and exit code 1, Ctrl-C in exit code 130, a reader of the output that has gone in 141. Any other exception
-is a bug and shows its traceback.
+Input that cannot be used gives one line on stderr and exit code 2. Too little memory or a broken installation gives
+one line and exit code 1, Ctrl-C exit code 130, and an output pipe whose reader has gone 141. Any other exception is a
+bug and shows its traceback.
 
-torch takes over a second to import, so this module imports nothing that needs it: help and wrong options are instant.
+torch takes over a second to import, so this module imports nothing that needs torch: help and errors in options come
+at once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .options import build_parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; `argv` without the program's name, default `sys.argv`. Returns the exit code.
+    """Run one command and return its exit code. `argv` has no program name; default: `sys.argv[1:]`.
 
     Raises SystemExit(0) after ``--help`` and ``--version``.
     """
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # Whoever read our output has seen enough (`photostyle doctor | head -1`): end as other programs do.
+        # The reader of the output has seen enough (`photostyle doctor | head -1`): end as other programs do.
         _discard_output()
         return 128 + signal.SIGPIPE
     except PhotostyleError as error:
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """What stdout still holds goes nowhere, or the interpreter would complain about the closed pipe as it ends."""
+    """Discard what stdout still holds; otherwise the interpreter complains about the closed pipe when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
@@ -62,7 +63,7 @@ def _fail(message: str, code: int) -> int:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    """MemoryError, torch.OutOfMemoryError (CUDA), or the RuntimeError of torch's CPU allocator."""
+    """Whether it is MemoryError, torch.OutOfMemoryError (CUDA), or the RuntimeError of torch's CPU allocator."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return bool(re.search(r"can't allocate memory|not enough memory|CUDA out of memory", str(error)))

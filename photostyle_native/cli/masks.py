@@ -1,4 +1,4 @@
-"""`photostyle masks`: label images of two photos from the photos alone, to look at and to correct."""
+"""`photostyle masks`: make label images from two photos alone, to look at and to correct."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..segmentation.scribbles import read_scribbles
 from .options import keyword_arguments
 from .progress import plain_warnings
 
-_LONGEST = 2000  # pixels of a label image: enough for any working size, and quick to paint on
+_LONGEST = 2000  # pixels: longest side of a label image; enough for any working size, and quick to paint on
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         for path, photo, name in zip(
             (options.content_scribbles, options.style_scribbles), photos, ("content", "style"), strict=True
         )
-    ]  # before the style photo is converted: strokes on a photo are compared with its file
+    ]  # before the style photo is converted, because strokes on a photo are compared with the photo's file
     photos = photos[0], photos[1].converted_to(photos[0].icc_profile)
     images = [photo.tensor(working_size(photo.size, _LONGEST)) for photo in photos]
     _check_outputs(folder, paths, options, network["weights"])

@@ -1,4 +1,4 @@
-"""Errors as the user of the program reads them."""
+"""Error messages for the user of the command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PARAMETERS = (
 
 
 def print_error(message: str) -> None:
-    """Print one line to stderr. Messages name Python parameters, in backticks: here they are options."""
+    """Print an error as one line to stderr. Python parameters, in backticks in `message`, are printed as options."""
     named = re.sub(rf"`({'|'.join(_PARAMETERS)})`", lambda match: "--" + match[1].replace("_", "-"), message)
     # File names may hold line breaks or terminal escapes; the message stays one harmless line.
     printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in named)

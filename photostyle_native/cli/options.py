@@ -1,9 +1,10 @@
 """The grammar of the command line: every command with its options.
 
-An option that is an argument of a function has that argument's name and no default of its own: what is not given is
-not in the parsed options, and `keyword_arguments` takes the default from the function's signature.
+An option that stands for an argument of a function has the argument's name and no default of its own. If it is not
+given, it is missing from the parsed options (or None, where that is the default too), and `keyword_arguments` takes
+the default from the function's signature.
 
-Nothing here imports torch, which takes over a second: help and wrong options are instant.
+Nothing here imports torch, which takes over a second: help and errors in options come at once.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _SIZES = f"default: {DEFAULT_SIZES['cpu']} on the CPU, {DEFAULT_SIZES['cuda']} o
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are those of the rest of the program: one line, no usage."""
+    """An argument parser that reports errors as the rest of the program does: in one line, without the usage."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "allow_abbrev": False})
@@ -35,7 +36,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole grammar of the command line. Parsed options carry the command to call as `run`."""
+    """Build the parser of the whole command line. In the parsed options, `run` is the function to call."""
     parser = _Parser(
         prog="photostyle",
         description="Give the light and colours of one photo to another, keeping every edge where it was.",
@@ -55,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def keyword_arguments(function: Callable[..., Any], options: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of a function that have a default, by name: from the options, or else that default."""
+    """The arguments of a function that have a default, by name, with their values from the options or the default."""
     parameters = inspect.signature(function).parameters.values()
     return {p.name: getattr(options, p.name, p.default) for p in parameters if p.default is not p.empty}
 
@@ -233,7 +234,7 @@ def _add_doctor(commands: Any) -> None:
 
 
 def _function(module: str, name: str = "run") -> Callable[[argparse.Namespace], int]:
-    """A command's function, imported when it is called."""
+    """A command's function; its module is imported only when it is called."""
 
     def run(options: argparse.Namespace) -> int:
         return int(getattr(importlib.import_module(f".{module}", __package__), name)(options))
@@ -342,7 +343,7 @@ def _table_size(text: str) -> int:
 
 
 def _sizes(text: str) -> tuple[int, ...]:
-    """Widths from 64 on: below, VGG-19's deep layers have next to nothing left."""
+    """Parse widths of at least 64: of smaller pictures VGG-19's deep layers keep almost no pixels."""
     return tuple(sorted({_number(part, 64, None, "whole numbers of at least 64") for part in text.split(",")}))
 
 

@@ -1,4 +1,4 @@
-"""What a transfer shows while it runs, and what Ctrl-C and warnings do meanwhile.
+"""The display of a running transfer, and how Ctrl-C and warnings are handled meanwhile.
 
 Everything goes to stderr: a live line on a terminal, an occasional plain line elsewhere.
 """
@@ -20,16 +20,16 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from ..ops import FallbackWarning
 from ..optimization.solver import Iteration
 
-_SECONDS_BETWEEN_LINES = 10.0  # where there is no terminal
+_SECONDS_BETWEEN_LINES = 10.0  # if stderr is not a terminal
 
 
 def seconds_left(iteration: Iteration) -> float:
-    """Time that the rest of the stage takes at its pace so far; the start counts as an evaluation too."""
+    """Estimate the time that the rest of the stage takes; the evaluation of the start counts as an iteration."""
     return (iteration.iterations - iteration.iteration) * iteration.seconds / (iteration.iteration + 1)
 
 
 class Display:
-    """Progress of one transfer on stderr; a context manager, and to be called with every `Iteration`."""
+    """Shows the progress of one transfer on stderr. It is a context manager, and is called with each `Iteration`."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         console = console or Console(stderr=True)
@@ -76,7 +76,7 @@ class Display:
             print(f"photostyle: {iteration.stage} {state}", file=sys.stderr)
 
     def stopping(self) -> None:
-        """Say that Ctrl-C has ended the optimisation; nothing if none is going on."""
+        """Say that Ctrl-C has ended the optimisation; does nothing if no optimisation is running."""
         if not self._optimising:
             return
         self._optimising = False
@@ -94,8 +94,8 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def announced_interrupts(display: Display) -> Iterator[None]:
-    """Have Ctrl-C tell the display before it raises KeyboardInterrupt, which the driver answers with its best."""
-    if threading.current_thread() is not threading.main_thread():  # signals belong to the main thread
+    """Make Ctrl-C tell the display before it raises KeyboardInterrupt, at which `transfer` ends with the best picture."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set signal handlers
         yield
         return
 
@@ -112,7 +112,7 @@ def announced_interrupts(display: Display) -> Iterator[None]:
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Show warnings as one line each, and those about fallbacks whatever the filters say."""
+    """Show each warning as one line, and show `FallbackWarning` whatever the filters say."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
         print(f"photostyle: warning: {' '.join(str(message).split())}", file=sys.stderr)

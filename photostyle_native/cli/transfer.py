@@ -1,4 +1,4 @@
-"""`photostyle transfer`: everything that can be wrong is looked for first, then the work is done."""
+"""`photostyle transfer`: check everything that can be wrong first, then make the photo."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .options import keyword_arguments
 from .progress import Display, announced_interrupts, plain_warnings
 
 MASK_OPTIONS = ("--content-mask", "--style-mask")
-# Of parsed options and of the arguments of `transfer`, what nobody can type at the command line.
+# Names among the parsed options and the arguments of `transfer` that are not options of the command line.
 _NOT_OPTIONS = ("run", "term_weights", "callback", "callback_every")
 
 
@@ -65,7 +65,7 @@ def solve(
     save_every: int | None = None,
     quiet: bool = False,
 ) -> TransferResult:
-    """`transfer` with these keyword arguments, its progress on stderr, and Ctrl-C that keeps the best so far."""
+    """Run `transfer` with these keyword arguments, show progress on stderr, and let Ctrl-C keep the best picture."""
     display = Display(quiet=quiet)
 
     def report(iteration: Iteration) -> None:
@@ -73,7 +73,7 @@ def solve(
         if callback:
             callback(iteration)
 
-    # A GPU is looked at every tenth iteration, and at each that is to be saved.
+    # On a GPU the callback sees every tenth iteration and each iteration that is to be saved, but not all of them.
     on_gpu = resolve_device(arguments["device"]).type == "cuda"
     every = math.gcd(10, save_every) if on_gpu and save_every else None
     with plain_warnings(), display, announced_interrupts(display):
@@ -81,7 +81,7 @@ def solve(
 
 
 def check_options(options: argparse.Namespace, arguments: dict[str, Any]) -> None:
-    """Raise PhotostyleError for what is wrong whatever the photos contain: the device, the files to write."""
+    """Raise PhotostyleError for what is wrong whatever the photos contain: masks, the device, files to write."""
     check_both_masks(options.content_mask, options.style_mask, MASK_OPTIONS)
     given = options.content_mask is not None
     check_automatic(arguments["auto_mask"], options.regions, options.segment_model, masks_given=given)
@@ -114,7 +114,7 @@ def check_options(options: argparse.Namespace, arguments: dict[str, Any]) -> Non
 
 
 def _is_snapshot(path: str, output: str) -> bool:
-    """Whether `path` has a name that `Snapshots` may write to."""
+    """Whether `Snapshots` for this output may write to a file with the name of `path`."""
     path, output = os.path.realpath(path), os.path.realpath(output)
     stem, extension = os.path.splitext(os.path.basename(output))
     pattern = rf"{re.escape(stem)}-\d{{4,}}{re.escape(extension)}"
@@ -125,7 +125,7 @@ def _is_snapshot(path: str, output: str) -> bool:
 class Snapshots:
     """A callback that writes the picture at working size every N iterations: OUT-0010.ext, OUT-0020.ext ...
 
-    Iterations count through all stages.
+    Iterations are counted through all stages.
     """
 
     def __init__(self, options: argparse.Namespace, arguments: dict[str, Any], content: Photo) -> None:
@@ -143,7 +143,7 @@ class Snapshots:
 
 
 def write_report(path: str, result: TransferResult, options: dict[str, Any], notes: tuple[str, ...]) -> None:
-    """Write `result.report()`, the versions and the command's options as JSON, all at once or not at all."""
+    """Write `result.report()`, the versions and the command's options to a JSON file, completely or not at all."""
     report = {
         "version": __version__,
         "torch": torch.__version__,
@@ -157,7 +157,7 @@ def write_report(path: str, result: TransferResult, options: dict[str, Any], not
 
 
 def _without_nan(value: Any) -> Any:
-    """The same with null for what JSON has no number for: energies of a diverged iteration."""
+    """Replace numbers that JSON does not have (infinity and NaN, energies of a diverged iteration) by None."""
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -166,7 +166,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def summary(result: TransferResult, output: str, notes: tuple[str, ...]) -> str:
-    """What was written, what it took and what was done to the input, a line each."""
+    """The text printed after a transfer: what was written, energy and time, the backend, and the notes."""
     (height, width), (low_height, low_width) = result.image.shape[-2:], result.working.shape[-2:]
     lines = [f"{output}: {width} x {height} pixels, solved at {low_width} x {low_height}"]
     if result.interrupted:

@@ -1,1 +1,1 @@
-"""Results scored: one output (`evaluator`), or a folder of content and style pairs beside others' results."""
+"""Scores of results: of one output (`evaluator`), or of a folder of pairs of photos beside its reference results."""

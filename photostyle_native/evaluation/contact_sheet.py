@@ -1,4 +1,4 @@
-"""All pairs on one sheet: content, style, our result and the reference, a row each."""
+"""All pairs on one sheet, a row per pair: content, style, the result, and the reference result."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..images.sheet import Tile, make_sheet, photo_pixels
 from .pairs import Pair
 from .scores import OURS, REFERENCE, Score
 
-_HEIGHT = 240  # of each picture, in pixels
+_HEIGHT = 240  # pixels: height of each picture on the sheet
 _WIDEST = 3 * _HEIGHT
 
 
 def contact_sheet(pairs: Iterable[Pair], scores: Sequence[Score]) -> np.ndarray:
-    """The pairs that have a score, masks inset, the main metrics as captions: (H, W, 3) uint8."""
+    """Draw the pairs that have a score, with masks inset and the main metrics as captions: (H, W, 3) uint8."""
     rows = []
     for pair in pairs:
         shown = {s.who: s for s in scores if s.pair == pair.name and s.who in (OURS, REFERENCE)}
@@ -34,7 +34,7 @@ def contact_sheet(pairs: Iterable[Pair], scores: Sequence[Score]) -> np.ndarray:
 
 
 def _thumbnail(path: Path) -> np.ndarray:
-    """Of the sheet's height or less, so that dozens of photos fit into memory."""
+    """Read a photo at the sheet's height or less, so that dozens of photos fit into memory: (H, W, 3) uint8."""
     pixels = photo_pixels(read_photo(path))
     scale = min(1.0, _HEIGHT / pixels.shape[0], _WIDEST / pixels.shape[1])
     height, width = working_size(pixels.shape[:2], max(1, round(scale * max(pixels.shape[:2]))))

@@ -1,4 +1,4 @@
-"""The energy and the metrics of any output image: how well somebody's result solves what `transfer` solves."""
+"""The energy and the metrics of any output image, whoever made it."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from ..pipeline.inputs import fitting_size, read_mask_pair
 
 
 class Evaluation(Energies):
-    """The terms of the energy, each with its weight, their total, and the metrics."""
+    """The terms of the energy, each multiplied by its weight, their total, and the metrics."""
 
     metrics: Metrics
 
 
 def energy_terms(scores: Evaluation) -> dict[str, float]:
-    """The terms and their total, without the metrics."""
+    """The energy's terms and their total, without the metrics."""
     values = dict(scores)
     return {name: cast("float", values[name]) for name in ENERGIES}
 
 
 class Evaluator:
-    """Scores outputs of one content and style photo, all at the content picture's size.
+    """A scorer of outputs for one content and style photo; all are compared at the content's size.
 
     Args:
         content, style: (3, H, W) and (3, H', W'), RGB in [0, 1], float32.
-        masks: of both, at these sizes.
+        masks: the masks of both, at these sizes.
         vgg: the network; everything is computed on its device.
-        term_weights: weights of the energy's terms instead of the authors'.
+        term_weights: weights of the energy's terms; default: the authors'.
 
     Raises:
         PhotostyleError: shapes do not fit together.
@@ -56,7 +56,7 @@ class Evaluator:
 
     @torch.no_grad()
     def __call__(self, output: Tensor) -> Evaluation:
-        """Score an output, (3, h, w) RGB in [0, 1] of any size; it is resized to the content's."""
+        """Score an output, (3, h, w) RGB in [0, 1] of any size; it is resized to the content's size."""
         height, width = self._objective.guide.shape[-2:]
         x = resize(output, (height, width)).to(self._device)
         energies = self._objective(x).values()
@@ -64,7 +64,7 @@ class Evaluator:
 
 
 def check_output_aspect(output: Photo, content: Photo, at: tuple[int, int]) -> None:
-    """Raise PhotostyleError unless the output, compared at `at`, has its content's aspect ratio, to 2 %."""
+    """Raise PhotostyleError unless `at`, the (height, width) of the output, has the content's aspect ratio to 2 %."""
     if aspects_differ(content.size, at):
         raise PhotostyleError(
             f"{output.name} is {output.width}x{output.height}, its content {content.width}x{content.height}: "
@@ -84,21 +84,23 @@ def evaluate(
     term_weights: Weights | None = None,
     device: str | torch.device = "auto",
 ) -> Evaluation:
-    """The terms of the energy and the metrics for an output image, whoever made it.
+    """Compute the energy's terms and the metrics of an output image, whoever made it.
 
     Args:
-        content, style, content_mask, style_mask, weights, term_weights, device: as for `transfer`; masks count
-            exactly as given (see `exact_pair`).
-        output: the image to score.
-        size: longest side at which everything is compared; default: the output's own size. Content and masks are
-            resized to the output's size; the style photo keeps its own unless it is larger.
+        content, style, content_mask, style_mask, weights, term_weights, device: as for `transfer`. Masks count
+            exactly as given (see `masks.pairs.exact_pair`); without masks each photo is one region.
+        output: the image to score, in any form that `content` may have.
+        size: longest side in pixels at which everything is compared; default: the output's own size. Content and
+            masks are resized to the output's size; the style photo keeps its own size unless it is larger.
 
     Returns:
-        ``content``, ``style``, ``photo``, ``tv`` and ``total``, each with its weight, and ``metrics``: see
-        `metrics.Metrics` and docs/metrics.md.
+        A dictionary of the terms ``content``, ``style``, ``photo`` and ``tv``, each multiplied by its weight, their
+        sum ``total``, and ``metrics`` (see `metrics.Metrics` and docs/metrics.md).
 
     Raises:
-        PhotostyleError: input that cannot be used, among it an output of another aspect ratio than the content.
+        PhotostyleError: input cannot be used, or the output's aspect ratio is not the content's.
+
+    Source: Luan et al. 2017, eqs. 1-6, for the energy; the functions of `metrics` name theirs.
     """
     target = resolve_device(device)
     photo, result = as_photo(content, "content"), as_photo(output, "output")

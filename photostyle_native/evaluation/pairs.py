@@ -1,4 +1,4 @@
-"""The pairs of a folder in the layout of Deep Photo Style Transfer's public repository."""
+"""Pairs of photos in a folder that has the layout of Deep Photo Style Transfer's public repository."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..images.codecs import FORMATS
 
 @dataclass(frozen=True)
 class Pair:
-    """The files of one pair; those that the folder lacks are None."""
+    """The files of one pair of photos; optional files that the folder lacks are None."""
 
     name: str  # what follows `in` and `tar` in the file names, mostly a number
     content: Path
@@ -23,14 +23,15 @@ class Pair:
 
 
 def find_pairs(folder: Path) -> tuple[list[Pair], dict[str, str]]:
-    """The pairs of a folder, and by name what is wrong with those that are none.
+    """Find the pairs of a folder; also returns, by name, what is wrong with those that are incomplete.
 
-    ``input/inN``, ``style/tarN``; if there are any, ``segmentation/inN`` and ``tarN``, and the reference result
-    ``final_results/bestN`` or ``bestN_...`` (the last of several). Files are .png or another format that is
-    read; of one name in several formats, the last by name.
+    A pair consists of ``input/inN`` and ``style/tarN``. Optional are its masks ``segmentation/inN`` and
+    ``segmentation/tarN``, and the reference result ``final_results/bestN`` or ``bestN_...`` (see `find_result`).
+    Files are .png or another format that the package reads; if a name exists in several formats, the last by name
+    counts.
 
     Raises:
-        PhotostyleError: the folder holds no pair.
+        PhotostyleError: the folder holds no content and no style photo.
     """
     contents, styles = _named(folder / "input", "in"), _named(folder / "style", "tar")
     if not contents and not styles:
@@ -59,19 +60,19 @@ def find_pairs(folder: Path) -> tuple[list[Pair], dict[str, str]]:
 
 
 def find_result(folder: Path, name: str) -> Path | None:
-    """The result for a pair in a folder of results: N, inN, outN, bestN or bestN_..., the last in natural order."""
+    """Find a pair's result in a folder: N, inN, outN or bestN, alone or with _... after it; the last of several."""
     pattern = re.compile(rf"(?:in|out|best)?{re.escape(name)}(?:_.*)?")
     found = [path for path in _images(folder) if pattern.fullmatch(path.stem)]
     return max(found, key=lambda path: natural_order(path.name), default=None)
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:
-    """A sorting key under which 9 comes before 10."""
+    """A key that sorts names so that 9 comes before 10."""
     return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _named(folder: Path, prefix: str) -> dict[str, Path]:
-    """Images by what follows the prefix in their names."""
+    """The images of a folder whose names start with a prefix, by the rest of the name."""
     return {
         path.stem[len(prefix) :]: path
         for path in _images(folder)

@@ -1,4 +1,4 @@
-"""Finished results on disk, each with a record of what it was made from: what a second run may reuse."""
+"""Finished results on disk, each with a record of what it was made from, so that a second run can reuse them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .pairs import Pair
 
 @dataclass(frozen=True)
 class Finished:
-    """A result that can be scored; seconds and iterations are None if somebody else made it."""
+    """A result that can be scored; `seconds` and `iterations` are None if they are not known."""
 
     path: Path
     seconds: float | None = None
@@ -26,14 +26,14 @@ class Finished:
 
 
 class Records:
-    """Results N.png in a folder, with N.json beside each.
+    """The results N.png of a folder, with a record N.json beside each.
 
-    A result counts as finished only if its record says the same settings and the same bytes of every input, and the
-    picture is the one that was written then.
+    A result counts as finished only if its record has the same settings and the same hash of every input file, and if
+    the picture is still the one that was written.
 
     Args:
-        folder: exists.
-        settings: everything but the inputs that a result depends on, ready for JSON.
+        folder: an existing folder.
+        settings: everything that a result depends on but its input files, ready for JSON.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ class Records:
             record = json.loads(record_path.read_text(encoding="utf-8"))
             same = record["made_from"] == self.made_from(pair) and record["result"] == file_hash(path)
             return Finished(path, float(record["seconds"]), int(record["iterations"])) if same else None
-        except (PhotostyleError, OSError, ValueError, KeyError, TypeError):  # none yet, or not one of ours
+        except (PhotostyleError, OSError, ValueError, KeyError, TypeError):  # no record yet, or another program's
             return None
 
     def check(self, pair: Pair) -> None:
@@ -55,7 +55,7 @@ class Records:
         check_writable(self._paths(pair)[0])
 
     def store(self, pair: Pair, made_from: dict[str, Any], result: TransferResult) -> Finished:
-        """Write a result, then its record. `made_from` is from before the transfer: files may change meanwhile."""
+        """Write a result, then its record. `made_from` is that before the transfer, as files may change meanwhile."""
         path, record_path = self._paths(pair)
         result.save(path)
         seconds = sum(result.timings.values())
@@ -77,7 +77,7 @@ class Records:
         return self.folder / f"{pair.name}.png", self.folder / f"{pair.name}.json"
 
     def made_from(self, pair: Pair) -> dict[str, Any]:
-        """Settings and hashes of the inputs, ready for JSON. Raises PhotostyleError if one cannot be read."""
+        """Settings, and hashes of the input files, ready for JSON. Raises PhotostyleError if one cannot be read."""
         files = {
             "content": pair.content,
             "style": pair.style,

@@ -1,4 +1,4 @@
-"""The scores of one pair: our result, the folder's reference and the content itself, all at one size."""
+"""The scores of one pair: the result, the folder's reference result and the content itself, all at one size."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .evaluator import Evaluation, Evaluator, check_output_aspect
 from .pairs import Pair
 from .records import Finished
 
+# Which picture is scored: the result of this run (or of --results), the folder's reference, the content itself.
 OURS, REFERENCE, CONTENT = "ours", "reference", "content"
 
 
@@ -34,11 +35,11 @@ class Score:
 
 
 def score_pair(pair: Pair, ours: Finished | None, longest: int, vgg: VGG19) -> tuple[list[Score], list[str]]:
-    """Score all pictures of a pair, and say what is wrong with those that cannot be.
+    """Score all pictures of a pair, and say what is wrong with those that cannot be scored.
 
-    They are compared at one size, the content's aspect ratio with a longest side of `longest`, or that of the
-    smallest picture if it has less: nothing is judged enlarged. Masks count as given; without, all are scored under
-    the regions that a transfer at this size would find.
+    All are compared at one size with the content's aspect ratio. Its longest side is `longest`, or that of the
+    smallest picture if that is less, so that no picture is enlarged. Masks count as given; without masks all are
+    scored under the regions that a transfer at this size would find.
 
     Raises:
         PhotostyleError: the content, the style photo or a mask cannot be used.

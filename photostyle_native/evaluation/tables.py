@@ -16,7 +16,7 @@ from ..optimization.objective import ENERGIES, STYLE_LAYERS
 from .evaluator import energy_terms
 from .scores import CONTENT, OURS, REFERENCE, Score
 
-# Of the terminal's table: what a metric is called where there is little room.
+# Short names of the metrics, for the headings of the terminal's table.
 _SHORT = {
     "ssim": "SSIM",
     "edge_ssim": "edges",
@@ -28,7 +28,7 @@ _SHORT = {
 
 
 def scores_csv(scores: Sequence[Score]) -> str:
-    """One row for each pair and picture; a cell is empty where a metric has no meaning."""
+    """The scores as CSV, one row for each pair and picture; a cell is empty where a metric has no meaning."""
     names = [metric.key for metric in METRICS]
     rows: list[list[object]] = [
         [
@@ -51,7 +51,10 @@ def scores_csv(scores: Sequence[Score]) -> str:
 
 
 def labels_csv(scores: Sequence[Score]) -> str:
-    """One row for each pair, picture and label: its share, its distance of colours, its part of each Gram layer."""
+    """The scores of labels as CSV, one row for each pair, picture and label.
+
+    A row has the label's share of the content, its distance of colours, and its energy in each style layer.
+    """
     rows: list[list[object]] = [
         ["pair", "who", "label", "share", "color_distance", *(f"gram_{layer}" for layer in STYLE_LAYERS)]
     ]
@@ -69,7 +72,7 @@ def _csv(rows: list[list[object]]) -> str:
 
 
 def summary_table(scores: Sequence[Score], caption: str) -> Table:
-    """Ours beside the reference for each pair, and medians over the pairs that have both, or all if none has."""
+    """The result and the reference of each pair, and medians over the pairs that have both, or all if none has."""
     table = Table(box=box.SIMPLE_HEAD, padding=0)
     table.add_column("pair")
     table.add_column("who", no_wrap=True)

@@ -1,1 +1,1 @@
-"""The whole method: photos and masks in, a `TransferResult` out."""
+"""The whole transfer, from photos and masks to a `TransferResult`."""

@@ -1,4 +1,4 @@
-"""From the optimised picture to the photo: smoothed along the edges, and lifted to full size."""
+"""The last step: smooth the optimised picture along the content's edges, and bring it to the photo's full size."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from torch import Tensor
 from .. import ops
 from ..images.photo import Photo
 
-_SMOOTHING_RADIUS, _SMOOTHING_SIZE = 15, 700  # the authors' radius, and the size their results have
+_SMOOTHING_RADIUS, _SMOOTHING_SIZE = 15, 700  # pixels: the authors' radius, and the longest side of their results
 
 
 @torch.no_grad()
 def finish(x: Tensor, guide: Tensor, photo: Photo) -> Tensor:
-    """The authors' last step at any size: the locally affine colour map from content to result, smoothed along the
-    content's edges, upsampled under the guidance of the full photo, and applied to it.
+    """Smooth the optimised picture as the authors do, and bring it to the size of the photo.
+
+    The locally affine colour map from the content to the picture is smoothed along the content's edges. If the photo
+    is larger, this map is upsampled under the guidance of the full photo, and applied to it.
 
     Args:
-        x: optimised picture, (3, h, w).
-        guide: content at the same size, (3, h, w).
+        x: the optimised picture, (3, h, w).
+        guide: the content at the same size, (3, h, w).
         photo: the content photo at its own size.
 
     Returns:
-        (3, H, W) of the photo's size, in [0, 1], on the CPU.
+        (3, H, W) at the photo's size, in [0, 1], on the CPU.
     """
     longest = max(x.shape[-2:])
     radius = max(2, round(_SMOOTHING_RADIUS * longest / _SMOOTHING_SIZE))

@@ -1,4 +1,4 @@
-"""Checks that the transfer and the evaluation share: precision, working size, the pair of masks."""
+"""Checks of arguments that `transfer` and `evaluate` share: precision, working size, the pair of masks."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .presets import PRECISIONS
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
-    """The type in which the network computes; ``auto`` is bfloat16 where the hardware multiplies it.
+    """The type in which the network computes.
 
-    That is on processors with AVX512-BF16 or AMX, and on GPUs of compute capability 8.0 and newer. Raises
-    PhotostyleError for other names.
+    ``auto`` is bfloat16 where the hardware multiplies it (processors with AVX512-BF16 or AMX, GPUs of compute
+    capability 8.0 and newer), else float32. Raises PhotostyleError for a name that is not in `PRECISIONS`.
     """
     if precision == "auto":
         return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
@@ -31,7 +31,10 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
 
 
 def fitting_size(photo: Photo, longest: int) -> tuple[int, int]:
-    """The working size of a photo, checked against what the network needs."""
+    """The working size (height, width) of a photo whose longest side is to be at most `longest`.
+
+    Raises PhotostyleError if `longest` is below 1, or if a side becomes too short for the network's poolings.
+    """
     if longest < 1:
         raise PhotostyleError(f"`size` must be a positive number of pixels, got {longest}")
     height, width = working_size(photo.size, longest)
@@ -46,7 +49,7 @@ def fitting_size(photo: Photo, longest: int) -> tuple[int, int]:
 def check_both_masks(
     content_mask: Any, style_mask: Any, names: tuple[str, str] = ("`content_mask`", "`style_mask`")
 ) -> None:
-    """Raise PhotostyleError, in which the masks have these names, if only one of them is given."""
+    """Raise PhotostyleError if only one of the two masks is given; the message calls them by `names`."""
     if (content_mask is None) != (style_mask is None):
         raise PhotostyleError(f"{names[0]} and {names[1]} belong together: give both or neither")
 
@@ -54,9 +57,9 @@ def check_both_masks(
 def read_mask_pair(
     content_mask: Any, style_mask: Any, content: Photo, style: Photo
 ) -> tuple[LabelImage, LabelImage] | None:
-    """The label images of both photos, or None without masks.
+    """Read the label images of both photos. Returns None if no masks are given.
 
-    Raises PhotostyleError if only one is given, or if one has another aspect ratio than its photo.
+    Raises PhotostyleError if only one is given, cannot be read, or has another aspect ratio than its photo.
     """
     check_both_masks(content_mask, style_mask)
     if content_mask is None:

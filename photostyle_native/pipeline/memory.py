@@ -1,4 +1,4 @@
-"""How much memory a transfer takes, how much there is, and what would fit."""
+"""How much memory a transfer takes, and whether that is free."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from ..errors import PhotostyleError
 from ..machine import available_bytes
 from ..network.vgg19 import MIN_SIDE
 
-# Bytes per pixel of the working size, without L-BFGS: the growth of the peak from 1024 to 2048 pixels on a CPU with
-# AVX-512, rounded up. By precision, and whether blocks of the network are computed twice.
+# Peak bytes per pixel of the working size, without L-BFGS, by precision and by whether blocks of the network are
+# computed twice. Measured as the growth of the peak from 1024 to 2048 pixels on a CPU with AVX-512, and rounded up.
 _BYTES = {
     (torch.float32, False): 1800,
     (torch.float32, True): 1500,
     (torch.bfloat16, False): 1300,
     (torch.bfloat16, True): 1100,
 }
-_FIXED = 1.4e9  # libraries' own, and the network in their layouts
-_SHARE = 0.9  # of what is free; the rest is others'
+_FIXED = 1.4e9  # bytes of the libraries, and of the network's weights in the layouts that they use
+_SHARE = 0.9  # of the free memory that a transfer may take; the rest is left to other programs
 
 
 def needed_bytes(size: tuple[int, int], precision: torch.dtype, low_memory: bool, history: int) -> float:
-    """What solving at (height, width) takes at its peak, about."""
+    """Estimate the peak memory, in bytes, of solving at `size` (height, width).
+
+    L-BFGS keeps `history` pairs of float32 pictures.
+    """
     pixels = size[0] * size[1]
     return _FIXED + pixels * (_BYTES[precision, low_memory] + 2 * history * 3 * 4)
 
 
 def plan_low_memory(size: tuple[int, int], precision: torch.dtype, history: int, device: torch.device) -> bool:
-    """Whether to compute blocks of the network twice: only if it would not fit otherwise.
+    """Whether to compute blocks of the network twice, which saves memory: only if there is not enough otherwise.
 
     Raises:
-        PhotostyleError: it does not fit even so; names the longest side that would.
+        PhotostyleError: there is not enough even so; the message names the longest side that would fit.
     """
     free = available_bytes(device) * _SHARE
     if needed_bytes(size, precision, False, history) <= free:

@@ -1,6 +1,6 @@
-"""Schedules of a transfer, the sizes they are run at, and the network's precisions.
+"""The presets of a transfer, its default working sizes, and the names of the network's precisions.
 
-Nothing here imports torch, because the command line's help reads it.
+Nothing here imports torch, because the command line's help reads this module.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from ..optimization.stage import Stage
 
 @dataclass(frozen=True)
 class Preset:
-    """A schedule: where the optimisation starts, and its stages."""
+    """A schedule of the optimisation: where it starts, and its stages."""
 
-    start: str  # "colour": colours by optimal transport, label by label; "noise"
+    start: str  # "colour": the content with colours moved by optimal transport, label by label; or "noise"
     stages: tuple[Stage, ...]
-    about: str  # for the command line's help
+    about: str  # description for the command line's help
 
 
+# The presets that `transfer` accepts, by name.
 PRESETS = {
     "default": Preset(
         "colour",
@@ -31,6 +32,6 @@ PRESETS = {
         "the authors' 1000 + 1000 from noise",
     ),
 }
-# Longest side of the working size by device: what keeps the default preset under a minute on two cores.
+# Longest side of the working size in pixels, by device. 400 keeps the default preset under a minute on two CPU cores.
 DEFAULT_SIZES = {"cpu": 400, "cuda": 700}
 PRECISIONS = ("auto", "float32", "bfloat16")

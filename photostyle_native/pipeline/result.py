@@ -1,4 +1,4 @@
-"""What a transfer returns."""
+"""The result of a transfer."""
 
 from __future__ import annotations
 
@@ -15,41 +15,50 @@ from ..images.write import write_photo
 
 @dataclass(eq=False)
 class TransferResult:
-    """A finished transfer.
+    """The result of a transfer, made by `transfer`.
 
-    `image` is the result at the content photo's own size and `working` the optimised picture it was lifted from,
-    before smoothing; both (3, H, W) float32 RGB in [0, 1] on the CPU, in the colour space of the content photo.
+    `image` is the result at the content photo's own size. `working` is the optimised picture at working size that
+    `image` was made from, before smoothing. Both are (3, H, W) float32 RGB in [0, 1] on the CPU, in the colour space
+    of the content photo.
     """
 
     image: Tensor
     working: Tensor
     content: Photo
     preset: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...]  # names of the masks
     notes: tuple[str, ...]  # what was done to photos and masks, one sentence each
-    history: list[dict[str, Any]]  # stage, iteration and the five energies, per evaluation
-    energies: dict[str, float]  # of `working`
+    history: list[dict[str, Any]]  # for each evaluation: stage, iteration, and the four terms and total of the energy
+    energies: dict[str, float]  # the terms and total at the optimised picture; empty if nothing was evaluated
     timings: dict[str, float]  # seconds per phase
     backend: str
     device: str
     vgg_weights: str
-    precision: str  # of the network
-    low_memory: bool  # blocks of the network were computed twice, because otherwise it would not have fitted
-    interrupted: bool  # Ctrl-C ended the optimisation early; the best picture so far was finished
+    precision: str  # of the network: float32 or bfloat16
+    low_memory: bool  # blocks of the network were computed twice, because memory was short
+    interrupted: bool  # Ctrl-C ended the optimisation early, and the best picture so far was used
     resets: int  # how often the optimiser diverged and went back to its best point
 
     def save(self, path: str | Path, *, bit_depth: int | None = None) -> None:
-        """Write the image with the content photo's ICC profile, EXIF and alpha; see `write_photo`."""
+        """Write `image` to a file, with the content photo's ICC profile, EXIF and alpha.
+
+        Args:
+            path: the file; its extension says the format, as for `write_photo`.
+            bit_depth: 8 or 16; default: 16 if the content photo has 16 and the format can hold them, else 8.
+
+        Raises:
+            PhotostyleError: the format cannot hold the picture, or the file cannot be written.
+        """
         write_photo(path, self.image, like=self.content, bit_depth=bit_depth)
 
     def look(self) -> Look:
-        """The colours of this transfer as a `Look`, to be applied to other photos."""
+        """Fit a `Look` to the change of colours from the content to `working`, to be applied to other photos."""
         height, width = self.working.shape[-2:]
         content = self.content.tensor((height, width))
         return Look.fit(content, self.working, icc_profile=self.content.icc_profile)
 
     def report(self) -> dict[str, Any]:
-        """Everything but the pictures, ready for JSON."""
+        """All fields but the pictures, and the sizes (height, width) of `image` and `working`, ready for JSON."""
         sizes = {"output_size": tuple(self.image.shape[-2:]), "working_size": tuple(self.working.shape[-2:])}
         skipped = ("image", "working", "content")
         return {**sizes, **{k: v for k, v in vars(self).items() if k not in skipped}}

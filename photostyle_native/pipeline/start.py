@@ -18,6 +18,6 @@ def starting_picture(preset: Preset, content: Tensor, style: Tensor, masks: Mask
 
 
 def noise_start(size: tuple[int, int], seed: int) -> Tensor:
-    """The authors' noise, (3, h, w): next to nothing around the mean colour of the network's training images."""
+    """The authors' noise, (3, h, w): tiny deviations from the mean colour of the network's training images."""
     noise = torch.randn((3, *size), generator=torch.Generator().manual_seed(seed))
     return torch.tensor(CAFFE_MEAN).view(3, 1, 1) / 255 + noise * (1e-3 / 255)

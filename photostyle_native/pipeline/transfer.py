@@ -1,6 +1,6 @@
-"""The driver: two photos in, a photorealistic transfer out.
+"""The function `transfer`: two photos in, one photorealistic result out.
 
-Solves at a working size and lifts the result to the size of the photo that went in.
+The energy is minimised at a working size, and the result is then brought to the size of the content photo.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .start import starting_picture
 
 
 class _Clock:
-    """Seconds per phase."""
+    """A stopwatch that adds up the seconds of each phase."""
 
     def __init__(self) -> None:
         self.timings: dict[str, float] = {}
@@ -70,37 +70,43 @@ def transfer(
     """Give the light and colours of one photo to another, keeping every edge where it was.
 
     Args:
-        content, style: a path, a PIL image, a NumPy array (H, W, 3) or a tensor (3, H, W) each.
-        content_mask, style_mask: label images or mask stacks (see `read_labels`), both or neither; sizes may
-            differ from the photos'.
-        auto_mask: where masks come from if none are given: ``features`` divides both photos into regions that
-            correspond (see `cosegment`); ``ade20k`` divides them by what they show (see `parse_scenes`; needs
-            the extra ``segment``); ``none`` or None takes each photo as one region.
-        regions: how many ``features`` is to make, from 1 to 9; default: as many as match.
-        segment_model: the network of ``ade20k`` (see `load_scene_parser`); default: a small SegFormer,
-            downloaded once.
-        size: longest side of the working size; default 400 on the CPU, 700 on a GPU. Never larger than the photo.
-        preset: ``default`` starts from a masked colour transfer, takes steps in a metric of pictures, and ends once
-            10 iterations gain less than 1.5 %, after 80 at most; ``paper`` is the authors' two stages from noise.
-        iterations: exactly so many L-BFGS iterations per stage instead of the preset's 80 at most, or 1000 + 1000.
+        content, style: the photo to change, and the photo to take light and colours from: each a path, a PIL image, a
+            NumPy array (H, W, 3) or a tensor (3, H, W).
+        content_mask, style_mask: label images or mask stacks (see `masks.label_images.read_labels`), both or neither.
+            They may have another size than their photo, but not another aspect ratio.
+        auto_mask: where masks come from if none are given. ``features`` divides both photos into regions that
+            correspond (see `cosegment`). ``ade20k`` divides them by what they show (see
+            `segmentation.scene_regions.parse_scenes`; needs the extra ``segment``). ``none`` or None takes each photo
+            as one region.
+        regions: how many regions ``features`` makes, from 1 to 9; default: as many as match.
+        segment_model: the network that ``ade20k`` uses (see `segmentation.scene_parser.load_scene_parser`); default:
+            a small SegFormer, downloaded once.
+        size: longest side of the working size, in pixels; default: 400 on the CPU, 700 on a GPU. The working size is
+            never larger than the photo.
+        preset: ``default`` starts from the content with colours moved label by label, takes steps in `ImageMetric`,
+            and ends once 10 iterations lower the energy by less than 1.5 %, after 80 iterations at most. ``paper``
+            runs the authors' two stages of 1000 iterations each from noise.
+        iterations: exactly this many L-BFGS iterations per stage, instead of the preset's.
         weights: VGG-19 weights (see `load_vgg19`) or a loaded network.
-        term_weights: weights of the energy's terms instead of the authors'.
+        term_weights: weights of the energy's terms; default: the authors'.
         device: ``auto``, ``cpu``, ``cuda`` or a torch device.
-        precision: of the network: ``float32``, ``bfloat16`` or ``auto``, which is bfloat16 where the hardware
-            multiplies it. Gram matrices, losses and the picture are float32 always.
-        seed: of the noise that the ``paper`` preset starts from.
-        callback: called with an `Iteration`. An exception that it raises ends the transfer; KeyboardInterrupt ends it
-            with the best picture so far.
-        callback_every: iterations from one call to the next; default 1 on the CPU, 10 on a GPU, which has to be
-            waited for then.
+        precision: the type in which the network computes: ``float32``, ``bfloat16`` or ``auto``, which is bfloat16
+            where the hardware multiplies it. Gram matrices, losses and the picture are always float32.
+        seed: seed of the noise that the ``paper`` preset starts from.
+        callback: function that is called with an `Iteration`. An exception that it raises ends the transfer;
+            KeyboardInterrupt ends the optimisation, and the best picture so far becomes the result.
+        callback_every: number of iterations from one call to the next; default: 1 on the CPU, and 10 on a GPU, for
+            which each call must wait.
 
     Returns:
-        The result; `save` writes it.
+        The result; its method `save` writes the photo.
 
     Raises:
-        PhotostyleError: input that cannot be used, in one sentence.
+        PhotostyleError: an argument or a file cannot be used, or there is not enough memory; the message is one
+            sentence.
 
-    Source: Luan et al. 2017; start after Pitie, Kokaram and Dahyot 2007 (see `color.transport`).
+    Source: Luan, Paris, Shechtman, Bala, *Deep Photo Style Transfer* (CVPR 2017); the default start is after Pitie,
+    Kokaram and Dahyot 2007 (see `color.transport`).
     """
     if preset not in PRESETS:
         raise choice_error("preset", preset, PRESETS)
@@ -173,5 +179,5 @@ def transfer(
 
 
 def _named_notes(photo: Photo) -> list[str]:
-    """What was lossy in reading a photo, with the photo's name."""
+    """A photo's notes on what could not be kept in reading it, each with the photo's name in front."""
     return [f"{Path(photo.name).name}: {note}" for note in photo.notes]

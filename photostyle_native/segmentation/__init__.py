@@ -1,1 +1,1 @@
-"""Masks that are found in the photos themselves; `automatic` chooses how."""
+"""Regions found in the photos themselves, for transfers without masks; `automatic` has the table of sources."""

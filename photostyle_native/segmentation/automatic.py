@@ -1,6 +1,6 @@
-"""Masks for a transfer that nobody gave masks for: the sources they can come from, in one table.
+"""Masks for a transfer to which none were given: a table of the sources that can make them.
 
-The command line's help reads the table, so nothing here imports torch before masks are really looked for.
+The command line's help reads the table, so nothing here imports torch before a source is used.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MaskSource:
-    """A way to find masks.
+    """A source of masks: a method that finds regions in two photos.
 
-    about       what it makes of the photos, for the command line's help.
-    find        regions of a content and a style photo, given the network and the parameters; None makes each photo
-                one region.
-    parameters  of `transfer` and `find_regions`, that only this source takes.
-    check       raises PhotostyleError if something that it needs is not installed.
+    about       what the method does with the photos, for the command line's help.
+    find        function of a content photo, a style photo, the network and the parameters that returns `Regions`;
+                None makes each photo one region.
+    parameters  the parameters of `transfer` and `find_regions` that only this source takes.
+    check       raises PhotostyleError if a package that the source needs is not installed.
     """
 
     about: str
@@ -69,7 +69,7 @@ SOURCES = {
     "ade20k": MaskSource("what the photos show", _by_scene, ("segment_model",), _check_scene),
     "none": MaskSource("takes each photo as one region"),
 }
-MAX_REGIONS = 9  # the authors' palette, in which label images are written, has no more colours
+MAX_REGIONS = 9  # label images are written in the authors' palette, which has nine colours
 
 
 def check_automatic(
@@ -79,8 +79,11 @@ def check_automatic(
     *,
     masks_given: bool = False,
 ) -> None:
-    """Raise PhotostyleError for a source of masks that is not known or not installed, for a number of regions that
-    cannot be made, and for parameters that the source, or given masks, would leave unused."""
+    """Raise PhotostyleError if the arguments for automatic masks cannot be used.
+
+    That is a source that is not known or not installed, a number of regions that is not from 1 to `MAX_REGIONS`, or a
+    parameter that the source would not use, or that no source would use because masks are given.
+    """
     if auto_mask is not None and auto_mask not in SOURCES:
         raise choice_error("auto_mask", auto_mask, SOURCES)
     if regions is not None and not 1 <= regions <= MAX_REGIONS:
@@ -100,11 +103,11 @@ def check_automatic(
 def find_regions(
     content: Tensor, style: Tensor, vgg: VGG19, auto_mask: str = "features", **parameters: Any
 ) -> Regions:
-    """Regions of two photos, (3, H, W) and (3, H', W') in [0, 1], that correspond.
+    """Find regions of two photos, (3, H, W) and (3, H', W') in [0, 1], that correspond.
 
-    `auto_mask` is a source that looks for regions; of the `parameters` it takes those that are its own (``features``:
-    see `cosegment`; ``ade20k``: see `parse_scenes`, and `load_scene_parser` for `segment_model`). Networks compute
-    where `vgg` is. Raises PhotostyleError as these.
+    `auto_mask` names a source that has a `find` function. Of the `parameters`, the source's own are used: see
+    `cosegment` for ``features``, and `scene_parser.load_scene_parser` for the `segment_model` of ``ade20k``. Networks
+    compute on the device of `vgg`. Raises PhotostyleError as these functions do.
     """
     source = SOURCES[auto_mask]
     assert source.find is not None, auto_mask
@@ -114,11 +117,11 @@ def find_regions(
 def automatic_pair(
     content: Photo, style: Photo, sizes: tuple[Size, Size], auto_mask: str | None, vgg: VGG19, **parameters: Any
 ) -> MaskPair:
-    """Masks of two photos, at `sizes` (height, width), from the photos alone.
+    """Make masks of two photos, at `sizes` (height, width), from the photos alone.
 
-    `auto_mask` as for `transfer`, `parameters` as for `find_regions`. Regions do not depend on sizes below `LONGEST`:
-    a small preview has those of the final picture. The notes say which regions were found, and how well they match.
-    Raises PhotostyleError as `find_regions`.
+    `auto_mask` is as for `transfer`, `parameters` as for `find_regions`. At all sizes up to `joint_features.LONGEST`
+    the regions are the same, so a small preview shows those of the final picture. The notes say which regions were
+    found, and how well they match. Raises PhotostyleError as `find_regions` does.
     """
     from ..images.resize import working_size
     from ..masks.pairs import MaskPair, prepare_pair, single_region

@@ -1,4 +1,4 @@
-"""Regions of two photos from the photos alone, with the same labels in both: masks for a transfer without masks."""
+"""The function `cosegment`: it divides two photos into regions that look alike, with the same labels in both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .regions import CoSegmentation
 from .scribbles import spread, strokes_at, strokes_on_grid
 
 _NAMES = tuple(AUTHORS_COLORS)
-_FLAT = 0.005  # standard deviation within a photo, of its average colours in 16 x 16 places
+_FLAT = 0.005  # a photo is flat if its average colours in 16 x 16 places have a smaller standard deviation
 
 
 @torch.no_grad()
@@ -40,20 +40,21 @@ def cosegment(
 
     Args:
         content, style: (3, H, W) and (3, H', W'), RGB in [0, 1]. The label maps have these sizes; features are
-            computed at 448 pixels at most.
-        regions: how many, from 1 to 9; default: as many as match, 5 at most.
-        content_scribbles, style_scribbles: strokes (see `read_scribbles`) that correct the regions found,
-            by their colours; a colour that no region has makes a new one. Pixels with a stroke get its label.
+            computed at a longest side of 448 pixels at most.
+        regions: how many regions, from 1 to 9; default: as many as match, 5 at most.
+        content_scribbles, style_scribbles: strokes that correct the regions found: int16 maps of any size, as
+            `segmentation.scribbles.read_scribbles` returns them. Pixels with a stroke get its label; a label that no
+            region has makes a new region.
         vgg: the network; default: the bundled one. Features are computed on its device.
 
     Returns:
-        The regions; fewer than asked for if the photos have no more in common, which a note says.
+        The regions. There are fewer than asked for if the photos have no more in common; a note says so.
 
     Raises:
-        PhotostyleError: an argument does not fit the above.
+        PhotostyleError: a photo does not have the shape above, or `regions` is out of range.
 
     Source: normalised cuts (Shi, Malik 2000) of deep features, as in Melas-Kyriazi et al., *Deep Spectral Methods*
-    (CVPR 2022), but of two photos at once; edges by a guided filter (He, Sun, Tang 2010).
+    (CVPR 2022), but of two photos at once; boundaries by a guided filter (He, Sun, Tang 2010).
     """
     for name, image in (("content", content), ("style", style)):
         if image.dim() != 3 or image.shape[0] != 3 or image.numel() == 0:
@@ -89,7 +90,7 @@ def cosegment(
 
 
 def _divide(divider: Divider, regions: int | None) -> tuple[Division, list[str]]:
-    """The regions of all cells, and what to say if they do not correspond."""
+    """Divide all cells into regions; also returns notes for the user."""
     if regions is None:
         division, turned_down = divider.choose()
         if division.count > 1:
@@ -102,7 +103,7 @@ def _divide(divider: Divider, regions: int | None) -> tuple[Division, list[str]]
 
 
 def _is_flat(image: Tensor) -> bool:
-    """Whether a photo (3, H, W) shows nothing: what the network then divides are its own borders."""
+    """Whether a photo (3, H, W) has one even colour: then its features differ only by the effect of its borders."""
     return float(F.adaptive_avg_pool2d(image, 16).flatten(1).std(1).max()) < _FLAT
 
 
@@ -114,7 +115,7 @@ def _flat_notes(flat: list[str]) -> list[str]:
 
 
 def _largest_first(labels: Tensor) -> Tensor:
-    """The same groups numbered by size."""
+    """Renumber labels so that 0 is the largest region, 1 the second largest, and so on."""
     order = torch.argsort(torch.bincount(labels), descending=True, stable=True)
     return torch.argsort(order)[labels]
 
@@ -122,8 +123,11 @@ def _largest_first(labels: Tensor) -> Tensor:
 def _refine_both(
     images: tuple[Tensor, Tensor], cells: tuple[Tensor, Tensor], count: int, asked_for: set[int]
 ) -> list[np.ndarray]:
-    """Labels of both photos' pixels. A thin region may be lost on the way from cells to pixels: its label then gives
-    way in the other photo too, unless somebody has `asked_for` it with a stroke."""
+    """Turn labels of cells into labels of pixels, for both photos.
+
+    A thin region may be lost on the way in one photo. Its label is then removed from the other photo too, unless a
+    stroke `asked_for` it.
+    """
     hard = [F.one_hot(own, count).permute(2, 0, 1).float() for own in cells]
     soft = [along_edges(own, image) for own, image in zip(hard, images, strict=True)]
     while True:
@@ -136,7 +140,7 @@ def _refine_both(
 
 
 def _without_gaps(maps: list[np.ndarray], confidence: Tensor, notes: list[str]) -> CoSegmentation:
-    """The result, with the labels that occur in a photo; label maps `maps` hold positions in the palette."""
+    """Make the result, with only the labels that occur in a photo; `maps` hold positions in the palette."""
     present = [np.bincount(index.ravel(), minlength=MAX_REGIONS) > 0 for index in maps]
     kept = np.flatnonzero(present[0] | present[1])
     position = np.zeros(MAX_REGIONS, np.int16)

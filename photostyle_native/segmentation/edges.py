@@ -1,4 +1,4 @@
-"""Regions found on a coarse grid -> labels of pixels, along the edges of the photo."""
+"""Labels of a coarse grid brought to the pixels of a photo, so that boundaries follow its edges."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor
 
 from .. import ops
 
-_RADIUS, _EPS = 1 / 56, 1e-3  # of the guided filter: a cell of the longest side; variance of fine texture
-_SPECK = 0.002  # islands of less than this share of a photo join what is around them
+_RADIUS, _EPS = 1 / 56, 1e-3  # guided filter: radius in longest sides (one cell); variance of fine texture
+_SPECK = 0.002  # islands smaller than this share of a photo take the nearest other label
 
 
 def along_edges(soft: Tensor, image: Tensor) -> Tensor:
-    """How much each place is of each label, (K, h, w), brought to the pixels of a photo (3, H, W): (K, H, W).
+    """Bring soft labels (K, h, w) to the pixels of a photo (3, H, W), along its edges: (K, H, W).
 
-    By a guided filter: K. He, J. Sun, X. Tang, *Guided Image Filtering* (ECCV 2010).
+    Source: guided filter, K. He, J. Sun, X. Tang, *Guided Image Filtering* (ECCV 2010).
     """
     size = int(image.shape[1]), int(image.shape[2])
     soft = F.interpolate(soft[None], size, mode="bilinear", align_corners=False)[0].contiguous()
@@ -24,7 +24,7 @@ def along_edges(soft: Tensor, image: Tensor) -> Tensor:
 
 
 def strongest(soft: Tensor) -> np.ndarray:
-    """The strongest label of each pixel, (K, H, W) -> (H, W) int16; tiny islands have joined what is around them."""
+    """The strongest label of each pixel, (K, H, W) -> (H, W) int16; tiny islands take the nearest other label."""
     index = soft.argmax(0).numpy().astype(np.int16)
     small = np.zeros(index.shape, bool)
     for label in np.unique(index):

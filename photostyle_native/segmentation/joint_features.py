@@ -1,9 +1,9 @@
-"""What two photos look like, place by place, in one space: VGG features with colour and height as soft cues.
+"""Features of two photos in one space: VGG features of each cell, with colour and height as soft cues.
 
-Both photos are described on a grid of 8 x 8 pixel cells. Each layer of the network is brought to unit length (what is
-there, not how strongly), centred within each photo (a night photo differs from a day photo everywhere: that says
-nothing about regions), and scaled to the same variance as the other layers; principal components of both together
-keep what matters.
+Both photos are described on grids of cells of 8 x 8 pixels. For each layer of the network, a cell's features are
+brought to unit length (what a cell shows counts, not how strongly), centred within each photo (a night photo differs
+from a day photo everywhere, which says nothing about regions), and scaled to the layer's standard deviation. The
+first principal components of both photos together are kept.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from torch import Tensor
 from ..images.resize import resize, working_size
 from ..network.vgg19 import MIN_SIDE, VGG19
 
-LONGEST = 448  # pixels: the features of larger photos describe smaller things, at more cost and with less agreement
-CELL = 8
-# Layers and their standard deviation: from texture to things. Measured on hand-made masks of twelve pairs of photos.
+LONGEST = 448  # pixels: features of larger photos cost more, describe smaller things and agree less
+CELL = 8  # pixels
+# Layers, from texture to objects, and their standard deviations. Chosen on hand-made masks of twelve pairs of photos.
 _LAYERS = {"conv2_2": 0.7, "conv3_4": 1.0, "conv4_4": 1.0, "conv5_1": 1.0}
 _COMPONENTS = 32
-_HEIGHT, _COLOR = 0.5, 0.5  # standard deviation of the soft cues; that of the features is 1 all together
+_HEIGHT, _COLOR = 0.5, 0.5  # standard deviations of the soft cues; that of all features together is 1
 _FLAT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class JointFeatures:
-    """Cells of both photos as points of one space.
+    """The cells of both photos as points of one space.
 
     points  (n + n', D) float32: the content's cells row by row, then the style's.
     grids   (rows, columns) of the content and of the style; n and n' are their products.
@@ -38,7 +38,7 @@ class JointFeatures:
     grids: tuple[tuple[int, int], tuple[int, int]]
 
     def split(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Values of all cells (n + n', ...) as two pictures of cells, (rows, columns, ...) each."""
+        """Split values of all cells, (n + n', ...), into the content's and the style's: (rows, columns, ...) each."""
         (h, w), (style_h, style_w) = self.grids
         rest = values.shape[1:]
         return values[: h * w].view(h, w, *rest), values[h * w :].view(style_h, style_w, *rest)
@@ -46,7 +46,7 @@ class JointFeatures:
 
 @torch.no_grad()
 def joint_features(content: Tensor, style: Tensor, vgg: VGG19) -> JointFeatures:
-    """Describe two photos, (3, H, W) and (3, H', W') in [0, 1], of any size; computed where `vgg` is."""
+    """Describe two photos, (3, H, W) and (3, H', W') in [0, 1], of any size. Computes on the device of `vgg`."""
     layers, cues, grids = [], [], []
     for image in (content, style):
         small = _network_size(image).to(vgg.mean.device)
@@ -69,7 +69,7 @@ def _network_size(image: Tensor) -> Tensor:
 
 
 def _cells(features: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Features (C, h, w) -> (cells, C): averaged where they are finer than the grid, interpolated where coarser."""
+    """Bring features (C, h, w) to a grid, (cells, C): averaged if they are finer than it, interpolated if coarser."""
     if features.shape[1] > grid[0]:
         features = F.adaptive_avg_pool2d(features, grid)
     elif tuple(features.shape[1:]) != grid:
@@ -78,10 +78,10 @@ def _cells(features: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 def _soft_cues(image: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Height and colour, relative to the photo: (cells, 4)."""
+    """Height and colour of each cell, relative to those of the whole photo: (cells, 4)."""
     rows, columns = grid
     height = (torch.arange(rows, device=image.device) + 0.5) / rows - 0.5
-    height = height[:, None].expand(rows, columns).reshape(-1, 1) * 12**0.5  # of unit variance
+    height = height[:, None].expand(rows, columns).reshape(-1, 1) * 12**0.5  # 12**0.5 makes the variance 1
     return torch.cat((_HEIGHT * height, _COLOR * _standardised(F.adaptive_avg_pool2d(image, grid).flatten(1).mT)), 1)
 
 
@@ -90,14 +90,14 @@ def _unit(points: Tensor) -> Tensor:
 
 
 def _standardised(points: Tensor) -> Tensor:
-    """Centred, and scaled to a mean squared length of 1; zero if all points are the same."""
+    """Centre points and scale them to a mean squared length of 1; zero if all points are the same."""
     points = points - points.mean(0)
     scale = points.square().sum(1).mean().sqrt()
-    return points / scale if scale > 1e-3 else torch.zeros_like(points)  # 1e-3: the noise of a flat photo
+    return points / scale if scale > 1e-3 else torch.zeros_like(points)  # less is noise of a flat photo
 
 
 def _principal(points: Tensor) -> Tensor:
-    """The first principal components of (n, D)."""
+    """The first principal components of points (n, D): (n, `_COMPONENTS` or fewer)."""
     centred = (points - points.mean(0)).double()
     _, directions = torch.linalg.eigh(centred.mT @ centred)
     return (centred @ directions.flip(1)[:, :_COMPONENTS]).float()

@@ -1,8 +1,8 @@
-"""Regions that two photos share, on the cells of both: how many, which, and how well they match.
+"""Regions that two photos share, found on the cells of both: how many, which, and how well they match.
 
-The cells of both photos are nodes of one graph, so normalised cuts divide a region off in both at once. A group that
-only one photo has joins the group that it hangs together with most. A region matches if the cells of the other photo
-that look most like its own are of the same region.
+The cells of both photos are nodes of one graph, so normalised cuts find a region in both photos at once. The cuts
+give clusters of cells. A cluster that only one photo has joins the cluster to which it is connected most strongly. A
+region matches if those cells of the other photo that look most like its own belong to the same region.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from torch import Tensor
 
 from ..numerics.spectral import embed, kmeans
 
-_GROUPS = 12  # at most, before those that only one photo has are joined to others
-_SHARED = 0.01  # a group with less than this share of a photo is one that only the other photo has
-_NEIGHBOURS = 10  # cells of the other photo that a cell is compared with, but no more than
-_NEIGHBOURHOOD = 0.05  # of them: on a tiny photo ten cells are half of it
-_MOST_CHOSEN = 5  # regions, where nobody forces a number
-CONFIDENT = 0.65  # a division with a region of less confidence is not made
-_LOSS = 0.03  # of confidence that a region more may cost
+_GROUPS = 12  # most clusters, before those that only one photo has join others
+_SHARED = 0.01  # a cluster with less than this share of a photo counts as one that only the other photo has
+_NEIGHBOURS = 10  # most cells of the other photo that a cell is compared with
+_NEIGHBOURHOOD = 0.05  # the same as a share of the smaller photo's cells: on a tiny photo ten cells are half of it
+_MOST_CHOSEN = 5  # most regions, if their number is not given
+CONFIDENT = 0.65  # `choose` makes no division in which a region has less confidence
+_LOSS = 0.03  # the confidence that one more region may cost
 
 
 @dataclass(frozen=True, eq=False)
 class Division:
-    """Regions of all cells, those of the content first.
+    """The regions of all cells, those of the content first.
 
     labels      (n + n',) int64, from 0.
-    confidence  (K,): the share of a region's cells whose likes in the other photo are of the same region; of the two
-                photos the lower. 1 where one region is all there is.
+    confidence  (K,): each cell of a region has most similar cells in the other photo; this is the share of them in
+                the same region, averaged over the region, the lower value of the two photos. 1 for a single region.
     """
 
     labels: Tensor
@@ -43,7 +43,7 @@ class Division:
 
 
 class Divider:
-    """Divides the graph of two photos' cells, `weights` (n + n', n + n'); the first `n` are the content's."""
+    """Divides the cells of two photos, a graph with `weights` (n + n', n + n'); the first `n` are the content's."""
 
     def __init__(self, weights: Tensor, n: int) -> None:
         self._weights, self._n = weights, n
@@ -55,7 +55,7 @@ class Divider:
         self._alike = across.topk(k, 1).indices + n, across.topk(k, 0).indices.mT
 
     def divide(self, count: int) -> Division:
-        """As many regions that both photos have; fewer if there are no more."""
+        """Find `count` regions that both photos have; fewer if there are no more."""
         best = torch.zeros_like(self._degree, dtype=torch.long)
         for groups in range(count, max(_GROUPS, count) + 1 if count > 1 else count):
             labels = self._shared(self._group(groups))
@@ -69,9 +69,9 @@ class Divider:
         return Division(best, self.confidence(best))
 
     def choose(self) -> tuple[Division, float]:
-        """As many regions as match, and the lowest confidence in the first division that was turned down.
+        """Find as many regions as match; also returns the lowest confidence in the first division that was rejected.
 
-        That is 1 if none was, and 0 if there was nothing to divide.
+        That confidence is 1 if none was rejected, and 0 if there was nothing to divide.
         """
         chosen, turned_down, floor = self.divide(1), 1.0, CONFIDENT
         for count in range(2, _MOST_CHOSEN + 1):
@@ -84,7 +84,7 @@ class Divider:
         return chosen, turned_down
 
     def confidence(self, labels: Tensor) -> Tensor:
-        """The confidence of each label; see `Division`."""
+        """The confidence of each label, (K,); see `Division`."""
         count = int(labels.max()) + 1
         chosen = F.one_hot(labels, count).float()
         shares = []
@@ -101,7 +101,7 @@ class Divider:
         return self._groups[count]
 
     def _shared(self, labels: Tensor) -> Tensor:
-        """The groups without those that only one photo has."""
+        """Join each cluster that only one photo has to the cluster with the strongest connection to it."""
         labels = _from_zero(labels)
         while (count := int(labels.max()) + 1) > 1:
             both = (labels[: self._n], labels[self._n :])
@@ -116,7 +116,7 @@ class Divider:
         return labels
 
     def _closest(self, labels: Tensor) -> tuple[int, int]:
-        """The two groups with the most weight between them, for their size."""
+        """The two clusters with the most weight between them, relative to their sizes."""
         chosen = F.one_hot(labels).to(self._degree)
         volume = chosen.mT @ self._degree
         bonds = chosen.mT @ self._weights @ chosen / (volume[:, None] * volume)
@@ -126,7 +126,7 @@ class Divider:
 
     @staticmethod
     def _join(labels: Tensor, pair: tuple[int, int]) -> Tensor:
-        """The first of two groups becomes part of the second."""
+        """Make the first of two clusters part of the second."""
         return _from_zero(torch.where(labels == pair[0], pair[1], labels))
 
 

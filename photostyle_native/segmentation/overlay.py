@@ -1,4 +1,4 @@
-"""An overlay of two photos and their regions, with a legend: what one looks at before a transfer."""
+"""A sheet that shows the regions of two photos, with a legend, so that they can be checked before a transfer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from scipy import ndimage  # type: ignore[import-untyped]
 from ..images.sheet import Tile, make_sheet
 from .regions import Regions, label_colors
 
-_HEIGHT, _WIDEST = 480, 2400  # of each photo, in pixels
+_HEIGHT, _WIDEST = 480, 2400  # pixels: height and largest width of each photo on the sheet
 _TINT = 0.45  # how much of the label's colour shows over the photo
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 _LINE, _SWATCH, _MARGIN = 30, 18, 14
 
 
 def overlay_sheet(photos: list[np.ndarray], found: Regions) -> np.ndarray:
-    """Photos and overlays, a row for each photo, and below a legend with the confidence: (H, W, 3) uint8.
+    """Draw each photo beside its overlay, one row per photo, and a legend with the confidence: (H, W, 3) uint8.
 
     `photos` are content and style as (H, W, 3) uint8 sRGB.
     """
@@ -31,7 +31,7 @@ def overlay_sheet(photos: list[np.ndarray], found: Regions) -> np.ndarray:
 
 
 def overlay(photo: np.ndarray, index: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
-    """A photo (H, W, 3) uint8 in grey, tinted with the colours of its labels, boundaries white."""
+    """Draw a photo (H, W, 3) uint8 in grey, tinted with the colours of its labels, with white boundaries."""
     grey = photo.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     tinted = (1 - _TINT) * grey[..., None] + _TINT * label_colors(labels)[index]
     edges = ndimage.maximum_filter(index, 2) != ndimage.minimum_filter(index, 2)

@@ -1,4 +1,4 @@
-"""Regions that were found in two photos, with the same labels in both."""
+"""The regions found in two photos, with the same labels in both."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from ..masks.palettes import AUTHORS_COLORS
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Regions of two photos.
+    """The regions of two photos, as maps of labels.
 
-    content     (H, W) int16, positions in `labels`.     style  (H', W') int16.
-    labels      K colours of the authors' palette.
-    confidence  K numbers in [0, 1], 0 for a region that a photo lacks; what is measured, the subclass says.
+    content     (H, W) int16: for each pixel of the content, the position of its label in `labels`.
+    style       (H', W') int16: the same for the style photo.
+    labels      K names of colours in the authors' palette.
+    confidence  K numbers in [0, 1], 0 for a region that a photo lacks; the subclass says what they measure.
     notes       one sentence for each thing that the user should know.
-    meanings    K words for what the regions show, where that is known.
+    meanings    K words for what the regions show; empty if that is not known.
     """
 
     content: np.ndarray
@@ -29,7 +30,7 @@ class Regions:
     meanings: tuple[str, ...] = ()
 
     def label_images(self) -> tuple[LabelImage, LabelImage]:
-        """Both label maps as `prepare_pair` takes them."""
+        """Both label maps as label images, which `masks.pairs.prepare_pair` takes."""
         names = self.meanings or self.labels
         return (
             LabelImage("index", self.content, names, "automatic content mask"),
@@ -37,7 +38,7 @@ class Regions:
         )
 
     def lines(self) -> list[str]:
-        """For each label what a person wants to know: how much of each photo, and the confidence."""
+        """One line of text for each label: its share of each photo, and its confidence."""
         count = len(self.labels)
         content, style = (
             np.bincount(index.ravel(), minlength=count) / index.size for index in (self.content, self.style)
@@ -55,18 +56,19 @@ class Regions:
 class CoSegmentation(Regions):
     """Regions that `cosegment` found by what is alike in both photos.
 
-    `confidence` is the share of a region whose likes in the other photo are of the same region, of the two photos the
-    lower; 1 where one region is all there is.
+    For `confidence`, each place of a region is compared with the most similar places of the other photo. It is the
+    share of these that are in the same region, averaged over the region, the lower value of the two photos. It is 1
+    if there is only one region.
     """
 
 
 class SceneRegions(Regions):
     """Regions that `parse_scenes` found by what the photos show, which `meanings` names.
 
-    `confidence` is how probable the region is on its pixels, of the two photos the lower.
+    `confidence` is the mean probability of the region on its pixels, the lower value of the two photos.
     """
 
 
 def label_colors(labels: tuple[str, ...]) -> np.ndarray:
-    """The colours of labels of the authors' palette: (K, 3) uint8."""
+    """The colours of labels, which are names in the authors' palette: (K, 3) uint8."""
     return np.array([[round(255 * v + 0.01) for v in AUTHORS_COLORS[name]] for name in labels], np.uint8)

@@ -1,9 +1,9 @@
-"""Classes of scene parsers -> the groups whose members look alike under the same light.
+"""Groups of scene classes: classes that look alike under the same light are one group.
 
-A transfer needs regions that change together, not names: a lake takes the colours of a sea. So the 150 classes of
-ADE20K (SceneParse150; B. Zhou et al., *Scene Parsing through ADE20K Dataset*, CVPR 2017) are merged, as section 3 of
-Luan et al. merges lake, river and ocean into water. Classes are known by name, so that models with other numbers, or
-with the 19 classes of Cityscapes, work too.
+A transfer needs regions that change together, not exact names: a lake may take the colours of a sea. So the 150
+classes of ADE20K (SceneParse150; B. Zhou et al., *Scene Parsing through ADE20K Dataset*, CVPR 2017) are merged, as
+section 3 of Luan et al. merges lake, river and ocean into water. Classes are matched by name, so that models that
+number them differently, or that have the 19 classes of Cityscapes, work too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CLASSES = {
         basket bag minibike cradle oven ball food microwave pot bicycle dishwasher blanket sconce vase tray ashcan fan
         crt_screen plate monitor glass clock flag train motorcycle""",
 }
-# The colour of each group in label images: of the authors' palette, what comes to mind.
+# The colour of each group in label images: the most natural choice from the authors' palette.
 COLORS = {
     "sky": "cyan",
     "water": "blue",
@@ -53,7 +53,7 @@ _GROUP_OF = {name.replace("_", " "): group for group, classes in _CLASSES.items(
 
 
 def group_of(name: str) -> str | None:
-    """The group of a class by its name, "sea" or with synonyms as in ADE20K's own list, "earth, ground"."""
+    """The group of a class by its name ("sea", or with synonyms as ADE20K lists them, "earth, ground"), or None."""
     for synonym in name.lower().replace(";", ",").split(","):
         known = _GROUP_OF.get(" ".join(synonym.replace("_", " ").split()))
         if known:
@@ -65,17 +65,17 @@ def group_of(name: str) -> str | None:
 class Grouping:
     """Which classes of a model belong to which group.
 
-    members  (len(GROUPS), C) bool; a class that is not known belongs to none.
-    unknown  the names of those.
+    members  (len(GROUPS), C) bool; a class that is not known belongs to no group.
+    unknown  the names of the classes that are not known.
     """
 
     members: Tensor
     unknown: tuple[str, ...]
 
     def __call__(self, logits: Tensor) -> Tensor:
-        """Logits of classes (C, h, w) -> log-probabilities of the groups (len(GROUPS), h, w), -inf without members.
+        """Turn logits of classes (C, h, w) into log-probabilities of the groups (len(GROUPS), h, w).
 
-        Classes that are not known are left out: what is most likely among the others counts.
+        A group without classes gets -inf. Classes that are not known are left out of the probabilities.
         """
         log_odds = [
             torch.logsumexp(logits[own], 0) if bool(own.any()) else logits.new_full(logits.shape[1:], -torch.inf)
@@ -85,9 +85,9 @@ class Grouping:
 
 
 def grouping(id2label: Mapping[int, str], model: str) -> Grouping:
-    """The groups of a model's classes, named as in its configuration. `model` is what messages call it.
+    """Assign a model's classes to groups, by their names in its configuration. `model` names it in messages.
 
-    Raises PhotostyleError if most of the classes are not known.
+    Raises PhotostyleError if more than half of the classes are not known.
     """
     groups = [group_of(id2label[k]) for k in sorted(id2label)]
     unknown = tuple(id2label[k] for k, group in zip(sorted(id2label), groups, strict=True) if group is None)

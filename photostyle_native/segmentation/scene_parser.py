@@ -1,7 +1,8 @@
-"""A scene parser: a network, through `transformers`, that says what each place of a photo shows.
+"""A scene parser: a network of the package `transformers` that says what each place of a photo shows.
 
-SegFormer (E. Xie et al., NeurIPS 2021) trained on ADE20K by default; any model for semantic segmentation whose
-classes `scene_groups` knows. `transformers` is imported, and the hub is asked, by `load_scene_parser` alone.
+The default is SegFormer (E. Xie et al., NeurIPS 2021) trained on ADE20K; any model for semantic segmentation works
+whose classes `scene_groups` knows. `transformers` is not imported, and nothing is downloaded, before
+`load_scene_parser` is called.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _FILES = ["*.json", "*.safetensors", "*.bin"]
 
 
 class SceneParser:
-    """Photos -> groups of `scene_groups`. Made by `load_scene_parser`; `source` is the model's name."""
+    """A network that finds `scene_groups.GROUPS` in photos, made by `load_scene_parser`. `source` names the model."""
 
     def __init__(self, model: Any, processor: Any, groups: Grouping, source: str) -> None:
         self._model, self._processor = model, processor
@@ -34,7 +35,7 @@ class SceneParser:
 
     @torch.no_grad()
     def __call__(self, image: Tensor) -> Tensor:
-        """(3, H, W) in [0, 1] -> log-probabilities (len(GROUPS), h, w) at the model's resolution, on the CPU."""
+        """Parse a photo (3, H, W) in [0, 1]: log-probabilities (len(GROUPS), h, w), at the model's size, on CPU."""
         pixels = (image.detach().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         inputs = self._processor(images=Image.fromarray(pixels), return_tensors="pt")
         with _quiet():
@@ -58,8 +59,8 @@ def load_scene_parser(
     Args:
         model: a folder with a saved model and its image processor, or the name of one on the Hugging Face hub, which
             is downloaded once; default: `DEFAULT_MODEL`.
-        device: where it computes.
-        name: what messages call the argument.
+        device: the device on which the model computes.
+        name: the name of the argument in messages.
 
     Raises:
         PhotostyleError: `transformers` is not installed, the hub cannot be reached or has no such model, the folder
@@ -75,7 +76,7 @@ def load_scene_parser(
 
 
 def _from_hub(source: str, name: str) -> tuple[Any, Any]:
-    """A model of the hub: what an earlier call downloaded, or else, and where that was cut off, downloaded now."""
+    """Load a model of the hub: the copy of an earlier download, or a new one if there is none or it is incomplete."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
@@ -86,7 +87,7 @@ def _from_hub(source: str, name: str) -> tuple[Any, Any]:
             return _from_folder(kept, f"{name} {source}")
         except PhotostyleError as error:
             broken = error
-        except OSError:  # there is none
+        except OSError:  # nothing was downloaded earlier
             pass
         folder = str(snapshot_download(source, allow_patterns=_FILES))
     except (HFValidationError, RepositoryNotFoundError):
@@ -109,7 +110,7 @@ def _from_folder(folder: str, what: str) -> tuple[Any, Any]:
         network, report = AutoModelForSemanticSegmentation.from_pretrained(
             folder, local_files_only=True, output_loading_info=True
         )
-    except Exception as error:  # of any kind, by the file that is missing, damaged or of something else
+    except Exception as error:  # its type depends on which file is missing, damaged or of another kind
         reason = " ".join(str(error).split()).partition(". ")[0]
         raise PhotostyleError(
             f"{what} must be a saved model for semantic segmentation with its image processor, but loading it failed:"
@@ -126,7 +127,7 @@ def _from_folder(folder: str, what: str) -> tuple[Any, Any]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the libraries' log lines, progress bars and warnings off the user's terminal, and leave all as found."""
+    """Keep the libraries' log lines, progress bars and warnings off the terminal, and restore the settings after."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from huggingface_hub import utils as hub

@@ -1,4 +1,4 @@
-"""Regions of two photos by what they show: scene parsing, with every content region given one of the style photo."""
+"""Regions of two photos by what they show (scene parsing); every content region is given one of the style photo."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .joint_features import JointFeatures, joint_features
 from .regions import SceneRegions
 from .scene_groups import COLORS, GROUPS
 
-_SLIVER = 0.005  # a group on less of a photo is not told apart there
-_OPINION = 0.1  # probability of all the style photo's groups together, below which the parser has no next choice
+_SLIVER = 0.005  # a group that covers a smaller share of a photo is left out there
+_OPINION = 0.1  # the parser has a next choice if the style photo's groups together have at least this probability
 
 Parser = Callable[[Tensor], Tensor]
 
@@ -25,14 +25,18 @@ Parser = Callable[[Tensor], Tensor]
 def parse_scenes(content: Tensor, style: Tensor, parser: Parser, vgg: VGG19) -> SceneRegions:
     """Divide two photos by what they show.
 
-    A content region whose group the style photo lacks is made part of one that it has: of the parser's next choice
-    (it takes a lake for a sea before it takes it for a wall), or where it has none, of the one whose VGG features are
-    closest. Groups that only the style photo has stay in its label map.
+    If the style photo lacks the group of a content region, the region takes a group that the style photo has: the
+    parser's next choice or, if the parser has none, the group whose VGG features are closest. Groups that only the
+    style photo has stay in its label map.
 
     Args:
         content, style: (3, H, W) and (3, H', W'), RGB in [0, 1]. The label maps have these sizes.
-        parser: a photo -> log-probabilities (len(GROUPS), h, w) of `scene_groups.GROUPS`; see `scene_parser`.
+        parser: function of a photo that returns log-probabilities (len(GROUPS), h, w) of `scene_groups.GROUPS`; see
+            `scene_parser`.
         vgg: the network for the features.
+
+    Returns:
+        The regions; a note says which groups were replaced.
 
     Source: Luan et al. 2017, section 3, which constrains the content's labels to those of the style photo.
     """
@@ -60,7 +64,7 @@ def parse_scenes(content: Tensor, style: Tensor, parser: Parser, vgg: VGG19) -> 
 
 
 def _without_slivers(soft: Tensor) -> np.ndarray:
-    """The likeliest group of each pixel, (len(GROUPS), H, W) -> (H, W) int16, of groups on enough of the photo."""
+    """The likeliest group of each pixel, (len(GROUPS), H, W) -> (H, W) int16, without groups that are too small."""
     soft = soft.clone()
     while True:
         index = strongest(soft)
@@ -74,7 +78,7 @@ def _without_slivers(soft: Tensor) -> np.ndarray:
 def _likes(
     features: JointFeatures, maps: list[np.ndarray], groups: np.ndarray, targets: np.ndarray
 ) -> dict[int, int]:
-    """For each of some content groups, the one of the style photo's `targets` whose mean features are closest."""
+    """For each of the content's `groups`, find the group in the style photo's `targets` with the closest features."""
     content, style = features.split(features.points)
     style_means = torch.stack([_mean_point(style, maps[1] == target) for target in targets])
     return {
@@ -84,13 +88,13 @@ def _likes(
 
 
 def _mean_point(points: Tensor, region: np.ndarray) -> Tensor:
-    """The mean over a region (H, W) of points of cells (rows, columns, D)."""
+    """The mean of the cells' points (rows, columns, D) over a region, given as a bool mask (H, W)."""
     share = F.adaptive_avg_pool2d(torch.from_numpy(region)[None].float(), (points.shape[0], points.shape[1]))[0]
     return (points * share[..., None]).sum((0, 1)) / share.sum()
 
 
 def _numbered(maps: list[np.ndarray], soft: list[Tensor], notes: tuple[str, ...]) -> SceneRegions:
-    """The result, with the groups that occur in a photo; label maps `maps` hold positions in GROUPS."""
+    """Make the result, with only the groups that occur in a photo; `maps` hold positions in GROUPS."""
     kept = np.union1d(*maps)
     position = np.zeros(len(GROUPS), np.int16)
     position[kept] = np.arange(len(kept))

@@ -1,7 +1,7 @@
-"""Scribbles: a few strokes on a photo that say which label a place has.
+"""Scribbles: strokes that a person paints on a photo to say which label a place has.
 
-A stroke has one of the authors' nine label colours, the same in both photos for what belongs together. Strokes are
-painted on a transparent layer, or on the photo itself; whatever is not painted says nothing.
+A stroke has one of the authors' nine label colours; strokes of one colour in both photos mark places that correspond.
+They are painted on a transparent layer, or on the photo itself. Pixels that are not painted say nothing.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from ..masks.label_images import UNLABELED, nearest_pixels, open_image
 from ..masks.pairs import check_aspect
 from ..masks.palettes import AUTHORS_COLORS, authors_index
 
-_CHANGED = 0.1  # a pixel this far from the photo's in one channel has been painted
-# How labels spread from strokes: the weights' power, the share of the neighbours' opinion, and how firmly a place
-# holds to the label that it had.
+_CHANGED = 0.1  # a pixel that differs more than this from the photo's in one channel is painted
+# How labels spread from strokes: the power to which weights are raised, the share of its neighbours' labels in a
+# node's new label, the weight of the label that a node had before, and the number of steps.
 _POWER, _NEIGHBOURS_SHARE, _FIRMNESS, _STEPS = 2, 0.9, 0.005, 60
 
 
 def read_scribbles(path: str | Path, photo: Tensor, name: str) -> np.ndarray:
-    """The strokes in an image file: (h, w) int16, positions in AUTHORS_COLORS, UNLABELED where nothing is painted.
+    """Read strokes from an image: (h, w) int16, positions in AUTHORS_COLORS, UNLABELED where nothing is painted.
 
     Args:
-        path: an image with transparency, of any size; or one without, of the photo's size, which is the photo with
-            strokes on it. Pixels that have none of the nine colours (boundaries of strokes) are not painted.
-        photo: (3, H, W) in [0, 1], to compare with.
-        name: what messages call the file.
+        path: an image with transparency, of any size; or one without, which is the photo with strokes on it, of the
+            photo's size. Pixels that have none of the nine colours (boundaries of strokes) count as not painted.
+        photo: the photo to compare with, (3, H, W) in [0, 1].
+        name: the name of the file in messages.
 
     Raises:
-        PhotostyleError: the file cannot be read, has another size or aspect ratio, or no stroke.
+        PhotostyleError: the file cannot be read, has another size or aspect ratio than above, or has no stroke.
     """
     with open_image(path, name, f"the format of {path}") as file:
         rgba = np.asarray(ImageOps.exif_transpose(file).convert("RGBA"))
@@ -58,14 +58,14 @@ def read_scribbles(path: str | Path, photo: Tensor, name: str) -> np.ndarray:
 
 
 def strokes_at(strokes: np.ndarray | None, size: tuple[int, int]) -> np.ndarray:
-    """Strokes (h, w), or None for none, at another size (height, width): every pixel that of the nearest centre."""
+    """Bring strokes (h, w) to another size (height, width) by the nearest pixel; None stands for no strokes."""
     if strokes is None:
         return np.full(size, UNLABELED, np.int16)
     return nearest_pixels(strokes, size)
 
 
 def strokes_on_grid(strokes: np.ndarray | None, grid: tuple[int, int]) -> Tensor:
-    """The label painted most in each cell of a grid (rows, columns): (cells,) int64, UNLABELED in untouched cells."""
+    """The label painted most in each cell of a grid (rows, columns): (cells,) int64, UNLABELED without a stroke."""
     if strokes is None:
         return torch.full((grid[0] * grid[1],), UNLABELED)
     rows, columns = (np.arange(old) * new // old for old, new in zip(strokes.shape, grid, strict=True))
@@ -76,13 +76,13 @@ def strokes_on_grid(strokes: np.ndarray | None, grid: tuple[int, int]) -> Tensor
 
 
 def spread(weights: Tensor, labels: Tensor, strokes: Tensor) -> Tensor:
-    """Labels of all nodes of a graph (n, n) after strokes (n,) have corrected them: (n,) int64.
+    """Correct the labels (n,) of a graph's nodes by strokes (n,): (n,) int64.
 
-    What is alike takes the label of the stroke on it; what no stroke is like keeps the label that it had; nodes with
-    a stroke have the stroke's label.
+    `weights` (n, n) say how alike two nodes are. A node with a stroke gets the stroke's label, and so do nodes that
+    are like it. Nodes that are like no node with a stroke keep their labels.
 
-    Source: D. Zhou et al., *Learning with Local and Global Consistency* (NIPS 2003), with the old labels as a weak
-    second opinion.
+    Source: D. Zhou et al., *Learning with Local and Global Consistency* (NIPS 2003), where the old labels are weak
+    evidence beside the strokes.
     """
     count = int(torch.maximum(labels, strokes).max()) + 1
     likeness = weights**_POWER
