@@ -41,8 +41,8 @@ build_for_device() { # build_for_device ARCHITECTURE
 }
 export -f build_for_device
 
-kernel_tests="tests/test_matting_laplacian.py tests/test_masked_gram.py tests/test_masked_gram_loss.py
-  tests/test_local_affine.py tests/test_bilateral_grid.py tests/test_cuda.py tests/test_solver.py"
+kernel_tests="tests/ops/test_matting_laplacian.py tests/ops/test_masked_gram.py tests/ops/test_masked_gram_loss.py
+  tests/ops/test_local_affine.py tests/ops/test_bilateral_grid.py tests/ops/test_cuda.py tests/optimization/test_solver.py"
 
 if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())"; then
   architecture=$("$python" -c "import torch; print('%d%d' % torch.cuda.get_device_capability())")
@@ -56,7 +56,7 @@ if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())";
     for tool in memcheck racecheck initcheck synccheck; do
       # torch's cache of freed blocks would hide overruns of a tensor
       PYTORCH_NO_CUDA_MEMORY_CACHING=1 step "sanitizer-$tool" 90 compute-sanitizer --tool "$tool" "${only[@]}" \
-        --error-exitcode 1 "$python" -m pytest -q -p no:cacheprovider tests/test_cuda.py \
+        --error-exitcode 1 "$python" -m pytest -q -p no:cacheprovider tests/ops/test_cuda.py \
         -k "every_kernel_once and cuda and not emulated"
     done
   else
@@ -70,8 +70,8 @@ else
   echo "There is no GPU here: this is a rehearsal in emulation, and no figure of it is a measurement."
   step build 200 bash -c "build_for_device 90"
   export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
-  step tests 900 "$python" -m pytest -q -p no:cacheprovider $kernel_tests tests/test_simt.py -k "emulated or simt"
-  step sanitizer-address 600 tests/simt/sanitized "$python" -m pytest -q -p no:cacheprovider tests/test_cuda.py -k "every_kernel_once and emulated"
+  step tests 900 "$python" -m pytest -q -p no:cacheprovider $kernel_tests tests/simt/test_simt.py -k "emulated or simt"
+  step sanitizer-address 600 tests/simt/sanitized "$python" -m pytest -q -p no:cacheprovider tests/ops/test_cuda.py -k "every_kernel_once and emulated"
   step bench 300 "$python" -m photostyle_native bench --device cpu --quick -o "$results"
   step transfer 200 "$python" bench/transfer_timing.py --device cpu --size 96 -o "$results"
 fi

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
     result["command"] = "photostyle " + " ".join(sys.argv[1:])
-    written = _write(result, folder) if folder else []  # before printing, which fails if nobody reads the output any more
+    written = _write(result, folder) if folder else []  # before printing, which may fail
     console = Console(highlight=False)
     with console.capture() as shown:  # rich would end the program itself if it wrote to a closed pipe
         show(result, console)

@@ -94,7 +94,7 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def announced_interrupts(display: Display) -> Iterator[None]:
-    """Make Ctrl-C tell the display before it raises KeyboardInterrupt, at which `transfer` ends with the best picture."""
+    """Make Ctrl-C tell the display before it raises KeyboardInterrupt, which ends `transfer` with the best so far."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set signal handlers
         yield
         return
