@@ -1,6 +1,7 @@
-"""What the kernels and a GPU buy on this machine: jobs, the same jobs done by peers, and honest timings of both.
+"""The benchmark: how long this package and its peers take for the same jobs on this machine.
 
-`photostyle bench` runs it; so do the pytest-benchmark suites in ``bench/`` of the source tree. A *family* is a job (a
-module of `cases`), a *case* one size of it with data, and a *way* one implementation: ours or a peer's. Every way is
-checked against the others before it is timed, and a way that cannot run here is listed with the reason.
+`photostyle bench` runs it, and so do the pytest-benchmark suites in ``bench/`` of the source tree. A *family* is a
+job (see the modules of `cases`), a *case* is the job at one size with its data, and a *way* is one implementation:
+this package's, whose name starts with "ours", or a peer's. The ways' results are checked before they are timed, and a
+way that cannot run is listed with the reason.
 """

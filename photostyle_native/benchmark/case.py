@@ -1,4 +1,4 @@
-"""What is timed: a family of jobs, one case of it, and the ways in which it can be done."""
+"""The units of the benchmark: a family (one job), a case (the job at one size), and the ways of doing it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ Call = Callable[[], Any]
 
 
 class WrongResult(RuntimeError):
-    """A way computes something else than it should: it must not be timed."""
+    """The result of a way is wrong, so the way must not be timed."""
 
 
 @dataclass
 class Case:
-    """One job of one size.
+    """One job at one size.
 
-    `ways` maps a name to calls that do the job on different copies of the data. `missing` says why a way of the
-    family is not among them. `bytes` are those that the job cannot avoid moving (every input and every output once),
-    `operations` those of its arithmetic as we do it, a multiply-add counted as two; both 0 where they mean nothing.
+    `ways` maps a name to calls that do the job on different copies of the data. `missing` maps every other way of the
+    family to the reason why it is missing. `bytes` is what the job must at least move (every input and output once).
+    `operations` counts the arithmetic of this package's way, a multiply-add as two. Both are 0 where they have no
+    meaning.
     """
 
     pixels: int
@@ -33,7 +34,7 @@ class Case:
     operations: float = 0.0
     ways: dict[str, list[Call]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
-    once: bool = False  # a call takes long: one sample in a pass is enough
+    once: bool = False  # a call takes long, so that one sample in a pass is enough
     launched: frozenset[str] = frozenset()  # ways that wait for the device, so that no CUDA graph can hold them
 
     def offer(
@@ -44,10 +45,10 @@ class Case:
         unless: str = "",
         right: Callable[[Any], None] | None = None,
     ) -> None:
-        """Add a way, or say why it is missing.
+        """Add a way, or record why it is missing.
 
-        It is for the reason `unless`, if a module of `needs` is not installed, and if it is a peer's and making it,
-        its first call, or `right` of that call's result raises an exception.
+        It is missing if `unless` gives a reason, or if a module of `needs` is not installed. A peer's way is also
+        missing if `make`, its first call, or `right`, which checks the result of that call, raises an exception.
         """
         absent = [module for module in needs if importlib.util.find_spec(module) is None]
         if unless or absent:
@@ -57,7 +58,7 @@ class Case:
             made = make()
             if right:
                 right(made[0]())
-        except Exception as error:  # of any kind: others wrote it
+        except Exception as error:  # a peer's code may raise any type
             if is_ours(name):
                 raise
             self.missing[name] = f"failed: {reason(error)}"
@@ -72,10 +73,10 @@ class Case:
         step: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function,
         limit: float = 1e-4,
     ) -> None:
-        """Add `function` under torch.compile, or what torch said where it cannot compile.
+        """Add `function` under torch.compile, or record torch's message if it cannot compile the function.
 
-        `step` makes the job out of the compiled function, default: it is the job. Its result may be off by `limit`
-        from that of the job without compilation.
+        `step` makes the job from the compiled function; by default the function is the job. The result may differ by
+        `limit` (see `check`) from that of the job without compilation.
         """
         torch.compiler.reset()  # after a few recompilations of one function torch would quietly run it uncompiled
         job = step(torch.compile(function, dynamic=False))
@@ -85,18 +86,18 @@ class Case:
                 check(name, mine, other, limit)
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the compiler, about its own doings
+            warnings.simplefilter("ignore")  # warnings of the compiler about its own work
             self.offer(name, lambda: calls(job, data), right=right)
 
 
 @dataclass(frozen=True)
 class Family:
-    """A job: its name in results, a title for people, every way that it may be done in, and how to set it up."""
+    """A job: its name in results, its title for readers, the names of all ways, and the function that sets it up."""
 
     name: str
     title: str
     ways: tuple[str, ...]
-    build: Callable[..., Case]  # (device, **parameters)
+    build: Callable[..., Case]  # called with (device, **parameters)
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Spec:
 
     @property
     def label(self) -> str:
-        """The parameters as people read them: ``700 px, 8 masks``."""
+        """The parameters as text for readers: ``700 px, 8 masks``."""
         shown = {name: value for name, value in self.parameters.items() if not isinstance(value, bool)}
         words = [_WORDS.get(name, "{}").format(value) for name, value in shown.items()]
         return ", ".join(words).replace("to, ", "to ")
@@ -134,7 +135,7 @@ def is_ours(way: str) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """One line that says what went wrong."""
+    """The first line of an error's message, or the error's type if it has no message."""
     lines = str(error).strip().splitlines()
     return lines[0][:160] if lines else type(error).__name__
 
@@ -144,12 +145,12 @@ def _tensors(result: Tensor | Iterable[Tensor]) -> list[Tensor]:
 
 
 def calls(function: Callable[..., Any], data: Iterable[tuple[Any, ...]]) -> list[Call]:
-    """One call of `function` per tuple of arguments."""
+    """Make calls of `function`, one per tuple of arguments."""
     return [partial(function, *arguments) for arguments in data]
 
 
 def check(what: str, result: Tensor, truth: Tensor, limit: float) -> None:
-    """Refuse a way whose result is off by more than `limit`, relative, in the Euclidean norm."""
+    """Raise WrongResult if a result's relative error, in the Euclidean norm, is above `limit`. `what` names it."""
     truth = truth.detach().double().cpu()
     if result.shape != truth.shape:
         raise WrongResult(f"{what} has shape {tuple(result.shape)}, not {tuple(truth.shape)}")

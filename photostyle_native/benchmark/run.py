@@ -1,7 +1,7 @@
-"""Run cases and keep every sample.
+"""Run the cases of the benchmark and keep every sample.
 
-The whole list is gone through several times (passes), with the same data in other memory: what differs between passes
-of the same code is this machine's noise, and `compare` measures differences against it.
+The whole list is run several times (passes), with the same data in different memory. What differs between passes of
+the same code is the machine's noise, with which `compare` compares changes.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ def run(
     """Time every case on every device.
 
     Args:
-        devices: where to run.
+        devices: the devices to run on.
         sizes: widths in pixels, per device type.
-        passes: how often the whole list is gone through; `compare` needs 2.
-        seconds: for each way in each pass.
-        quick: fewer layers, fewer iterations.
-        only: names of the families to run, default: all.
-        limit: seconds after which no case is begun any more; Ctrl-C ends the run in the same way.
-        progress: told what runs next, how many steps are done and how many there are.
+        passes: how often the whole list is run; `compare` needs 2 to measure noise.
+        seconds: time for the samples of each way in each pass.
+        quick: whether to use fewer layers and fewer iterations.
+        only: names of the families to run; default: all.
+        limit: seconds after which no case is started any more; Ctrl-C ends the run in the same way.
+        progress: function that is told what runs next, how many steps are done, and how many there are.
 
     Returns:
-        What the reports and `compare` take, ready for JSON: ``machine``, ``ceilings`` per device, and ``cases`` with,
-        per way, ``median``, ``spread`` (quartile range), ``samples`` (one list per pass), all in seconds, and ratios.
-        A case with a wrong result, with an error, or that was not reached is in ``failures``, with the reason.
-        ``ended`` says what ended the run before its last pass was through: empty, or `INTERRUPTED` or the limit, and
-        in which pass.
+        The result, ready for JSON, for the reports and `compare`: ``machine``, ``ceilings`` per device, and ``cases``
+        with, per way, ``median``, ``spread`` (quartile range), ``samples`` (one list per pass), all in seconds, and
+        ratios. A case with a wrong result, with an error, or that was not reached is in ``failures``, with the
+        reason. ``ended`` is empty after a complete run; else it says what ended the run (`INTERRUPTED` or the limit),
+        and in which pass.
     """
     found = [(spec, device) for device in devices for spec in specs(sizes[device.type], device.type, quick)]
     rows = [_Row(spec, device) for spec, device in found if not only or spec.family.name in only]
-    # Small pictures first: what a limit leaves out is large sizes, and not whole families.
+    # Small pictures come first, so that a time limit leaves out large sizes, and not whole families.
     order = sorted(rows, key=lambda row: int(row.spec.parameters["width"]))
     turns = [row for _ in range(passes) for row in order]
     limits = {str(device): ceilings(device, quick) for device in devices}
@@ -63,7 +63,7 @@ def run(
     ended = ""
     done = 0
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)  # a beta feature of torch
+        warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)  # torch warns that it is a beta feature
         try:
             for done, row in enumerate(turns):
                 if time.monotonic() > end:
@@ -73,7 +73,7 @@ def run(
                 row.take(seconds)
                 gc.collect()
                 if row.device.type == "cuda":
-                    torch.cuda.empty_cache()  # what graphs held
+                    torch.cuda.empty_cache()  # memory that CUDA graphs held
         except KeyboardInterrupt:
             ended = INTERRUPTED
     if ended:
@@ -90,7 +90,7 @@ def run(
 
 
 class _Row:
-    """One case on one device: its samples so far."""
+    """One case on one device, with its samples so far."""
 
     def __init__(self, spec: Spec, device: torch.device) -> None:
         self.spec, self.device = spec, device
@@ -102,13 +102,13 @@ class _Row:
         self._about: dict[str, Any] = {}
 
     def take(self, seconds: float) -> None:
-        """One pass, unless an earlier one failed."""
+        """Run one pass, unless an earlier one failed."""
         if self._failed:
             return
         try:
             case = self.spec.build(self.device)
             samples, self._hows, failed = take_turns(case.ways, self.device, seconds, case.once, case.launched)
-        except Exception as error:  # a wrong result, or out of memory: the other cases still count
+        except Exception as error:  # a wrong result or too little memory; the other cases still count
             self._failed = True
             self.failure = reason(error)
             return
@@ -116,7 +116,7 @@ class _Row:
         self._missing |= case.missing | failed
         for name, values in samples.items():
             self._samples.setdefault(name, []).append(values)
-        for name in self._missing:  # in a later pass, too: every way that is reported was in every pass
+        for name in self._missing:  # also from earlier passes: a way that is reported has samples of every pass
             self._samples.pop(name, None)
         self._about = {"pixels": case.pixels, "bytes": case.bytes, "operations": case.operations}
 
@@ -136,7 +136,7 @@ class _Row:
                 "samples_taken": took.samples,
                 "samples": [[float(f"{s:.4g}") for s in one] for one in self._samples[name]],
             }
-            if self._about["bytes"]:  # else it is a whole loop, whose bytes mean nothing
+            if self._about["bytes"]:  # 0 for a whole iteration or loop, whose rates have no meaning
                 ways[name]["bytes_per_s"] = self._about["bytes"] / took.median
                 ways[name]["share_of_copy"] = ways[name]["bytes_per_s"] / limits["copy_bytes_per_s"]
                 ways[name]["operations_per_s"] = self._about["operations"] / took.median

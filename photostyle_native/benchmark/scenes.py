@@ -1,4 +1,4 @@
-"""One real photo at any size, masks, and features: the data of the benchmarks."""
+"""The data of the benchmarks: one real photo at any size, masks, and the sizes of features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..network.vgg19 import CHANNELS_PER_BLOCK, block_of
 
 
 def height_of(width: int) -> int:
-    """All scenes are 4:3."""
+    """The height of a scene of this width; all scenes are 4:3."""
     return round(width * 0.75)
 
 
@@ -28,7 +28,7 @@ def photo(width: int) -> Tensor:
 
 
 def views(image: Tensor, count: int) -> list[Tensor]:
-    """`count` pictures of the same kind and size: a benchmark uses them in turn, so that no cache holds the next."""
+    """Make `count` pictures from one by flipping. A benchmark uses them in turn, so that no cache holds the next."""
     flips = (image, image.flip(2), image.flip(1), image.flip((1, 2)))
     return [flips[i % 4].contiguous() for i in range(count)]
 

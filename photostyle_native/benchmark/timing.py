@@ -1,6 +1,6 @@
-"""How long calls take: ways of doing one job take turns, so that a busy machine slows all of them alike.
+"""Timing of calls: the ways of doing one job take turns, so that a busy machine slows all of them alike.
 
-On a GPU a sample is replays of a CUDA graph between two events: what is timed is the device and not Python.
+On a GPU a sample times replays of a CUDA graph between two events, so that the device is timed and not Python.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import torch
 
 from .case import Call, is_ours, reason
 
-_SHORTEST_SAMPLE = 2e-3  # seconds; below, the clock and the timer interrupt count
-_MOST = 40  # samples of a way: more would not tell more
+_SHORTEST_SAMPLE = 2e-3  # seconds; in shorter samples the clock and the timer interrupt matter
+_MOST = 40  # most samples of a way; more would not improve the result
 
 
 @dataclass(frozen=True)
 class Time:
-    """Seconds per call: median, quartile range, and how the samples were taken (clock, graph or stream)."""
+    """Seconds per call: median, quartile range, number of samples, and how they were taken (clock, graph, stream)."""
 
     median: float
     spread: float
@@ -39,11 +39,15 @@ def take_turns(
     once: bool = False,
     launched: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, list[float]], dict[str, str], dict[str, str]]:
-    """Seconds per call of each way, sample by sample; how each was timed; and peers that failed, with the reason.
+    """Time all ways in turn.
 
-    Each way gets about `seconds` and at least three samples, but no more than one that takes `seconds` itself, and
-    one (on the CPU without a warm-up) if `once`. The calls of a way do the same work on different data; on a GPU they
-    are captured in one graph, but for the ways `launched`, which cannot be. What fails in a way of ours is raised.
+    Each way gets about `seconds` and at least three samples, but only one if that takes longer than `seconds`, or if
+    `once` is set (on the CPU then without a warm-up). The calls of a way do the same work on different data. On a GPU
+    they are captured in one graph, except for the ways in `launched`, which cannot be captured.
+
+    Returns:
+        By way: the seconds per call of each sample; how it was timed; and for peers that failed, the reason. An
+        exception in this package's way is raised.
     """
     samplers = {}
     hows = {}
@@ -66,7 +70,7 @@ def take_turns(
 
 @contextmanager
 def _peers_may_fail(name: str, failed: dict[str, str]) -> Iterator[None]:
-    """A peer that fails, for lack of memory mostly, must not take the other ways with it."""
+    """Record a peer's failure, mostly for lack of memory, so that the other ways are still timed."""
     try:
         yield
     except Exception as error:
@@ -95,7 +99,7 @@ def summary(samples: list[float], how: str) -> Time:
 
 
 def _sampler(calls: list[Call], device: torch.device, once: bool, capture: bool) -> tuple[Callable[[], float], str]:
-    """A function that takes one sample, warmed up unless a call is so long that `once` was said."""
+    """A function that takes one sample, warmed up (except on the CPU with `once`), and how it is timed."""
     if device.type != "cuda":
         return _clock(calls, once), "clock"
 
@@ -110,10 +114,10 @@ def _sampler(calls: list[Call], device: torch.device, once: bool, capture: bool)
 
 
 def captured(run: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
-    """What `run`, which has been called before, launches as a graph; None for what waits for the device.
+    """Capture what `run` launches as a CUDA graph; None if it waits for the device, which no graph can hold.
 
-    No graph can hold that. It is found out beforehand: a capture that fails leaves many versions of torch with an
-    allocator, a generator of random numbers and a stream that think it goes on.
+    `run` must have been called before. Whether it waits is tested before the capture, because after a capture that
+    fails, many versions of torch treat the allocator, the random generator and the stream as if it still went on.
     """
     if _waits(run):
         return None
@@ -121,7 +125,7 @@ def captured(run: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
     try:
         with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
             run()
-    except RuntimeError:  # something waited that torch knows nothing of: undo what can be undone
+    except RuntimeError:  # a wait that torch did not see: undo what can be undone
         with suppress(RuntimeError):
             graph.reset()
         torch.cuda.synchronize()
@@ -146,7 +150,7 @@ def _waits(run: Callable[[], None]) -> bool:
 
 
 def _events(run: Callable[[], Any], calls: int, once: bool) -> Callable[[], float]:
-    """Samples between two events, of as many runs as make a sample long: a first launch takes microseconds itself."""
+    """Make a function that times runs between two events, so many that the microseconds of a launch do not count."""
 
     def seconds(repeats: int) -> float:
         start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
@@ -159,7 +163,7 @@ def _events(run: Callable[[], Any], calls: int, once: bool) -> Callable[[], floa
 
     if once:
         return lambda: seconds(1) / calls
-    seconds(1)  # the first replay brings the graph to the device
+    seconds(1)  # the first replay copies the graph to the device
     repeats = max(1, math.ceil(_SHORTEST_SAMPLE / max(seconds(1), 1e-6)))
     return lambda: seconds(repeats) / calls
 
@@ -173,7 +177,7 @@ def _seconds(call: Call) -> float:
 def _clock(calls: list[Call], once: bool) -> Callable[[], float]:
     repeats = 1
     if not once:
-        first = _seconds(calls[0])  # whatever is set up by a first call is not what is timed
+        first = _seconds(calls[0])  # a first call also sets things up, which is not to be timed
         again = first if first > 0.2 else _seconds(calls[0])
         repeats = max(1, math.ceil(_SHORTEST_SAMPLE / max(again, 1e-7)))
     at = 0

@@ -1,1 +1,1 @@
-"""What is timed: a module for each family of jobs, every job beside its peers."""
+"""The jobs that are timed: a module for each family or for related ones, each job beside its peers."""

@@ -1,4 +1,4 @@
-"""Slicing a bilateral grid and applying its maps, and the gradient to the grid: against torch's grid_sample."""
+"""Slicing a bilateral grid and applying its maps, and the gradient to the grid, beside torch's grid_sample."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def build(device: torch.device, width: int) -> Case:
         return step
 
     theirs = stepping(_with_grid_sample)
-    # align_corners puts -1 and 1 on the outer vertices, where ours has the middle of the outer pixels.
+    # With align_corners, -1 and 1 are the outer vertices. This package has these on the borders of the picture.
     y = ((torch.arange(height, device=device) + 0.5) / height * 2 - 1)[:, None].expand(height, width)
     x = ((torch.arange(width, device=device) + 0.5) / width * 2 - 1).expand(height, width)
     places = [torch.stack([x, y, g * 2 - 1], -1)[None, None] for g in guides]

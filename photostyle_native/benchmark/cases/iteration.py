@@ -1,4 +1,4 @@
-"""One iteration, all four terms and the gradient, beside the network alone and plain PyTorch; and its parts."""
+"""One iteration (all four terms and the gradient) beside the network alone and plain PyTorch, and its parts."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ WAYS = (
     "VGG-19 alone, bfloat16",
 )
 PARTS = ("VGG-19", "masked Gram matrices", "matting Laplacian", "optimiser")
-STEPS = 10  # of a transfer, per call of the second family
-_HISTORY = 40  # of the default preset
+STEPS = 10  # iterations of a transfer in one call of `PART_FAMILY`
+_HISTORY = 40  # as in the default preset
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The demo's photo, another with other colours, `masks` bands, and a picture between them."""
+    """The demo's photo as the content, a style photo with other colours made from it, masks, and a start."""
 
     content: Tensor
     style: Tensor
@@ -109,7 +109,7 @@ def _half_iteration(scene: Scene, x: Tensor) -> Call:
 
 
 def build_parts(device: torch.device, width: int, masks: int) -> Case:
-    """Iterations of a transfer as it runs by default, optimiser included, and their parts by themselves."""
+    """Set up iterations of a default transfer, optimiser included, and each of their parts alone."""
     scene = Scene.of(width, masks, device)
     vgg = network(device, resolve_precision("auto", device))
     objective = scene.objective(vgg)
@@ -133,10 +133,10 @@ def build_parts(device: torch.device, width: int, masks: int) -> Case:
 
 
 def _transfer(objective: Objective, start: Tensor) -> Call:
-    """At each call the next `STEPS` iterations of a transfer that has begun: on a GPU, replays of its graph."""
+    """Make a call that runs the next `STEPS` iterations of a running transfer; on a GPU it replays a graph."""
     stage = Stage("bench", 100 * STEPS, metric=True, bounded=True, history=_HISTORY)
     loop = Loop(objective, start, stage)
-    loop.advance(STEPS if start.is_cuda else 1)  # a GPU warms up, and the graph is captured
+    loop.advance(STEPS if start.is_cuda else 1)  # on a GPU this warms up and captures the graph
 
     def go_on() -> None:
         if loop.done + STEPS > stage.iterations:
@@ -147,7 +147,7 @@ def _transfer(objective: Objective, start: Tensor) -> Call:
 
 
 def _optimiser_step(start: Tensor) -> Call:
-    """A step with an energy that costs next to nothing."""
+    """Make a call that takes one step of the optimiser, with an energy that takes almost no time."""
     curvature = torch.logspace(-4, 0, start.numel(), device=start.device).view_as(start)
     x = start.clone().requires_grad_()
     metric = ImageMetric(start.shape[-2], start.shape[-1], start.device)
@@ -161,7 +161,7 @@ def _optimiser_step(start: Tensor) -> Call:
 
 
 def _repeat(call: Call, device: torch.device) -> Call:
-    """`STEPS` calls; on a GPU from a graph, as in the transfer."""
+    """Make a call that runs `call` `STEPS` times; on a GPU from a graph, as in a transfer."""
     if device.type == "cuda":
         call()
         graph = captured(call)

@@ -1,4 +1,4 @@
-"""The authors' last step, and lifting a solution to a photo: against the same in plain PyTorch."""
+"""Smoothing an affine map (the authors' last step) and lifting it to a larger photo, beside plain PyTorch."""
 
 from __future__ import annotations
 

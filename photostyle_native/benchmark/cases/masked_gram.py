@@ -1,4 +1,4 @@
-"""Masked Gram matrices, forward and backward, at a style layer: against one unmasked product and a copy per mask."""
+"""Masked Gram matrices of a style layer, forward and backward, beside one unmasked product and a copy per mask."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def build(device: torch.device, layer: str, width: int, masks: int) -> Case:
 
 
 def _truth(features: Tensor, masks: Tensor, upstream: Tensor) -> tuple[Tensor, Tensor]:
-    """Gram matrices and gradient in float64, one mask at a time: a copy for each would not fit everywhere."""
+    """Compute Gram matrices and gradient in float64, one mask at a time, because memory may not hold all copies."""
     grams, gradient = [], torch.zeros_like(features, dtype=torch.float64)
     for mask, given in zip(masks.double(), upstream.double(), strict=True):
         copy = (features * mask).flatten(1)

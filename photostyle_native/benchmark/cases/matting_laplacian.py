@@ -1,4 +1,4 @@
-"""Matting energy and L x, three channels, radius 1: no matrix, against sparse matrices and box filters."""
+"""Matting energy and L x of three channels and radius 1, without a matrix, beside sparse matrices and box filters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..peers import box_filter, sparse_laplacian, sparse_products
 from ..scenes import height_of, photo, views
 
 _COPIES = 3
-_OPERATIONS = 430  # per pixel of three channels: csrc/matting_laplacian_cuda.cu
+_OPERATIONS = 430  # per pixel of three channels, counted in the CUDA kernel of radius 1
 _LARGEST_MATRIX = 1.3e6  # pixels: building a larger one takes minutes and many gigabytes
 _TOO_LARGE = "left out above 1.3 megapixels: some 500 bytes per pixel to build"
 
@@ -27,7 +27,8 @@ _SPARSE = (
     "building that matrix (torch)",
     "building that matrix (pymatting)",
 )
-_LAUNCHED = frozenset(("cuSPARSE (CuPy)", "building that matrix (torch)"))  # CuPy allocates, torch counts entries
+# These wait for the device: CuPy to allocate, torch to count entries.
+_LAUNCHED = frozenset(("cuSPARSE (CuPy)", "building that matrix (torch)"))
 WAYS = (
     "ours",
     "ours, uint8 guide",
@@ -86,7 +87,7 @@ def _offer_matrices(case: Case, pairs: list[tuple[Tensor, Tensor]], truth: Tenso
         return
     matrix = sparse_laplacian.csr(image)
 
-    def right(product: Any) -> None:  # its entries are rounded to float32, and cancel in the sum
+    def right(product: Any) -> None:  # to 1e-4 only, because the matrix's rounded entries cancel
         check("the product", torch.as_tensor(product, device=truth.device).T.reshape(truth.shape), truth, 1e-4)
 
     for index in (torch.int32, torch.int64):

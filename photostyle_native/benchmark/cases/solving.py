@@ -1,4 +1,4 @@
-"""Whole optimisations at equal work: against torch's L-BFGS, a port of the authors' loop, and pastiche."""
+"""Whole optimisations at equal work, beside torch's L-BFGS, a port of the authors' loop, and pastiche."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ..peers import authors_loop
 from ..scenes import height_of
 from .iteration import Scene, network
 
-_HISTORY = 100  # the authors'
+_HISTORY = 100  # as in the authors' code
 
 
 def build_optimizer(device: torch.device, width: int, iterations: int) -> Case:
-    """L-BFGS alone, on an ill-conditioned quadratic of a picture's size that costs next to nothing."""
+    """Set up L-BFGS alone, on an ill-conditioned quadratic of a picture's size that takes almost no time."""
     start = Scene.of(width, 1, device).content
     curvature = torch.logspace(-5, 0, start.numel(), device=device).view_as(start)
 
@@ -61,11 +61,11 @@ def build_optimizer(device: torch.device, width: int, iterations: int) -> Case:
 
 
 def build_loop(device: torch.device, width: int, masks: int, iterations: int) -> Case:
-    """The authors' two stages from noise, `iterations` each: `--preset paper` against a plain PyTorch port of it."""
+    """Set up the authors' two stages from noise, `iterations` each: `--preset paper` beside a plain PyTorch port."""
     scene, vgg = Scene.of(width, masks, device), network(device)
     ours, plain = scene.objective(vgg), scene.plain_objective(vgg)
     start = noise_start((scene.content.shape[1], scene.content.shape[2]), seed=0).to(device)
-    # A stage evaluates its start, too: equal work is one iteration less.
+    # A stage of `Solver` evaluates its start too, so one iteration less is equal work.
     stages = (Stage("stylise", iterations - 1, photo=False), Stage("photorealise", iterations - 1))
 
     def run() -> Tensor:
@@ -77,7 +77,8 @@ def build_loop(device: torch.device, width: int, masks: int, iterations: int) ->
     def port() -> Tensor:
         return authors_loop.run(plain, start, iterations)
 
-    # Their first steps differ (torch's is next to nothing), so the pictures do: both must minimise the same energy.
+    # The first steps of the two optimisers differ (torch's is tiny), so the pictures differ: what is checked is that
+    # both lower the same energy.
     begin = float(ours(start).total)
 
     def checked(name: str, way: Callable[[], Tensor]) -> Call:
@@ -94,12 +95,12 @@ def build_loop(device: torch.device, width: int, masks: int, iterations: int) ->
 
 
 def build_gatys(device: torch.device, width: int, iterations: int) -> Case:
-    """Gatys et al. 2016 without masks or photorealism, from the content: against the PyPI package pastiche."""
+    """Set up Gatys et al. 2016, from the content, without masks or photorealism, beside the PyPI package pastiche."""
     scene = Scene.of(width, 1, device)
     objective = Objective(
         scene.content, scene.style, scene.masks, scene.masks, network(device), Weights(photo=0.0, tv=0.0)
     )
-    stage = Stage("gatys", iterations - 1, photo=False)  # and the evaluation of its start
+    stage = Stage("gatys", iterations - 1, photo=False)  # its start is evaluated too
     case = Case(height_of(width) * width, once=True)
     case.ways["ours"] = [lambda: Solver(objective, scene.content).run(stage)]
     case.offer("pastiche", lambda: [_pastiche(scene, iterations)], needs=["pastiche"])
@@ -109,10 +110,10 @@ def build_gatys(device: torch.device, width: int, iterations: int) -> Case:
 def _pastiche(scene: Scene, iterations: int) -> Call:
     from pastiche.pastiche import PasticheArtist
 
-    # It reads files, and wants another for the style: two photos of the demo, at our size.
+    # pastiche reads files and wants two different ones, so it gets the demo's two photos, at the scene's size.
     paths = [str(data.CONTENT), str(data.STYLE)]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of Pillow, in how it reads pixels
+        warnings.simplefilter("ignore", DeprecationWarning)  # Pillow deprecates how pastiche reads pixels
         artist: Any = PasticheArtist(
             paths[0], paths[1:], size=tuple(scene.content.shape[-2:]), device=str(scene.content.device)
         )
@@ -122,7 +123,7 @@ def _pastiche(scene: Scene, iterations: int) -> Call:
     def run() -> None:
         with torch.no_grad():
             artist.pastiche.copy_(start)
-        artist.optimizer = torch.optim.LBFGS([artist.pastiche], max_iter=1, lr=1.0)  # as it makes it itself
+        artist.optimizer = torch.optim.LBFGS([artist.pastiche], max_iter=1, lr=1.0)  # as pastiche itself makes it
         for _ in range(iterations):
             artist.draw()
 
@@ -130,7 +131,7 @@ def _pastiche(scene: Scene, iterations: int) -> Call:
 
 
 def _check_network(artist: Any, scene: Scene) -> None:
-    """Both compute the same features: then an iteration is equal work."""
+    """Check that pastiche's network computes the same features as this package's, so that work is equal."""
     with torch.no_grad():
         picture = artist.pastiche[0]
         mean = torch.tensor(CAFFE_MEAN, device=picture.device).view(3, 1, 1)

@@ -1,1 +1,1 @@
-"""How others compute the same: plain PyTorch, sparse matrices, box filters, the authors' loop."""
+"""The peers: the same jobs in plain PyTorch, with sparse matrices, with box filters, and by the authors' loop."""

@@ -1,7 +1,7 @@
 """The authors' optimisation as a plain PyTorch port runs it (Luan et al. 2017, released code).
 
-Stage 1 without the photorealism term, from noise; stage 2 with it, from stage 1's result; L-BFGS with unit steps, no
-line search, history 100.
+Stage 1 starts from noise, without the photorealism term; stage 2 starts from the result of stage 1, with that term.
+L-BFGS takes unit steps without line search, with a history of 100.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .plain_objective import PlainObjective
 def run(
     objective: PlainObjective, start: Tensor, iterations: int, stages: tuple[bool, ...] = (False, True)
 ) -> Tensor:
-    """The picture after `iterations` L-BFGS iterations per stage; a stage says whether the photo term takes part."""
+    """The picture after `iterations` of L-BFGS per stage; `stages` says for each whether it has the photo term."""
     x = start
     for photo in stages:
         x = _stage(objective, x, iterations, photo)

@@ -1,6 +1,6 @@
-"""Matting energy and gradient as a port without a matrix writes them: box filters, and the 3x3 inverse spelled out.
+"""Matting energy and gradient as a port without a matrix computes them: box filters and an explicit 3x3 inverse.
 
-He, Sun, Tang 2010. It wants float64: in float32 the second moments cancel wherever a window is nearly flat.
+Source: He, Sun, Tang 2010. It needs float64: in float32 the second moments cancel wherever a window is nearly flat.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from torch import Tensor
 
 
 def _box(x: Tensor) -> Tensor:
-    """Sum over the 3x3 windows that lie inside, (C, H, W) -> (C, H-2, W-2)."""
+    """Sum over each 3x3 window that lies inside the picture, (C, H, W) -> (C, H-2, W-2)."""
     return F.avg_pool2d(x[None], 3, 1, divisor_override=1)[0]
 
 
 def _spread(x: Tensor) -> Tensor:
-    """Adjoint of `_box`."""
+    """The adjoint of `_box`, (C, H-2, W-2) -> (C, H, W)."""
     return F.avg_pool2d(F.pad(x[None], (2, 2, 2, 2)), 3, 1, divisor_override=1)[0]
 
 

@@ -1,6 +1,6 @@
 """The energy as a plain PyTorch port of the authors' code computes it: the peer of `photostyle_native.Objective`.
 
-A copy of the features per mask, and the Laplacian as a sparse matrix.
+It makes a copy of the features for each mask, and holds the Laplacian as a sparse matrix.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from . import sparse_laplacian
 
 
 def _grams(features: Tensor, masks: Tensor) -> Tensor:
-    """One copy of the features per mask."""
+    """Masked Gram matrices (K, C, C), with one copy of the features (C, H, W) for each mask."""
     grams = []
     for mask in masks:
         masked = (features * mask).flatten(1)
@@ -26,7 +26,7 @@ def _grams(features: Tensor, masks: Tensor) -> Tensor:
 
 
 class _MattingEnergy(torch.autograd.Function):
-    """sum over channels of x^T L x, with L as a sparse matrix; the gradient is 2 L x, so one product is enough."""
+    """The sum over channels of x^T L x, L a sparse matrix; the gradient is 2 L x, so one product is enough."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, matrix: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ def _total_variation(x: Tensor) -> Tensor:
 
 
 class PlainObjective:
-    """Arguments as of `photostyle_native.Objective`; calling it gives the energy of a picture."""
+    """The energy of a picture, as a callable. Its arguments are those of `photostyle_native.Objective`."""
 
     def __init__(
         self, content: Tensor, style: Tensor, content_masks: Tensor, style_masks: Tensor, vgg: VGG19

@@ -1,4 +1,4 @@
-"""The Matting Laplacian as a sparse matrix, built with torch on any device: what ports multiply with."""
+"""The Matting Laplacian as a sparse matrix, as ports use it, built with torch on any device."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ WINDOW = 9
 
 
 def csr(image: Tensor, eps: float = 1e-7) -> Tensor:
-    """L of a guide image (3, H, W) as a float32 CSR matrix with int32 indices (Levin et al. 2008, eq. 5)."""
+    """Build L of a guide image (3, H, W): float32 CSR with int32 indices (Levin et al. 2008, eq. 5)."""
     height, width = image.shape[-2:]
     pixels = torch.arange(height * width, device=image.device).view(height, width)
     members = pixels.unfold(0, 3, 1).unfold(1, 3, 1).reshape(-1, WINDOW)
     matrix = None
-    # Window by window there are 81 entries where 25 per pixel remain, so they are merged in slices.
+    # A window gives 81 entries, of which 25 per pixel remain when they are merged; slices of windows save memory.
     for part in members.split(1 << 18):
         colors = image.double().flatten(1).T[part]
         centred = colors - colors.mean(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Products with the Matting Laplacian as a sparse matrix, in the libraries that people use for it."""
+"""Products with the Matting Laplacian as a sparse matrix, by the libraries that people use for them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..case import Call, calls
 
 
 def columns_of(x: Tensor) -> Tensor:
-    """(C, H, W) as the matrix (H W, C) that a sparse matrix is multiplied with."""
+    """Turn (C, H, W) into the matrix (H W, C) that a sparse matrix is multiplied with."""
     return x.flatten(1).T.contiguous()
 
 
 def torch_csr(matrix: Tensor, xs: list[Tensor], index: torch.dtype) -> list[Call]:
-    """torch's CSR product, with the index type that it is given (int64 is torch's default)."""
+    """Calls of torch's CSR product with the index type `index` (int64 is torch's default)."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)  # a beta feature of torch, said once
+        warnings.filterwarnings("ignore", "Sparse CSR", UserWarning)  # torch warns once that it is a beta feature
         parts = (matrix.crow_indices().to(index), matrix.col_indices().to(index), matrix.values())
         same = torch.sparse_csr_tensor(*parts, size=matrix.shape, check_invariants=False)
     columns = [columns_of(x) for x in xs]
@@ -37,7 +37,7 @@ def scipy_csr(matrix: Tensor, xs: list[Tensor]) -> list[Call]:
 
 
 def cusparse(matrix: Tensor, xs: list[Tensor]) -> list[Call]:
-    """cuSPARSE through CuPy, on torch's current stream."""
+    """Calls of cuSPARSE's product through CuPy, on torch's current stream."""
     import cupy
     from cupyx.scipy.sparse import csr_matrix
 
@@ -53,7 +53,7 @@ def cusparse(matrix: Tensor, xs: list[Tensor]) -> list[Call]:
 
 
 def large_kernel(image: Tensor, xs: list[Tensor], radius: int) -> list[Call]:
-    """pymatting's lkm_laplacian: box filters in float64, no matrix; one channel at a time, as it wants them."""
+    """Calls of pymatting's lkm_laplacian: box filters in float64 without a matrix, for one channel at a time."""
     import pymatting
 
     multiply, _ = pymatting.lkm_laplacian(image.permute(1, 2, 0).double().numpy(), epsilon=1e-7, radius=radius)

@@ -29,7 +29,7 @@ time over ours. "Copy": bytes that the job cannot avoid, per second, as a share 
 
 
 def render(result: dict[str, Any], plots: dict[str, tuple[str, bytes]]) -> str:
-    """The page. `plots` as of `plots.all_plots`; may be empty."""
+    """Make the page. `plots` is what `plots.all_plots` returns, or empty."""
     machine = result["machine"]
     parts = [
         f"<h1>photostyle bench: {escape(machine['processor'])}</h1>",

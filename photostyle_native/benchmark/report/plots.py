@@ -1,4 +1,4 @@
-"""Pictures of the results, as PNG. Needs matplotlib (extra ``bench``)."""
+"""Plots of the results as PNG; needs matplotlib (extra ``bench``)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _OTHERS = (
 
 
 def all_plots(result: dict[str, Any]) -> dict[str, tuple[str, bytes]]:
-    """File name to title and PNG: time against pixels, speedups, shares of an iteration, CPU against GPU."""
+    """Draw time against pixels, speedups, shares of an iteration, and CPU against GPU.
+
+    Returns a dictionary from file names to titles and PNG files.
+    """
     plots = {}
     for device in result["ceilings"]:
         for family in _families_with_sizes(result, device):
@@ -47,7 +50,7 @@ def _of(result: dict[str, Any], device: str, family: str) -> list[dict[str, Any]
 
 
 def _families_with_sizes(result: dict[str, Any], device: str) -> list[str]:
-    """Families that move known bytes, at two sizes or more that differ in nothing else."""
+    """Families that move a known number of bytes and have cases of two or more sizes that differ in nothing else."""
     found: dict[str, set[int]] = {}
     for case in result["cases"]:
         if case["device"] == device and case["bytes"] and "layer" not in case["parameters"]:
@@ -56,7 +59,7 @@ def _families_with_sizes(result: dict[str, Any], device: str) -> list[str]:
 
 
 def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure  # not pyplot: no window, no global state
+    from matplotlib.figure import Figure  # without pyplot, which has windows and global state
 
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -101,7 +104,7 @@ def _pixels(cases: list[dict[str, Any]], limits: dict[str, float], title: str) -
 
 
 def _bars(bars: list[tuple[str, float]], title: str, xlabel: str) -> bytes:
-    """Ratios on a logarithmic axis, each bar from 1."""
+    """Draw ratios on a logarithmic axis, each bar starting at 1."""
     bars = bars[::-1]
     figure = _figure(11, 1.1 + 0.24 * len(bars))
     axes = figure.subplots()
@@ -122,7 +125,7 @@ def _bars(bars: list[tuple[str, float]], title: str, xlabel: str) -> bytes:
 
 
 def _speedups(result: dict[str, Any], device: str) -> bytes:
-    """One bar per peer, at the largest size of each family."""
+    """Draw one bar per peer, at the largest size of each family."""
     bars = []
     for family in dict.fromkeys(case["family"] for case in result["cases"]):
         cases = [c for c in _of(result, device, family) if family != "parts"]
@@ -135,7 +138,7 @@ def _speedups(result: dict[str, Any], device: str) -> bytes:
 
 
 def shares_of(case: dict[str, Any]) -> dict[str, float]:
-    """Share of the whole per part, and what is left over; parts timed alone may add up to a little more than all."""
+    """The share of each part in the whole, and the rest. Parts timed alone may add up to slightly more than all."""
     whole = case["ways"]["ours"]["median"]
     parts = {name: way["median"] / whole for name, way in case["ways"].items() if name != "ours"}
     return {**parts, "everything else": max(0.0, 1 - sum(parts.values()))}
@@ -161,7 +164,7 @@ def _shares(cases: list[dict[str, Any]], title: str) -> bytes:
 
 
 def _on_both(result: dict[str, Any]) -> list[tuple[str, float]]:
-    """Cases of ours that ran on the CPU and on a GPU, and the ratio of the times."""
+    """Cases that ran on the CPU and on a GPU, with this package's time on the CPU over that on the GPU."""
     ours = {(c["device"], c["title"], c["label"]): c["ways"]["ours"]["median"] for c in result["cases"]}
     return [
         (f"{title}, {label}", seconds / ours[other, title, label])

@@ -1,4 +1,4 @@
-"""Results on a terminal."""
+"""The results of a benchmark as text on a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLUMNS = ("", "median", "spread", "to ours", "copy", "matrix")
 
 
 def rows_of(case: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The ways of a case, the missing ones last with their reason: cells for `COLUMNS`."""
+    """The table of a case, with cells for `COLUMNS`: a row per way, and missing ways last with the reason."""
     rows = []
     for name, way in case["ways"].items():
         shares = tuple(f"{way[key]:.0%}" if key in way else "" for key in ("share_of_copy", "share_of_matrix"))
@@ -34,7 +34,7 @@ def device_line(result: dict[str, Any], device: str) -> str:
 
 
 def remarks_of(case: dict[str, Any]) -> list[str]:
-    """What is to be known to read a case's ratios: on a GPU, ways with Python's time in them beside ways without."""
+    """Remarks on a case's ratios: which ways on a GPU include the time to launch from Python, if not all do."""
     launched = [name for name, way in case["ways"].items() if way["timed_by"] == "stream"]
     if not 0 < len(launched) < len(case["ways"]):
         return []
