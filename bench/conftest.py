@@ -1,4 +1,4 @@
-"""Options of the suites: which sizes, which device."""
+"""Options of the suites in this folder: the sizes and the device."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Write the README's performance table from a recorded result; with --check, say whether the two agree.
+"""Write the README's performance table from recorded results; with --check, say whether they agree.
 
     python bench/readme.py [--check]
 
-The table stands between two marks in README.md, and is made from bench/results/*/results.json, a paragraph for each
-machine. What it says is what `photostyle bench -o` wrote: every peer, the faster ones too.
+The table stands between two marks in README.md, and is made from bench/results/*/results.json, with a paragraph for
+each machine. It has what `photostyle bench -o` wrote: every peer, also those that are faster than this package.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from photostyle_native.benchmark.report.units import digits, duration
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- from bench/results: python bench/readme.py -->", "<!-- end -->"
-WIDTH = 700  # the size of the authors' results, where a machine has it
+WIDTH = 700  # pixels: the size of the authors' results, if a machine ran it
 
 
 def section() -> str:
@@ -39,7 +39,7 @@ def _machine(result: dict[str, Any], folder: str) -> str:
 
 
 def _wanted(case: dict[str, Any], result: dict[str, Any]) -> bool:
-    """One size per family: `WIDTH`, or the largest below it."""
+    """Whether a case has the one size that is shown of its family: `WIDTH`, or the largest below it."""
     same = [c for c in result["cases"] if (c["family"], c["device"]) == (case["family"], case["device"])]
     widths = {c["parameters"]["width"] for c in same}
     below = [w for w in widths if w <= WIDTH]

@@ -2,7 +2,7 @@
 
     pytest bench --sizes 350,700 --benchmark-group-by=group --benchmark-columns=median,iqr,rounds
 
-A case's ways form a group: what counts is their ratio. Building a case checks every way before it is timed.
+The ways of a case form a group of pytest-benchmark, in which they are compared. Building a case checks every way.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("case", "way"), arguments, ids=[f"{case} - {way}" for case, way in arguments])
 
 
-@lru_cache(maxsize=1)  # the ways of a case follow each other
+@lru_cache(maxsize=1)  # one is enough, because all ways of a case run one after the other
 def _built(case: str, device: str) -> Case:
     return _CASES[case].build(torch.device(device))
 
 
-@pytest.mark.filterwarnings("ignore:Sparse CSR:UserWarning")  # a beta feature of torch
+@pytest.mark.filterwarnings("ignore:Sparse CSR:UserWarning")  # torch warns that it is a beta feature
 def test_case(benchmark: Any, case: str, way: str, request: pytest.FixtureRequest) -> None:
     device = request.config.getoption("bench_device")
     built = _built(case, device)

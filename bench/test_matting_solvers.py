@@ -1,7 +1,8 @@
-"""The two linear systems of the Matting Laplacian, ours and those who hold the matrix, at the same accuracy.
+"""The two linear systems of the Matting Laplacian, solved by this package and by peers, at the same accuracy.
 
-They are pymatting's preconditioners, and the sparse factorisation of FastPhotoStyle. `--sizes 870` is half a
-megapixel, where it counts (minutes). The recipes alpha_matting and stylised_smoothing measure memory too.
+The peers hold the matrix: pymatting with its preconditioners, and the sparse factorisation that FastPhotoStyle uses.
+`--sizes 870` is half a megapixel, a realistic size, and takes minutes. The recipes alpha_matting and
+stylised_smoothing measure memory too.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ PROPAGATION = ["ours jacobi", "ours affine", "SciPy factorisation", "pymatting i
 
 @dataclass
 class Scene:
-    """A photo, and what its two systems are made of, computed once per size."""
+    """A photo and the data of its two linear systems, computed once per size."""
 
     image: Tensor  # (3, H, W)
 
@@ -33,14 +34,14 @@ class Scene:
         self.pixels = self.image.permute(1, 2, 0).double().numpy()
         height, width = self.size = self.pixels.shape[:2]
         y, x = np.mgrid[:height, :width]
-        distance, band = y - 0.4 * height - 0.1 * x, height / 30  # a slanted boundary, open on either side
+        distance, band = y - 0.4 * height - 0.1 * x, height / 30  # a slanted boundary in an unknown band
         self.trimap = np.where(distance > band, 1.0, np.where(distance < -band, 0.0, 0.5))
         self.alpha = pymatting.estimate_alpha_cf(self.pixels, self.trimap)
         self.matrix, self.right = self._propagation()
         self.truth = self._factorised()
 
     def _propagation(self) -> tuple[scipy.sparse.csr_matrix, np.ndarray]:
-        """I - b D^-1/2 W D^-1/2, and (1 - b) y for the three channels of a picture."""
+        """The matrix I - b D^-1/2 W D^-1/2, and the right side (1 - b) y for the three channels of a picture."""
         laplacian = pymatting.cf_laplacian(self.pixels)
         rows, columns = (np.convolve(np.ones(size - 2), np.ones(3)) for size in self.size)
         counts = (rows[:, None] * columns).ravel()

@@ -2,7 +2,8 @@
 
     python bench/transfer_timing.py --device cuda --size 700 -o FOLDER        (bench/gpu.sh does this)
 
-Runs the demo's photos. Writes transfer.json and transfer.md. The parts of an iteration are in `photostyle bench`.
+It uses the demo's photos, and writes transfer.json and transfer.md. For the parts of an iteration, see
+`photostyle bench`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from photostyle_native.pipeline.presets import PRESETS
 
 
 def phases(device: torch.device, size: int, precision: str) -> dict[str, Any]:
-    """Seconds per phase of the second of two transfers, files to file."""
+    """Seconds per phase, and more, of the second of two transfers, from files to file."""
     options = {
         "content_mask": CONTENT_MASK,
         "style_mask": STYLE_MASK,
@@ -75,7 +76,7 @@ def waits(device: torch.device, size: int, precision: str) -> float | None:
 
 
 def memory(device: torch.device, size: int, precision: str) -> dict[str, float] | None:
-    """Peak of the GPU's memory, in GB, for transfers at `size` with a photo enlarged to it."""
+    """Peak GPU memory, in GB, of a transfer at `size` pixels, with photos enlarged to it; None on a CPU."""
     if device.type != "cuda":
         return None
     photos = [as_photo(path, "photo").tensor((size * 3 // 4, size)) for path in (CONTENT, STYLE)]
@@ -119,7 +120,7 @@ def main() -> int:
                 "memory": memory(device, options.memory_size, precision),
             }
         )
-        # Written after each: what a time limit cuts off must not take the rest with it.
+        # Written after each precision, so that a time limit does not lose the results so far.
         (options.output / "transfer.json").write_text(json.dumps({"machine": machine, "results": results}, indent=1))
         (options.output / "transfer.md").write_text(table(machine, results))
     print((options.output / "transfer.md").read_text())
