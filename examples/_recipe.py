@@ -1,4 +1,4 @@
-"""Shared by the recipes: the demo's photo at any width, and a table of before and after."""
+"""Functions that the recipes share: their options, the demo's photo at any width, and the comparison of two ways."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image
 
 
 def arguments(description: str, width: int, argv: list[str] | None) -> argparse.Namespace:
-    """`width` of the photo in pixels, and `quick`: run both ways in this process and measure nothing."""
+    """Parse `width` of the photo in pixels, and `quick`: run both ways in this process and measure nothing."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--width", type=int, default=width, help=f"of the photo, in pixels (default {width})")
     parser.add_argument("--quick", action="store_true", help="only compare the answers")
@@ -31,7 +31,7 @@ def photo(width: int, name: str = "china.jpg") -> np.ndarray:
 
 
 def labels(width: int, name: str = "china_mask.png") -> np.ndarray:
-    """Whether a pixel is sky (the demo's hand-made mask), (H, W)."""
+    """Whether each pixel is sky, from the demo's hand-made mask: (H, W) bool."""
     with Image.open(str(files("photostyle_native") / "data" / name)) as file:
         size = (width, round(width * file.height / file.width))
         colours = np.asarray(file.convert("RGB").resize(size, Image.Resampling.NEAREST))
@@ -61,7 +61,7 @@ def compare(
 
 
 def _alone(function: Callable[..., np.ndarray], data: tuple[Any, ...]) -> tuple[np.ndarray, float, float]:
-    """A result, its seconds, and by how many megabytes the process grew: in a fork, so that nothing is shared."""
+    """Run a function in a fork of its own; returns its result, seconds, and by how many megabytes the fork grew."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(theirs, function, data))

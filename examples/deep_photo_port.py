@@ -5,7 +5,7 @@
 + photorealism = MattingLoss(photo)
 + loss = photorealism(x)
 
-The answers differ by a percent or two: that is the port's matrix, whose entries are rounded to float32 and cancel.
+The answers differ by a percent or two, because the entries of the port's matrix are rounded to float32 and cancel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from _recipe import arguments, compare, photo
 
 from photostyle_native import MattingLoss
 
-STEPS = 20  # gradients of one picture; a transfer takes some thousand
+STEPS = 20  # gradients of one picture; a transfer takes about a thousand
 
 
 def before(image: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Masked style loss in a neural-style loop: no copy of the features per mask.
+"""Masked style loss in a neural-style loop, without a copy of the features per mask.
 
 - grams = [gram(features * mask) / mask.mean() for mask in masks]
 - loss = sum(m.mean() * F.mse_loss(g, t) for g, t, m in zip(grams, targets, masks))
@@ -20,7 +20,7 @@ STEPS, CHANNELS, MASKS = 10, 64, 4
 
 
 def _network(image: Tensor) -> Tensor:
-    """One convolution with ReLU in the place of a VGG: the recipe is about what comes after it."""
+    """One convolution with ReLU in place of VGG, because the recipe is about what comes after the network."""
     weight = torch.randn(CHANNELS, 3, 3, 3, generator=torch.Generator().manual_seed(0))
     return F.conv2d(image[None], weight, padding=1)[0].relu()
 

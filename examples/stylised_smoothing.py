@@ -22,7 +22,7 @@ def before(image: np.ndarray, stylised: np.ndarray) -> np.ndarray:
     height, width, _ = image.shape
     laplacian = pymatting.cf_laplacian(image.astype(np.float64))
     rows, columns = (np.convolve(np.ones(size - 2), np.ones(3)) for size in (height, width))
-    counts = (rows[:, None] * columns).ravel()  # windows over each pixel
+    counts = (rows[:, None] * columns).ravel()  # the number of windows that contain each pixel
     scale = scipy.sparse.diags_array(counts**-0.5)
     affinity = scipy.sparse.diags_array(counts) - laplacian
     system = scipy.sparse.eye_array(height * width) - STRENGTH * (scale @ affinity @ scale)
