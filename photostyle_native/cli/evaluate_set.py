@@ -1,4 +1,4 @@
-"""`photostyle evaluate-set`: make or read the results of a folder of pairs, and score them beside its reference."""
+"""`photostyle evaluate-set`: make or read results for a folder of pairs, and score them beside its references."""
 
 from __future__ import annotations
 

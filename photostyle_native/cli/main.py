@@ -1,8 +1,8 @@
 """The entry point of `photostyle`: it runs one command, and turns errors into messages and exit codes.
 
 Input that cannot be used gives one line on stderr and exit code 2. Too little memory or a broken installation gives
-one line and exit code 1, Ctrl-C exit code 130, and an output pipe whose reader has gone 141. Any other exception is a
-bug and shows its traceback.
+one line and exit code 1. Ctrl-C gives exit code 130, a closed output pipe 141. Any other exception is a bug and shows
+its traceback.
 
 torch takes over a second to import, so this module imports nothing that needs torch: help and errors in options come
 at once.

@@ -58,7 +58,7 @@ class Display:
             self._live.stop()
 
     def __call__(self, iteration: Iteration) -> None:
-        """Show where the optimisation is."""
+        """Show how far the optimisation is."""
         done = iteration.last
         self._optimising = not done
         state = f"{iteration.iteration}/{iteration.iterations}  energy {iteration.terms['total']:.3e}"

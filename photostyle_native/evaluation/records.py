@@ -55,7 +55,7 @@ class Records:
         check_writable(self._paths(pair)[0])
 
     def store(self, pair: Pair, made_from: dict[str, Any], result: TransferResult) -> Finished:
-        """Write a result, then its record. `made_from` is that before the transfer, as files may change meanwhile."""
+        """Write a result, then its record. Compute `made_from` before the transfer, as files may change meanwhile."""
         path, record_path = self._paths(pair)
         result.save(path)
         seconds = sum(result.timings.values())

@@ -26,7 +26,7 @@ class TransferResult:
     working: Tensor
     content: Photo
     preset: str
-    labels: tuple[str, ...]  # names of the masks
+    labels: tuple[str, ...]  # names of the regions that the masks stand for
     notes: tuple[str, ...]  # what was done to photos and masks, one sentence each
     history: list[dict[str, Any]]  # for each evaluation: stage, iteration, and the four terms and total of the energy
     energies: dict[str, float]  # the terms and total at the optimised picture; empty if nothing was evaluated

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .. import ops
 
-_RADIUS, _EPS = 1 / 56, 1e-3  # guided filter: radius in longest sides (one cell); variance of fine texture
+_RADIUS, _EPS = 1 / 56, 1e-3  # of the guided filter: radius / longest side (one cell), variance of fine texture
 _SPECK = 0.002  # islands smaller than this share of a photo take the nearest other label
 
 

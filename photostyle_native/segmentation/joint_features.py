@@ -93,7 +93,7 @@ def _standardised(points: Tensor) -> Tensor:
     """Centre points and scale them to a mean squared length of 1; zero if all points are the same."""
     points = points - points.mean(0)
     scale = points.square().sum(1).mean().sqrt()
-    return points / scale if scale > 1e-3 else torch.zeros_like(points)  # less is noise of a flat photo
+    return points / scale if scale > 1e-3 else torch.zeros_like(points)  # below, it is noise of a flat photo
 
 
 def _principal(points: Tensor) -> Tensor:
