@@ -245,9 +245,9 @@ def test_gradients_of_the_gradients(device: torch.device) -> None:
 def test_only_wanted_gradients_are_computed(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = [t.to(device) for t in _scene((5, 6), (3, 2, 2))]
     called: list[str] = []
-    launch = ops.bilateral_grid.rt.launch
+    launch = ops.bilateral_grid._backend.launch
     monkeypatch.setattr(
-        ops.bilateral_grid.rt, "launch", lambda name, *rest: (called.append(name), launch(name, *rest))[1]
+        ops.bilateral_grid._backend, "launch", lambda name, *rest: (called.append(name), launch(name, *rest))[1]
     )
     grid = scene[0].requires_grad_()
     torch.autograd.grad(ops.slice_bilateral_grid(*scene[:3]), grid, scene[3])

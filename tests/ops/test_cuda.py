@@ -17,6 +17,7 @@ from torch import Tensor
 
 from photostyle_native import ops
 from photostyle_native.reference import bilateral_grid as bilateral_reference
+from photostyle_native.reference import guided_filter as guided_reference
 from photostyle_native.reference import local_affine as affine_reference
 from photostyle_native.reference import masked_gram as gram_reference
 from photostyle_native.reference import matting_laplacian as matting_reference
@@ -83,11 +84,11 @@ class Scene:
             ),
             "guided_filter": (
                 lambda: ops.guided_filter(self.x, self.image, radius=3),
-                lambda: matting_reference.guided_filter(x, image, radius=3),
+                lambda: guided_reference.guided_filter(x, image, radius=3),
             ),
             "guided_filter, radius 40": (
                 lambda: ops.guided_filter(self.x, self.image, radius=40),
-                lambda: matting_reference.guided_filter(x, image, radius=40),
+                lambda: guided_reference.guided_filter(x, image, radius=40),
             ),
             "masked_gram": (
                 lambda: ops.masked_gram(self.features, self.masks),
