@@ -214,7 +214,7 @@ def fit_local_affine(output: Tensor, content: Tensor, *, radius: int = 1, ridge:
         output: shape (..., 3, H, W), float32 or float64.
         content: shape (3, H, W), or with the batch dimensions of `output`; same dtype and device.
         radius: patches have (2 radius + 1)^2 pixels and are cut at the border; 1 to 1000.
-        ridge: weight of |A|_F^2 against the sum (not the mean) of squared residuals over the patch, in
+        ridge: weight of ``|A|_F^2`` against the sum (not the mean) of squared residuals over the patch, in
             squared units of `content`; at least 1e-12. The offset b is free.
 
     Returns:

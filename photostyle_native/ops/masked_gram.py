@@ -300,7 +300,7 @@ def masked_gram(features: Tensor, masks: Tensor, *, tf32: bool = False) -> Tenso
 def masked_gram_loss(
     features: Tensor, masks: Tensor, targets: Tensor, scales: Tensor, weights: Tensor, *, tf32: bool = False
 ) -> Tensor:
-    """Style loss sum_k w_k |s_k G_k - T_k|^2 (Frobenius) of the features' masked Gram matrices G_k.
+    """Style loss ``sum_k w_k |s_k G_k - T_k|^2`` (Frobenius) of the features' masked Gram matrices G_k.
 
     Args:
         features, masks, tf32: as for `masked_gram`, K masks and C channels.

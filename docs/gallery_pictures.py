@@ -1,0 +1,67 @@
+"""The gallery's pictures: what goes into an example and what comes out, side by side.
+
+An example is run at a small width by its own `main`, with its comparison replaced by one that keeps the data and runs
+only this package's side. A new example therefore gets its pictures without an edit here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+WIDTH, GAP = 320, 8
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file of a picture, and what can be seen in it."""
+
+    name: str
+    caption: str
+
+
+def make(example: str, folder: Path) -> Picture:
+    """Run an example, and write its data and its result as one picture into a folder."""
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        module: Any = importlib.import_module(example)
+    finally:
+        sys.path.remove(str(EXAMPLES))
+    seen: dict[str, np.ndarray] = {}
+
+    def compare(before: Any, after: Any, data: tuple[np.ndarray, ...], *_: Any) -> None:
+        seen.update(zip(inspect.signature(after).parameters, data, strict=True))
+        seen["result"] = after(*data)
+
+    module.compare = compare
+    module.main(["--width", str(WIDTH)])
+    height, width = next(iter(seen.values())).shape[:2]
+    if next(iter(seen.values())).shape[0] == 3:  # (3, H, W)
+        height, width = next(iter(seen.values())).shape[1:]
+    panels = [_panel(array, height, width) for array in seen.values()]
+    sheet = np.ones((height, len(panels) * (width + GAP) - GAP, 3))
+    for i, panel in enumerate(panels):
+        sheet[:, i * (width + GAP) : i * (width + GAP) + width] = panel
+    name = f"{example}.png"
+    Image.fromarray((sheet * 255).round().astype(np.uint8)).save(folder / name)
+    return Picture(name, f"From left to right: {', '.join(name.replace('_', ' ') for name in seen)}.")
+
+
+def _panel(array: np.ndarray, height: int, width: int) -> np.ndarray:
+    """An array as colours (H, W, 3) in [0, 1]; numbers below zero, as in a gradient, lie below grey."""
+    array = np.asarray(array, dtype=np.float64)
+    if array.shape[:2] != (height, width):
+        array = np.moveaxis(array.reshape(-1, height, width), 0, -1)
+    if array.ndim == 3 and array.shape[2] not in (1, 3):  # masks
+        array = array.argmax(-1) / (array.shape[2] - 1)
+    if array.min() < -0.1:
+        array = 0.5 + array / (2 * np.quantile(np.abs(array), 0.99))
+    return np.broadcast_to(array.reshape(height, width, -1), (height, width, 3)).clip(0, 1)
