@@ -30,6 +30,8 @@ default_role = "py:obj"
 
 html_theme = "furo"
 html_title = f"photostyle_native {release}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 

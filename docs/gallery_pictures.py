@@ -46,22 +46,21 @@ def make(example: str, folder: Path) -> Picture:
     height, width = next(iter(seen.values())).shape[:2]
     if next(iter(seen.values())).shape[0] == 3:  # (3, H, W)
         height, width = next(iter(seen.values())).shape[1:]
-    panels = [_panel(array, height, width) for array in seen.values()]
-    sheet = np.ones((height, len(panels) * (width + GAP) - GAP, 3))
-    for i, panel in enumerate(panels):
-        sheet[:, i * (width + GAP) : i * (width + GAP) + width] = panel
+    panels = [np.pad(_panel(array, height, width), ((1, 1), (1, 1), (0, 0))) for array in seen.values()]
+    space = np.ones((height + 2, GAP, 3))  # the frame shows where a white picture ends
+    sheet = np.concatenate([part for panel in panels for part in (panel, space)][:-1], axis=1)
     name = f"{example}.png"
     Image.fromarray((sheet * 255).round().astype(np.uint8)).save(folder / name)
     return Picture(name, f"From left to right: {', '.join(name.replace('_', ' ') for name in seen)}.")
 
 
 def _panel(array: np.ndarray, height: int, width: int) -> np.ndarray:
-    """An array as colours (H, W, 3) in [0, 1]; numbers below zero, as in a gradient, lie below grey."""
+    """An array as colours (H, W, 3) in [0, 1]. A gradient is scaled, and grey where it is zero."""
     array = np.asarray(array, dtype=np.float64)
     if array.shape[:2] != (height, width):
         array = np.moveaxis(array.reshape(-1, height, width), 0, -1)
     if array.ndim == 3 and array.shape[2] not in (1, 3):  # masks
         array = array.argmax(-1) / (array.shape[2] - 1)
-    if array.min() < -0.1:
+    if array.min() < -0.1 or array.max() < 0.1:
         array = 0.5 + array / (2 * np.quantile(np.abs(array), 0.99))
     return np.broadcast_to(array.reshape(height, width, -1), (height, width, 3)).clip(0, 1)
