@@ -138,9 +138,14 @@ def _gallery(root: Path, folder: Path) -> str:
     ]
     for path in sorted((root / "examples").glob("[!_]*.py")):
         source = path.read_text(encoding="utf-8")
-        about, _, change = (ast.get_docstring(ast.parse(source)) or "").partition("\n\n")
+        about, change, *more = (ast.get_docstring(ast.parse(source)) or "").split("\n\n")
         picture = gallery_pictures.make(path.stem, folder)
-        parts += [f"## {path.stem}\n", about.replace("\n", " ") + "\n", f"```diff\n{change}\n```\n"]
+        parts += [
+            f"## {path.stem}\n",
+            about.replace("\n", " ") + "\n",
+            f"```diff\n{change}\n```\n",
+            *(f"{text}\n" for text in more),
+        ]
         parts += [f"![{picture.caption}]({picture.name})\n", f"{picture.caption}\n"]
         parts += [f"```{{literalinclude}} ../../examples/{path.name}\n:language: python\n```\n"]
     return "\n".join(parts)
