@@ -7,12 +7,13 @@ from typing import Any
 
 from photostyle_native.evaluation.scores import OURS, REFERENCE, Score
 from photostyle_native.evaluation.tables import scores_csv, summary_table
+from photostyle_native.optimization.objective import ENERGIES
 
 
 def score(pair: str, who: str, total: float, noise: float | None) -> Score:
     metrics: Any = dict.fromkeys(("ssim", "edge_ssim", "color_distance", "matting_energy", "gradient_reversal"), 0.5)
     metrics |= {"noise_gain": noise, "labels": {}}
-    terms = {"content": 0.0, "style": total, "photo": 0.0, "tv": 0.0, "total": total}
+    terms = {**dict.fromkeys(ENERGIES, 0.0), "style": total, "total": total}
     return Score(pair, who, Path(f"{who}.png"), (30, 40), {**terms, "metrics": metrics}, None, None)
 
 

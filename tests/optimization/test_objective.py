@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 import torch
 from pictures import smooth_picture
@@ -9,7 +11,14 @@ from torch import Tensor
 
 from photostyle_native import Objective, PhotostyleError, Weights
 from photostyle_native.network.mask_pyramid import mask_pyramid
-from photostyle_native.optimization.objective import CONTENT_LAYER, STYLE_LAYERS, total_variation
+from photostyle_native.optimization.objective import (
+    CONTENT_LAYER,
+    ENERGIES,
+    STYLE_LAYERS,
+    TERMS,
+    Energies,
+    total_variation,
+)
 from photostyle_native.reference import masked_gram, matting_laplacian
 
 
@@ -120,3 +129,9 @@ def test_shapes_are_checked(vgg: torch.nn.Module) -> None:
     ):
         with pytest.raises(PhotostyleError, match=message):
             Objective(*args, vgg)  # type: ignore[arg-type]
+
+
+def test_the_terms_are_the_same_everywhere() -> None:
+    names = tuple(field.name for field in fields(Weights))
+    assert names == TERMS
+    assert tuple(Energies.__annotations__) == ENERGIES == (*TERMS, "total")
