@@ -1,6 +1,6 @@
 """Build the CUDA kernels for the emulated device: python tests/simt/build.py FOLDER [--address] [--selftest]
 
-The same csrc/*_cuda.cu files, compiled as plain C++ against the names in this folder, become the Python module
+The same csrc/*/*.cu files, compiled as plain C++ against the names in this folder, become the Python module
 `photostyle_simt`. Every access to memory is watched for races (races.cpp), or, with --address, AddressSanitizer and
 UndefinedBehaviorSanitizer watch it; the interpreter must then be started with libasan preloaded. With --selftest the
 module holds no kernels but those that test the emulation.
@@ -51,13 +51,14 @@ def _build(folder: Path, address: bool, selftest: bool) -> Path:
     sources += [(HERE / f"{name}.cpp", [*unwatched, "-O2"]) for name in ("simt", "races")]
     sources += [(HERE / "module.cpp", ["-DSIMT_SELFTEST_ONLY"] if selftest else [])]
     if not selftest:
-        sources += [(path, watched) for path in sorted(CSRC.glob("*_cuda.cu"))]
-        sources += [(CSRC / "bindings_cuda.cpp", unwatched)]
-    newest_header = max(p.stat().st_mtime for root in (HERE, CSRC) for p in root.glob("*.h"))
+        sources += [(path, watched) for path in sorted(CSRC.glob("*/*.cu"))]
+        sources += [(CSRC / "bindings" / "cuda.cpp", unwatched)]
+    headers = [p for root in (HERE, CSRC) for p in root.rglob("*") if p.suffix in (".h", ".cuh", ".def")]
+    newest_header = max(p.stat().st_mtime for p in headers)
 
     def compile_one(job: tuple[Path, list[str]]) -> Path:
         source, flags = job
-        target = folder / f"{source.stem}.o"
+        target = folder / f"{source.parent.name}-{source.stem}.o"  # families have files of the same name
         if not target.exists() or target.stat().st_mtime < max(newest_header, source.stat().st_mtime):
             command = [cxx, *PLAIN, *flags, *includes, "-x", "c++", "-c", str(source), "-o", str(target)]
             subprocess.run(command, check=True)

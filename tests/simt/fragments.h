@@ -1,4 +1,4 @@
-// csrc/cuda_fragments.h for the CPU: the same functions, with the meaning that the PTX manual gives them.
+// csrc/common/cuda_fragments.h for the CPU: the same functions, with the meaning that the PTX manual gives them.
 #pragma once
 
 #include "cuda_runtime.h"

@@ -9,7 +9,7 @@
 namespace py = pybind11;
 
 namespace photostyle {
-void bind_cuda(py::module_& m);  // csrc/bindings_cuda.cpp
+void bind_cuda(py::module_& m);  // csrc/bindings/cuda.cpp
 namespace cuda {
 cudaError_t run_selftest(const char* name, const float* in, float* out, unsigned blocks);  // selftest.cu
 }

@@ -1,8 +1,8 @@
 // Small kernels, right and wrong, on which the emulation itself is tested (tests/test_simt.py).
 #include <cuda_runtime.h>
 
-#include "cuda_fragments.h"
-#include "cuda_launch.h"
+#include "common/cuda_fragments.h"
+#include "common/cuda_launch.h"
 
 namespace photostyle {
 namespace cuda {

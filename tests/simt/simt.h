@@ -49,7 +49,7 @@ void sync_warp(unsigned mask);
 // All 32 lanes hand over `bytes` and get everybody's: lane i's at i * kSlot.
 const std::byte* exchange(unsigned mask, const void* mine, size_t bytes);
 int lane();
-// d += a b on fragments of a 16x8 and an 8x8 matrix, laid out as in csrc/cuda_fragments.h.
+// d += a b on fragments of a 16x8 and an 8x8 matrix, laid out as in csrc/common/cuda_fragments.h.
 void multiply_tf32(float* d, const float* a, const float* b);
 
 void copy_async(void* shared, const void* global, size_t bytes, bool live);

@@ -1,0 +1,63 @@
+// What every .cu file needs to start a kernel: shared memory with a type, and a launch without the <<<>>> syntax, so
+// that tests/simt can compile the same files as plain C++ and run them on a CPU.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace photostyle {
+namespace cuda {
+
+constexpr size_t kStaticSharedLimit = 48 * 1024;  // more must be asked for at launch
+
+// The block's shared memory as a T, uninitialised. A kernel uses one T, and is launched with launch<T>(). Arrays
+// inside T have their sizes in the type, so that the emulation's bounds checks see every index.
+template <typename T>
+__device__ __forceinline__ T& shared_memory() {
+#ifdef PHOTOSTYLE_SIMT
+  return *static_cast<T*>(simt::shared_memory(sizeof(T)));
+#else
+  if constexpr (sizeof(T) <= kStaticSharedLimit) {
+    __shared__ __align__(16) unsigned char bytes[sizeof(T)];
+    return *reinterpret_cast<T*>(bytes);
+  } else {
+    extern __shared__ __align__(16) unsigned char dynamic_bytes[];
+    return *reinterpret_cast<T*>(dynamic_bytes);
+  }
+#endif
+}
+
+struct NoShared {};
+
+// Launches `kernel` on `stream`. Shared is the T of its shared_memory<T>(), NoShared if it uses none.
+template <typename Shared, typename... Formal, typename... Actual>
+cudaError_t launch(void (*kernel)(Formal...), dim3 grid, dim3 block, cudaStream_t stream,
+                   const Actual&... arguments) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.stream = stream;
+  if (sizeof(Shared) > kStaticSharedLimit) {
+    config.dynamicSmemBytes = sizeof(Shared);
+    const cudaError_t error =
+        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(sizeof(Shared)));
+    if (error != cudaSuccess) return error;
+  }
+  return cudaLaunchKernelEx(&config, kernel, static_cast<Formal>(arguments)...);
+}
+
+// 10 major + minor of the current device: 75, 90, ...
+inline cudaError_t compute_capability(int* capability) {
+  int device = 0, major = 0, minor = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+  *capability = 10 * major + minor;
+  return error;
+}
+
+}  // namespace cuda
+}  // namespace photostyle
