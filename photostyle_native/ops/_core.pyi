@@ -1,4 +1,4 @@
-# csrc/bindings.h. Addresses are data_ptr() of tensors that photostyle_native.ops has checked. The last argument is a
+# csrc/bindings/kernels.h. Addresses are data_ptr() of tensors that photostyle_native.ops has checked. The last argument is a
 # number of threads; in the submodule `cuda`, which only builds with CUDA have, it is a stream.
 from types import ModuleType
 

@@ -2,7 +2,7 @@
 
 Chen, Paris, Durand: *Real-time Edge-aware Image Processing with the Bilateral Grid* (SIGGRAPH 2007); with affine maps
 in the grid, Gharbi, Chen, Barron, Hasinoff, Durand: *Deep Bilateral Learning for Real-Time Image Enhancement*
-(SIGGRAPH 2017). ``csrc/bilateral_grid.h`` states what the kernels compute.
+(SIGGRAPH 2017). ``csrc/bilateral_grid/params.h`` states what the kernels compute.
 """
 
 from __future__ import annotations

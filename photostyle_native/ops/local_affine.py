@@ -2,7 +2,7 @@
 
 The last step of Luan et al. 2017 as in the authors' released code (fit, smooth, apply), and joint bilateral
 upsampling of the fitted maps (Kopf, Cohen, Lischinski, Uyttendaele: *Joint Bilateral Upsampling*, SIGGRAPH
-2007). ``csrc/local_affine.h`` states what the kernels compute.
+2007). ``csrc/local_affine/params.h`` states what the kernels compute.
 
 A map is 12 planes, for the red, green and blue output in turn A_r, A_g, A_b, b: output = A content + b.
 """

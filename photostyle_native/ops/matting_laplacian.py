@@ -2,7 +2,7 @@
 
 Levin, Lischinski, Weiss: *A Closed-Form Solution to Natural Image Matting* (PAMI 2008), eq. 5; the product without a
 matrix after He, Sun, Tang: *Fast Matting Using Large Kernel Matting Laplacian Matrices* (CVPR 2010), and
-*Guided Image Filtering* (ECCV 2010). ``csrc/matting_laplacian.h`` states what the kernel computes.
+*Guided Image Filtering* (ECCV 2010). ``csrc/matting_laplacian/params.h`` states what the kernel computes.
 """
 
 from __future__ import annotations
