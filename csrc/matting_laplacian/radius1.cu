@@ -1,11 +1,11 @@
-// CUDA side of matting_laplacian/params.h: the Matting Laplacian of radius 1 for float x, in one pass over guide, x and out.
-// Other radii, double x and the guided filter go to matting_laplacian/any_radius.h.
+// CUDA side of matting_laplacian/params.h: the Matting Laplacian of radius 1 for float x, in one pass over guide, x
+// and out. Other radii, double x and the guided filter go to matting_laplacian/any_radius.h.
 #include <cuda_runtime.h>
 
-#include "dispatch/cuda_kernels.h"
 #include "common/cuda_launch.h"
-#include "matting_laplacian/radius1.cuh"
 #include "matting_laplacian/any_radius.h"
+#include "matting_laplacian/params.h"
+#include "matting_laplacian/radius1.cuh"
 
 namespace photostyle {
 namespace cuda {
