@@ -11,6 +11,7 @@
 #include "bilateral_grid/coordinates.h"
 #include "bilateral_grid/params.h"
 #include "common/cuda_launch.h"
+#include "common/integers.h"
 
 namespace photostyle {
 namespace cuda {
@@ -35,7 +36,7 @@ ChunkAxis chunk_axis(int64_t pixels, int64_t vertices, int64_t length) {
   a.vertices = vertices;
   a.cells = grid_cells(vertices);
   a.length = length;
-  a.pieces = ((pixels + a.cells - 1) / a.cells + length - 1) / length;
+  a.pieces = ceil_div(ceil_div(pixels, a.cells), length);
   a.count = a.cells * a.pieces;
   return a;
 }
@@ -197,7 +198,7 @@ template <typename T>
 __global__ void __launch_bounds__(kOutputs* kSlices) collect_kernel(const Backward<T> p) {
   auto& shared = shared_memory<CollectShared>();
   const int lane = static_cast<int>(threadIdx.x) % kOutputs, slice = static_cast<int>(threadIdx.x) / kOutputs;
-  const int outputs = p.depth * kCoefs, groups = (outputs + kOutputs - 1) / kOutputs;
+  const int outputs = p.depth * kCoefs, groups = ceil_div(outputs, kOutputs);
   const int output = static_cast<int>(blockIdx.x % groups) * kOutputs + lane;
   const int64_t vertex = blockIdx.x / groups, gx = vertex % p.x.vertices, gy = vertex / p.x.vertices % p.y.vertices;
   const int64_t grid = vertex / (p.x.vertices * p.y.vertices);
@@ -236,8 +237,8 @@ Backward<T> arguments(const SliceBilateralGridBackwardGridParams& p) {
   b.batch = p.batch;
   b.items = p.grid_batch > 1 ? 1 : p.batch;
   b.depth = static_cast<int>(p.depth);
-  b.groups = (b.depth + kMostLevels - 1) / kMostLevels;
-  b.levels = (b.depth + b.groups - 1) / b.groups;
+  b.groups = ceil_div(b.depth, kMostLevels);
+  b.levels = ceil_div(b.depth, b.groups);
   b.derivative = p.derivative;
   return b;
 }
@@ -252,7 +253,7 @@ template <typename T>
 cudaError_t backward(const SliceBilateralGridBackwardGridParams& p, cudaStream_t stream) {
   const Backward<T> b = arguments<T>(p);
   const int64_t chunks = b.batch * b.y.count * b.x.count * b.groups;
-  const int64_t outputs = (b.depth * kCoefs + kOutputs - 1) / kOutputs;
+  const int64_t outputs = ceil_div(b.depth * kCoefs, kOutputs);
   const int64_t vertices = b.batch / b.items * b.y.vertices * b.x.vertices * outputs;
   if (chunks > INT32_MAX || vertices > INT32_MAX) return cudaErrorInvalidConfiguration;
   const cudaError_t error = launch<BackwardShared<T>>(chunk_kernel<T>, dim3(static_cast<unsigned>(chunks)),

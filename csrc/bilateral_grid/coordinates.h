@@ -3,11 +3,7 @@
 
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define PHOTOSTYLE_GRID_INLINE static __host__ __device__ __forceinline__
-#else
-#define PHOTOSTYLE_GRID_INLINE static inline __attribute__((always_inline))
-#endif
+#include "common/integers.h"
 
 namespace photostyle {
 
@@ -19,21 +15,21 @@ struct GridPosition {
   double fraction;
 };
 
-PHOTOSTYLE_GRID_INLINE int64_t grid_cells(int64_t vertices) { return vertices > 1 ? vertices - 1 : 1; }
+PHOTOSTYLE_INLINE int64_t grid_cells(int64_t vertices) { return vertices > 1 ? vertices - 1 : 1; }
 
-PHOTOSTYLE_GRID_INLINE int64_t grid_cell(int64_t i, int64_t pixels, int64_t vertices) {
+PHOTOSTYLE_INLINE int64_t grid_cell(int64_t i, int64_t pixels, int64_t vertices) {
   return (2 * i + 1) * (vertices - 1) / (2 * pixels);
 }
 
-PHOTOSTYLE_GRID_INLINE GridPosition grid_position(int64_t i, int64_t pixels, int64_t vertices) {
+PHOTOSTYLE_INLINE GridPosition grid_position(int64_t i, int64_t pixels, int64_t vertices) {
   const int64_t cell = grid_cell(i, pixels, vertices), rest = (2 * i + 1) * (vertices - 1) - cell * 2 * pixels;
   return {cell, static_cast<double>(rest) / static_cast<double>(2 * pixels)};
 }
 
 // The first pixel that is in this cell or a later one; `pixels` for the cell after the last.
-PHOTOSTYLE_GRID_INLINE int64_t grid_first(int64_t cell, int64_t pixels, int64_t vertices) {
+PHOTOSTYLE_INLINE int64_t grid_first(int64_t cell, int64_t pixels, int64_t vertices) {
   const int64_t cells = grid_cells(vertices);
-  return (2 * pixels * cell + cells - 1) / cells / 2;
+  return ceil_div(2 * pixels * cell, cells) / 2;
 }
 
 // The two levels that a pixel sees, `index` and the next, and their weights. The product of guide and depth is not
@@ -45,7 +41,7 @@ struct GridLevel {
 };
 
 template <typename T>
-PHOTOSTYLE_GRID_INLINE GridLevel<T> grid_level(T guide, int depth, bool derivative) {
+PHOTOSTYLE_INLINE GridLevel<T> grid_level(T guide, int depth, bool derivative) {
   const T top = static_cast<T>(depth - 1);
   const T inside = guide < T(0) ? T(0) : guide > T(1) ? T(1) : guide;  // NaN stays NaN
   const T z = inside * top;

@@ -12,6 +12,7 @@
 //            kBilateralChunk terms have met in one of them.
 #include "bilateral_grid/cpu_tiling.h"
 #include "bilateral_grid/params.h"
+#include "common/integers.h"
 #include "common/simd.h"
 #include "common/threads.h"
 
@@ -23,9 +24,6 @@ constexpr int kCoefs = 12;
 constexpr int64_t kWide = kBilateralWide;
 constexpr int64_t kChunk = kBilateralChunk;
 constexpr int64_t kSliceRows = 8;  // of a task
-
-PHOTOSTYLE_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-PHOTOSTYLE_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // One group.
 template <typename T>
@@ -216,7 +214,7 @@ void slice(const SliceBilateralGridParams& p) {
   const Columns<T> columns(p, grid + p.grid_height * values);
   T* threads = grid + p.grid_height * values + bilateral_column_values(p);
   columns.fill(p);
-  const int64_t tasks = (p.height + kSliceRows - 1) / kSliceRows;
+  const int64_t tasks = ceil_div(p.height, kSliceRows);
   for (int64_t item = 0; item < p.batch; ++item) {
     if (item == 0 || p.grid_batch > 1) {
       const T* from = static_cast<const T*>(p.grid) + item * kCoefs * p.depth * p.grid_height * p.grid_width;

@@ -9,6 +9,7 @@
 #include "bilateral_grid/coordinates.h"
 #include "bilateral_grid/params.h"
 #include "common/cuda_launch.h"
+#include "common/integers.h"
 
 namespace photostyle {
 namespace cuda {
@@ -192,8 +193,8 @@ Slice<T> arguments(const SliceBilateralGridParams& p) {
   s.height = p.height;
   s.width = p.width;
   s.plane = p.height * p.width;
-  s.across = (p.width + kColumns - 1) / kColumns;
-  s.down = (p.height + kRows - 1) / kRows;
+  s.across = ceil_div(p.width, kColumns);
+  s.down = ceil_div(p.height, kRows);
   s.depth = static_cast<int>(p.depth);
   s.grid_height = static_cast<int>(p.grid_height);
   s.grid_width = static_cast<int>(p.grid_width);
@@ -204,7 +205,7 @@ Slice<T> arguments(const SliceBilateralGridParams& p) {
 
 template <typename T>
 cudaError_t slice_direct(const Slice<T>& s, int64_t batch, cudaStream_t stream) {
-  const int64_t pixels = batch * s.plane, blocks = (pixels + kDirectThreads - 1) / kDirectThreads;
+  const int64_t pixels = batch * s.plane, blocks = ceil_div(pixels, kDirectThreads);
   if (blocks > INT32_MAX) return cudaErrorInvalidConfiguration;
   return launch<NoShared>(slice_direct_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(kDirectThreads), stream,
                           s, pixels);
@@ -227,9 +228,8 @@ cudaError_t slice_bilateral_grid(const SliceBilateralGridParams& p, cudaStream_t
   if (p.is_double) return slice_direct(arguments<double>(p), p.batch, stream);
   const Slice<float> s = arguments<float>(p);
   // Columns of vertices that a tile sees at most: cells are crossed (kColumns - 1) cells / width times, rounded up.
-  const int64_t columns = p.width < kColumns ? p.width : kColumns;
-  const int64_t crossed = ((columns - 1) * (p.grid_width - 1) + p.width - 1) / p.width + 2;
-  const int64_t seen = (crossed < p.grid_width ? crossed : p.grid_width) * p.depth * kCoefs;
+  const int64_t crossed = ceil_div((least(p.width, kColumns) - 1) * (p.grid_width - 1), p.width) + 2;
+  const int64_t seen = least(crossed, p.grid_width) * p.depth * kCoefs;
   if (seen <= kSmallSlab) return slice_tiles<kSmallSlab>(s, p.batch, stream);
   if (seen <= kLargeSlab) return slice_tiles<kLargeSlab>(s, p.batch, stream);
   return slice_direct(s, p.batch, stream);

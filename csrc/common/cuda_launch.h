@@ -11,6 +11,7 @@ namespace photostyle {
 namespace cuda {
 
 constexpr size_t kStaticSharedLimit = 48 * 1024;  // more must be asked for at launch
+constexpr int64_t kScratchAlign = 256;            // of scratch, and of every part of it
 
 // The block's shared memory as a T, uninitialised. A kernel uses one T, and is launched with launch<T>(). Arrays
 // inside T have their sizes in the type, so that the emulation's bounds checks see every index.

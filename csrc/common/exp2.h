@@ -1,4 +1,4 @@
-// 2^x of a vector, for the weights exp(-d^2 / (2 sigma^2)) of bilateral filters.
+// 2^x of a vector, for the weights of bilateral filters (common/gaussian.h).
 #pragma once
 
 #include <cstdint>
@@ -53,9 +53,6 @@ PHOTOSTYLE_INLINE Vec<T> exp2(Vec<T> x) {
   const Bits scaled = (Bits)power + ((Bits)shifted << Exp2<T>::mantissa);
   return (Vec<T>)(scaled & (Bits)(x >= Exp2<T>::lowest));
 }
-
-// The factor k with 2^(k d^2) = exp(-d^2 / (2 sigma^2)).
-PHOTOSTYLE_INLINE double exp2_scale(double sigma) { return -1.4426950408889634074 / (2.0 * sigma * sigma); }
 
 }  // namespace PHOTOSTYLE_ISA
 }  // namespace photostyle

@@ -5,9 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#ifndef PHOTOSTYLE_INLINE
-#define PHOTOSTYLE_INLINE static inline __attribute__((always_inline))
-#endif
+#include "common/inline.h"
 
 namespace photostyle {
 namespace PHOTOSTYLE_ISA {

@@ -5,7 +5,7 @@
 #include <omp.h>
 #endif
 
-#include "common/simd.h"
+#include "common/inline.h"
 
 namespace photostyle {
 namespace PHOTOSTYLE_ISA {

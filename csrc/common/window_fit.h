@@ -14,9 +14,7 @@
 // Since M >= ridge Id, each pivot is at least the ridge; clamping to it removes rounding error and nothing else.
 #pragma once
 
-#ifndef PHOTOSTYLE_INLINE
-#define PHOTOSTYLE_INLINE static inline __attribute__((always_inline))
-#endif
+#include "common/inline.h"
 
 namespace photostyle {
 

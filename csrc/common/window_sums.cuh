@@ -13,11 +13,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/block_sum.cuh"
 #include "common/cuda_launch.h"
-
-#ifndef PHOTOSTYLE_INLINE
-#define PHOTOSTYLE_INLINE __device__ __forceinline__
-#endif
+#include "common/integers.h"
 #include "common/window_fit.h"
 
 namespace photostyle {
@@ -30,7 +28,6 @@ constexpr int kChannelMoments = 4;  // x, I x (3)
 constexpr int kFitValues = 4;       // a (3), b, per channel
 constexpr int kMostRadius = 1000;
 constexpr int kWalkThreads = 128;  // of a block of the kernels that walk down columns
-constexpr int64_t kScratchAlign = 256;
 
 // Bytes of the planes between the passes, where the radius allows it. Emulated, small images have seams of bands too.
 #ifdef PHOTOSTYLE_SIMT
@@ -38,11 +35,6 @@ constexpr int64_t kBandBytes = int64_t{1} << 20;
 #else
 constexpr int64_t kBandBytes = int64_t{128} << 20;
 #endif
-
-inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t aligned(int64_t bytes) { return divide_up(bytes, kScratchAlign) * kScratchAlign; }
 
 enum class Number : int { kFloat, kDouble, kByte };
 
@@ -147,7 +139,7 @@ namespace {  // a kernel of each file that includes this
 // the row that enters is added, the row that leaves subtracted. Grid: (1 + channels) x blocks of columns x segments.
 __global__ void __launch_bounds__(kWalkThreads) sum_down(const __grid_constant__ Band b) {
   const unsigned parts = 1 + b.channels, part = blockIdx.x % parts, place = blockIdx.x / parts;
-  const unsigned across = static_cast<unsigned>((b.width + kWalkThreads - 1) / kWalkThreads);
+  const unsigned across = static_cast<unsigned>(ceil_div(b.width, kWalkThreads));
   const int64_t column = int64_t{place % across} * kWalkThreads + threadIdx.x;
   const int64_t first = b.wy0 + place / across * b.segment;
   if (column >= b.width) return;  // there is no barrier
@@ -160,7 +152,7 @@ __global__ void __launch_bounds__(kWalkThreads) sum_down(const __grid_constant__
 }  // namespace
 
 static inline cudaError_t launch_sum_down(const Band& b, cudaStream_t stream) {
-  const int64_t segments = divide_up(b.wy1 - b.wy0, b.segment), across = divide_up(b.width, kWalkThreads);
+  const int64_t segments = ceil_div(b.wy1 - b.wy0, b.segment), across = ceil_div(b.width, kWalkThreads);
   const dim3 grid(static_cast<unsigned>((1 + b.channels) * across * segments));
   return launch<NoShared>(sum_down, grid, dim3(kWalkThreads), stream, b);
 }

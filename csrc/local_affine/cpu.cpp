@@ -10,6 +10,8 @@
 //            pixels are laid out lane by lane, a low-resolution row at a time, and serve all photo rows that see
 //            them.
 #include "common/exp2.h"
+#include "common/gaussian.h"
+#include "common/integers.h"
 #include "common/simd.h"
 #include "common/threads.h"
 #include "common/window_fit.h"
@@ -24,9 +26,6 @@ constexpr int kCoefs = 12;
 constexpr int kPlanes = 3 + kCoefs;  // guide and coefficients
 constexpr int kSums = kCoefs + 1;    // coefficients and weights
 constexpr float kInfinity = __builtin_inff();
-
-PHOTOSTYLE_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-PHOTOSTYLE_INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // ---------------------------------------------------------------------------------------------- fit
 
@@ -224,7 +223,7 @@ void finish_row(const SmoothTile<T>& t, int64_t y) {
 template <typename T>
 void smooth_row(const SmoothTile<T>& t, int64_t y) {
   constexpr int L = kLanes<T>;
-  const int64_t n = (t.x1 - t.x0 + L - 1) / L * L;
+  const int64_t n = round_up(t.x1 - t.x0, L);
   for (int64_t i = 0; i < kSums * kSmoothColumns; ++i) t.sums[i] = T(0);
   for (int c = 0; c < 3; ++c)
     copy_row(t.guide + c * t.plane + y * t.width, t.width, t.x0, n, T(0), t.centre + c * kSmoothColumns);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "common/integers.h"
 #include "local_affine/params.h"
 
 namespace photostyle {
@@ -15,8 +16,8 @@ struct AffineTiling {
 
   AffineTiling(int64_t batch, int64_t height, int64_t width, int64_t tile_columns, int64_t tile_rows)
       : columns(tile_columns), rows(tile_rows) {
-    across = (width + columns - 1) / columns;
-    down = (height + rows - 1) / rows;
+    across = ceil_div(width, columns);
+    down = ceil_div(height, rows);
     tasks = batch * across * down;
   }
 };
@@ -30,8 +31,8 @@ struct AffineTile {
     batch = task / (tiling.across * tiling.down);
     x0 = task % tiling.across * tiling.columns;
     y0 = task / tiling.across % tiling.down * tiling.rows;
-    x1 = x0 + tiling.columns < width ? x0 + tiling.columns : width;
-    y1 = y0 + tiling.rows < height ? y0 + tiling.rows : height;
+    x1 = least(x0 + tiling.columns, width);
+    y1 = least(y0 + tiling.rows, height);
   }
 };
 
@@ -40,16 +41,14 @@ constexpr int64_t kAffineLanes = 16;  // floats of the widest vector: tiles and 
 // Fit: sums down the columns and then along the rows of 21 moments; 64 columns of both fit the L1 cache.
 constexpr int64_t kFitColumns = 64, kFitRows = 64, kFitMoments = 21;
 
-inline int64_t fit_row_length(int64_t radius) { return (kFitColumns + 2 * radius + 7) / 8 * 8; }
+inline int64_t fit_row_length(int64_t radius) { return round_up(kFitColumns + 2 * radius, 8); }
 
 inline int64_t fit_values_per_thread(int64_t radius) { return kFitMoments * (fit_row_length(radius) + kFitColumns); }
 
 // Smooth: one row of a tile of guide and coefficients with its margins, the tile's own colours, and 13 sums.
 constexpr int64_t kSmoothColumns = 128, kSmoothRows = 32;
 
-inline int64_t smooth_row_length(int64_t radius) {
-  return (kSmoothColumns + 2 * radius + kAffineLanes - 1) / kAffineLanes * kAffineLanes;
-}
+inline int64_t smooth_row_length(int64_t radius) { return round_up(kSmoothColumns + 2 * radius, kAffineLanes); }
 
 inline int64_t smooth_values_per_thread(int64_t radius) {
   return (3 + 12) * smooth_row_length(radius) + (3 + 13) * kSmoothColumns;

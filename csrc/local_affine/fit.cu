@@ -145,8 +145,8 @@ cudaError_t run_patches(const FitLocalAffineParams& p, cudaStream_t stream) {
   f.coefs = static_cast<T*>(p.coefs);
   f.height = p.height;
   f.width = p.width;
-  f.across = static_cast<unsigned>(divide_up(p.width, kColumns));
-  f.down = static_cast<unsigned>(divide_up(p.height, kRows));
+  f.across = static_cast<unsigned>(ceil_div(p.width, kColumns));
+  f.down = static_cast<unsigned>(ceil_div(p.height, kRows));
   f.one_content = p.content_batch == 1;
   f.ridge = p.ridge;
   const dim3 grid(static_cast<unsigned>(int64_t{f.across} * f.down * p.batch));
@@ -165,7 +165,7 @@ template <typename Shared>
 __global__ void __launch_bounds__(Shared::kThreads, Shared::kBlocks)
     fit_windows(const __grid_constant__ WindowedFit f) {
   const Band& b = f.band;
-  const auto across = static_cast<unsigned>((b.width + Shared::kThreads - 1) / Shared::kThreads);
+  const auto across = static_cast<unsigned>(ceil_div(b.width, Shared::kThreads));
   const int64_t row = blockIdx.x / across, first = int64_t{blockIdx.x % across} * Shared::kThreads;
   const int64_t plane = b.height * b.width, at = (b.wy0 + row) * b.width + first + threadIdx.x;
   double origin[3];
@@ -200,7 +200,7 @@ cudaError_t run_windows(WindowedFit f, int64_t rows, cudaStream_t stream) {
     b.origin = (b.wy0 + b.wy1) / 2 * b.width + b.width / 2;
     error = launch_sum_down(b, stream);
     if (error != cudaSuccess) break;
-    const dim3 grid(static_cast<unsigned>((b.wy1 - b.wy0) * divide_up(b.width, Shared::kThreads)));
+    const dim3 grid(static_cast<unsigned>((b.wy1 - b.wy0) * ceil_div(b.width, Shared::kThreads)));
     error = launch<Shared>(fit_windows<Shared>, grid, dim3(Shared::kThreads), stream, f);
   }
   return error;

@@ -14,6 +14,8 @@
 #include <cmath>
 
 #include "common/cuda_launch.h"
+#include "common/gaussian.h"
+#include "common/integers.h"
 #include "local_affine/params.h"
 
 namespace photostyle {
@@ -205,9 +207,6 @@ __global__ void __launch_bounds__(kColumns, kResident<T>) smooth_kernel(const Sm
       store_pixel(p, tile.image, tile.origin + k * p.width + column, mine.color[k], mine.sums[k]);
 }
 
-// The factor k with 2^(k d^2) = exp(-d^2 / (2 sigma^2)).
-double exp2_scale(double sigma) { return -1.4426950408889634074 / (2.0 * sigma * sigma); }
-
 template <typename T>
 cudaError_t smooth(const SmoothAffineCoefficientsParams& p, cudaStream_t stream) {
   Smooth<T> s;
@@ -218,8 +217,8 @@ cudaError_t smooth(const SmoothAffineCoefficientsParams& p, cudaStream_t stream)
   s.height = p.height;
   s.width = p.width;
   s.plane = p.height * p.width;
-  s.across = (p.width + kColumns - 1) / kColumns;
-  s.down = (p.height + kRows<T> - 1) / kRows<T>;
+  s.across = ceil_div(p.width, kColumns);
+  s.down = ceil_div(p.height, kRows<T>);
   s.one_guide = p.guide_batch == 1;
   s.radius = p.radius;
   s.color = static_cast<T>(exp2_scale(p.sigma_color));

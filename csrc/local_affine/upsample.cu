@@ -13,6 +13,8 @@
 #include <cmath>
 
 #include "common/cuda_launch.h"
+#include "common/gaussian.h"
+#include "common/integers.h"
 #include "local_affine/params.h"
 
 namespace photostyle {
@@ -183,9 +185,6 @@ __global__ void __launch_bounds__(kColumns, 4) upsample_kernel(const Upsample p)
   }
 }
 
-// The factor k with 2^(k d^2) = exp(-d^2 / (2 sigma^2)).
-float exp2_scale(double sigma) { return static_cast<float>(-1.4426950408889634074 / (2.0 * sigma * sigma)); }
-
 }  // namespace
 
 size_t upsample_local_affine_scratch(const UpsampleLocalAffineParams&) { return 0; }
@@ -203,11 +202,11 @@ cudaError_t upsample_local_affine(const UpsampleLocalAffineParams& p, cudaStream
   u.height = p.height;
   u.width = p.width;
   u.plane = p.height * p.width;
-  u.across = (p.width + kColumns - 1) / kColumns;
+  u.across = ceil_div(p.width, kColumns);
   u.radius = p.radius;
-  u.color = exp2_scale(p.sigma_color);
-  u.space = exp2_scale(p.sigma_space);
-  const dim3 grid(static_cast<unsigned>((p.height + kRows - 1) / kRows * u.across));
+  u.color = static_cast<float>(exp2_scale(p.sigma_color));
+  u.space = static_cast<float>(exp2_scale(p.sigma_space));
+  const dim3 grid(static_cast<unsigned>(ceil_div(p.height, kRows) * u.across));
   return launch<UpsampleShared>(upsample_kernel, grid, dim3(kColumns), stream, u);
 }
 

@@ -38,12 +38,13 @@ struct Plan {
     masks_count = p.masks_count;
     channels = p.channels;
     pixels = p.pixels;
-    padded = (channels + kTile - 1) / kTile * kTile;
-    pixel_tiles = (pixels + kTile - 1) / kTile;
+    padded = round_up(channels, kTile);
+    pixel_tiles = ceil_div(pixels, kTile);
     const size_t element = element_bytes(p.type);
     copy_bytes = gram::copy_bytes(features, pixels, element);
     paired = pixels % 2 == 0 && reinterpret_cast<uintptr_t>(grad) % (2 * element) == 0;
-    bytes = round_up(static_cast<size_t>(batch * masks_count * padded * padded) * (element == 8 ? 8 : 4));
+    bytes = static_cast<size_t>(batch * masks_count * padded * padded) * (element == 8 ? 8 : 4);
+    bytes = round_up(bytes, kScratchAlign);
   }
 };
 

@@ -4,6 +4,7 @@
 // that the innermost loop reads in order, and that loop keeps a tile of sums in registers. Packing is where the masks
 // come in: it takes only the pixels whose mask is not zero and scales them on the way, so the product that
 // follows is dense, and its size is the number of those pixels.
+#include "common/integers.h"
 #include "common/simd.h"
 #include "common/threads.h"
 #include "masked_gram/cpu_tiling.h"
@@ -254,7 +255,7 @@ void gram_backward_task(const F* features, const T* masks, const T* weights, con
       const T* rows = weights + k * tiling.padded * tiling.padded + c * tiling.padded;
       for (int at = 0; at < active.count; at += NR) {
         const int here = active.count - at < NR ? active.count - at : NR;
-        multiply_panel((here + L - 1) / L, rows, packed + at * tiling.padded, p.channels, tile);
+        multiply_panel(ceil_div(here, L), rows, packed + at * tiling.padded, p.channels, tile);
         const int live = last - c < kHeight ? static_cast<int>(last - c) : kHeight;
         scatter_tile(tile, live, active.index + at, here, p.pixels, grad + c * p.pixels);
       }

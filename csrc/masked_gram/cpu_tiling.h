@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "common/integers.h"
 #include "masked_gram/params.h"
 
 namespace photostyle {
@@ -17,11 +18,9 @@ struct GramTiling {
   int64_t padded, strips, splits, tasks;
 
   explicit GramTiling(const MaskedGramParams& p) {
-    padded = (p.channels + kPad - 1) / kPad * kPad;
-    strips = (padded + kStripRows - 1) / kStripRows;
-    const int64_t most = strips < 32 ? 32 / strips : 1;
-    splits = p.pixels / 4096;
-    splits = splits < 1 ? 1 : (splits > most ? most : splits);
+    padded = round_up(p.channels, kPad);
+    strips = ceil_div(padded, kStripRows);
+    splits = most(least(p.pixels / 4096, 32 / strips), 1);
     tasks = p.batch * p.masks_count * splits * strips;
   }
 };
@@ -33,9 +32,9 @@ struct GramBackwardTiling {
   int64_t padded, strips, ranges, tasks;
 
   explicit GramBackwardTiling(const MaskedGramBackwardParams& p) {
-    padded = (p.channels + kPad - 1) / kPad * kPad;
-    strips = (padded + kStripRows - 1) / kStripRows;
-    ranges = (p.pixels + kRange - 1) / kRange;
+    padded = round_up(p.channels, kPad);
+    strips = ceil_div(padded, kStripRows);
+    ranges = ceil_div(p.pixels, kRange);
     tasks = p.batch * ranges * strips;
   }
 };

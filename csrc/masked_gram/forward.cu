@@ -10,6 +10,7 @@
 // So masks that do not overlap cost together what one costs, whatever their sizes, and nothing depends on timing.
 // Workers and masks both only go up along the steps, so (worker, mask) pairs that occur differ in worker + mask,
 // which is the slot that the sums are stored in.
+#include "common/block_sum.cuh"
 #include "masked_gram/engines.cuh"
 #include "masked_gram/params.h"
 #include "masked_gram/slabs.cuh"
@@ -53,12 +54,10 @@ struct Plan {
     channels = p.channels;
     pixels = p.pixels;
     copy_bytes = gram::copy_bytes(p.features, p.pixels, element_bytes(p.type));
-    const int64_t tiled = (p.channels + kTile - 1) / kTile;
+    const int64_t tiled = ceil_div(p.channels, kTile);
     pairs = tiled * (tiled + 1) / 2;
     // Three blocks for each of about 132 multiprocessors, unless that leaves a worker less than four steps.
-    const int64_t most = (p.pixels + 127) / 128, wanted = kWorkers / (pairs * p.batch > 0 ? pairs * p.batch : 1);
-    workers = wanted < most ? wanted : most;
-    if (workers < 1) workers = 1;
+    workers = most(least(kWorkers / most(pairs * p.batch, 1), ceil_div(p.pixels, 4 * kDepth)), 1);
     slots = workers + p.masks_count - 1;
     const int64_t sums = batch * pairs * slots * (kTile * kTile);
     if (p.type == FeatureType::kDouble)
@@ -261,16 +260,8 @@ __global__ void __launch_bounds__(kReduceThreads) reduce_tiles(const Plan p) {
     out[at] = value;
   }
   if constexpr (kLoss) {
-#pragma unroll
-    for (int step = 16; step > 0; step /= 2) distance += __shfl_xor_sync(0xffffffffu, distance, step);
-    if (lane == 0) shared.distances[warp] = distance;
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      Sum total = 0;
-#pragma unroll
-      for (int w = 0; w < kReduceThreads / 32; ++w) total += shared.distances[w];
-      p.partial[block] = total;
-    }
+    const Sum total = sum_block(shared.distances, distance);
+    if (threadIdx.x == 0) p.partial[block] = total;
   }
 }
 
@@ -285,15 +276,8 @@ __global__ void __launch_bounds__(kReduceThreads) sum_loss(const Plan p) {
   const double* partial = p.partial + blockIdx.x * count;
   double sum = 0.0;
   for (int64_t i = threadIdx.x; i < count; i += kReduceThreads) sum += partial[i];
-#pragma unroll
-  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
-  if (threadIdx.x % 32 == 0) shared.warps[threadIdx.x / 32] = sum;
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    double total = 0.0;
-    for (int w = 0; w < kReduceThreads / 32; ++w) total += shared.warps[w];
-    p.loss[blockIdx.x] = total;
-  }
+  sum = sum_block(shared.warps, sum);
+  if (threadIdx.x == 0) p.loss[blockIdx.x] = sum;
 }
 
 template <typename Sum, bool kLoss>

@@ -9,6 +9,7 @@
 
 #include "common/cuda_fragments.h"
 #include "common/cuda_launch.h"
+#include "common/integers.h"
 #include "masked_gram/params.h"
 
 namespace photostyle {
@@ -137,13 +138,12 @@ __device__ __forceinline__ void with_bytes(int bytes, Copy copy) {
 inline size_t element_bytes(FeatureType type) {
   return type == FeatureType::kDouble ? 8 : type == FeatureType::kFloat ? 4 : 2;
 }
-inline size_t round_up(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 // A place in scratch for `count` elements from byte `at`, which moves on. Scratch may be null, to count bytes.
 template <typename T>
 T* take(std::byte* scratch, size_t& at, int64_t count) {
   const uintptr_t place = reinterpret_cast<uintptr_t>(scratch) + at;
-  at += round_up(static_cast<size_t>(count) * sizeof(T));
+  at += round_up(static_cast<size_t>(count) * sizeof(T), kScratchAlign);
   return reinterpret_cast<T*>(place);
 }
 

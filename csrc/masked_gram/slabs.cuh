@@ -7,6 +7,7 @@
 #include <cuda_runtime.h>
 
 #include "common/cuda_launch.h"
+#include "common/integers.h"
 #include "masked_gram/panels.cuh"
 
 namespace photostyle {
@@ -33,8 +34,8 @@ struct SlabLists {
     pixels = p.pixels;
     // Enough warps to read the masks at full speed, and few enough segments that their padding does not count.
     const int64_t share = p.pixels * p.masks_count * p.mask_batch / 8192;
-    chunk = (share < 2048 ? 2048 : share + kListed - 1) / kListed * kListed;
-    chunks = p.pixels > 0 ? (p.pixels + chunk - 1) / chunk : 1;
+    chunk = round_up(most(share, 2048), kListed);
+    chunks = most(ceil_div(p.pixels, chunk), 1);
     segments = masks_count * chunks;
     lists = take<int>(p.scratch, at, mask_batch * segments * (chunk / kSlab));
     counts = take<int>(p.scratch, at, mask_batch * segments);
@@ -94,10 +95,10 @@ __global__ void __launch_bounds__(kScanThreads) scan_steps(const SlabLists p) {
   const int tid = static_cast<int>(threadIdx.x);
   const int* counts = p.counts + blockIdx.x * p.segments;
   int* starts = p.starts + blockIdx.x * (p.segments + 1);
-  const int64_t each = (p.segments + kScanThreads - 1) / kScanThreads;
+  const int64_t each = ceil_div(p.segments, kScanThreads);
   const int64_t begin = min(tid * each, p.segments), end = min(begin + each, p.segments);
   int own = 0;
-  for (int64_t s = begin; s < end; ++s) own += (counts[s] + kSlabs - 1) / kSlabs;
+  for (int64_t s = begin; s < end; ++s) own += ceil_div(counts[s], kSlabs);
   const int inclusive = sum_of_lanes_up_to_this(own);
   if (tid % 32 == 31) shared.warps[tid / 32] = inclusive;
   __syncthreads();
@@ -110,7 +111,7 @@ __global__ void __launch_bounds__(kScanThreads) scan_steps(const SlabLists p) {
   int before = shared.warps[tid / 32] + inclusive - own;
   for (int64_t s = begin; s < end; ++s) {
     starts[s] = before;
-    before += (counts[s] + kSlabs - 1) / kSlabs;
+    before += ceil_div(counts[s], kSlabs);
   }
   if (tid == kScanThreads - 1) starts[p.segments] = before;
 }
@@ -128,7 +129,7 @@ struct Cursor {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     int low = 0, high = static_cast<int>(p.segments);  // starts[low] <= step < starts[high]
     while (high - low > 1) {
-      const int gap = (high - low + 31) / 32, probe = low + lane * gap;
+      const int gap = ceil_div(high - low, 32), probe = low + lane * gap;
       const bool below = probe < high && starts[probe] <= step;
       low += (__popc(__ballot_sync(0xffffffffu, below)) - 1) * gap;
       high = min(low + gap, high);
@@ -148,7 +149,7 @@ struct Cursor {
 template <typename T>
 cudaError_t make_lists(const SlabLists& p, cudaStream_t stream) {
   const int64_t segments = p.mask_batch * p.segments;
-  const dim3 grid(static_cast<unsigned>((segments + 7) / 8));
+  const dim3 grid(static_cast<unsigned>(ceil_div(segments, 8)));
   const cudaError_t error = launch<NoShared>(list_slabs<T>, grid, dim3(256), stream, p);
   if (error != cudaSuccess) return error;
   return launch<ScanShared>(scan_steps, dim3(static_cast<unsigned>(p.mask_batch)), dim3(kScanThreads), stream, p);

@@ -35,7 +35,7 @@ struct Filter {
 template <typename Shared>
 __global__ void __launch_bounds__(Shared::kThreads, Shared::kBlocks) fit_windows(const __grid_constant__ Filter f) {
   const Band& b = f.band;
-  const auto across = static_cast<unsigned>((b.wx1 - b.wx0 + Shared::kThreads - 1) / Shared::kThreads);
+  const auto across = static_cast<unsigned>(ceil_div(b.wx1 - b.wx0, Shared::kThreads));
   const int64_t row = blockIdx.x / across, first = b.wx0 + int64_t{blockIdx.x % across} * Shared::kThreads;
   const int64_t plane = (b.wy1 - b.wy0) * b.width;
   double* to = f.coefs + row * b.width + first + threadIdx.x;
@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(Shared::kThreads, Shared::kBlocks) fit_windows
 // leaves subtracted. Grid: planes x blocks of columns x segments.
 __global__ void __launch_bounds__(kWalkThreads) add_rows(const __grid_constant__ Filter f) {
   const Band& b = f.band;
-  const auto across = static_cast<unsigned>((b.wx1 - b.wx0 + kWalkThreads - 1) / kWalkThreads);
+  const auto across = static_cast<unsigned>(ceil_div(b.wx1 - b.wx0, kWalkThreads));
   const unsigned planes = b.channels * kFitValues, q = blockIdx.x % planes, place = blockIdx.x / planes;
   const int64_t column = b.wx0 + int64_t{place % across} * kWalkThreads + threadIdx.x, r = b.radius;
   if (column >= b.wx1) return;  // there is no barrier
@@ -74,18 +74,6 @@ __global__ void __launch_bounds__(kWalkThreads) add_rows(const __grid_constant__
   }
 }
 
-// Sum over the block in a fixed order; thread 0 has it.
-template <typename Shared>
-__device__ __forceinline__ double sum_block(Shared& s, double value) {
-  for (int distance = 16; distance > 0; distance /= 2) value += __shfl_down_sync(0xffffffffu, value, distance);
-  if (threadIdx.x % 32 == 0) s.warps[threadIdx.x / 32] = value;
-  __syncthreads();
-  double sum = 0.0;
-  if (threadIdx.x == 0)
-    for (int i = 0; i < Shared::kThreads / 32; ++i) sum += s.warps[i];
-  return sum;
-}
-
 // Laplacian: out = count x - fit, guided filter: out = fit / count, with fit = sum over windows of a . I + b.
 //
 // A thread owns one pixel. Grid: rows of output x blocks of pixels. Partial energies are stored by row and block.
@@ -93,7 +81,7 @@ template <typename Shared>
 __global__ void __launch_bounds__(Shared::kThreads, Shared::kBlocks) write_out(const __grid_constant__ Filter f) {
   auto& s = shared_memory<Shared>();
   const Band& b = f.band;
-  const auto across = static_cast<unsigned>((b.width + Shared::kThreads - 1) / Shared::kThreads);
+  const auto across = static_cast<unsigned>(ceil_div(b.width, Shared::kThreads));
   const int64_t row = blockIdx.x / across, y = f.y0 + row, r = b.radius, plane = b.height * b.width;
   const int64_t first = int64_t{blockIdx.x % across} * Shared::kThreads, column = first + threadIdx.x;
   const bool live = column < b.width;
@@ -121,7 +109,7 @@ __global__ void __launch_bounds__(Shared::kThreads, Shared::kBlocks) write_out(c
       static_cast<float*>(f.out)[c * plane + at] = static_cast<float>(value);
   }
   if (!f.partials) return;  // all threads of all blocks
-  const double sum = sum_block(s, energy);
+  const double sum = sum_block(s.warps, energy);
   if (threadIdx.x == 0) f.partials[y * across + blockIdx.x % across] = sum;
 }
 
@@ -136,7 +124,7 @@ struct Energy {
 __global__ void __launch_bounds__(256) add_partials(const __grid_constant__ Energy e) {
   double sum = 0.0;
   for (int64_t i = threadIdx.x; i < e.n; i += 256) sum += e.partials[i];
-  sum = sum_block(shared_memory<SmallRow>(), sum);
+  sum = sum_block(shared_memory<SmallRow>().warps, sum);
   if (threadIdx.x == 0) *e.energy = e.clamp && sum < 0.0 ? 0.0 : sum;
 }
 
@@ -151,14 +139,14 @@ struct Plan {
     const int64_t r = p.radius, channels = least(p.channels, kGroup), values = channels * kFitValues;
     const int64_t moment_planes = kGuideMoments + channels * kChannelMoments;
     const int64_t row_bytes = p.width * static_cast<int64_t>(sizeof(double));
-    groups = divide_up(p.channels, kGroup);
+    groups = ceil_div(p.channels, kGroup);
     rows = most(most(kBandBytes / most((moment_planes + values) * row_bytes, 1) - 2 * r, 4 * r), 16);
     rows = least(rows, p.height);
     window_rows = least(rows + 2 * r, p.height);
-    blocks = divide_up(p.width, p.radius <= SmallRow::kReach ? SmallRow::kThreads : LargeRow::kThreads);
-    moments = aligned(moment_planes * window_rows * row_bytes);
-    coefs = aligned(values * window_rows * row_bytes);
-    partials = aligned(groups * p.height * blocks * static_cast<int64_t>(sizeof(double)));
+    blocks = ceil_div(p.width, p.radius <= SmallRow::kReach ? SmallRow::kThreads : LargeRow::kThreads);
+    moments = round_up(moment_planes * window_rows * row_bytes, kScratchAlign);
+    coefs = round_up(values * window_rows * row_bytes, kScratchAlign);
+    partials = round_up(groups * p.height * blocks * static_cast<int64_t>(sizeof(double)), kScratchAlign);
   }
 };
 
@@ -171,7 +159,7 @@ bool has_windows(const MattingLaplacianParams& p) {
 template <typename Shared>
 cudaError_t run_rows(const Filter& f, bool windows, cudaStream_t stream) {
   const Band& b = f.band;
-  const int64_t across = divide_up(windows ? b.wx1 - b.wx0 : b.width, Shared::kThreads);
+  const int64_t across = ceil_div(windows ? b.wx1 - b.wx0 : b.width, Shared::kThreads);
   const dim3 grid(static_cast<unsigned>(across * (windows ? b.wy1 - b.wy0 : f.y1 - f.y0))), block(Shared::kThreads);
   return windows ? launch<Shared>(fit_windows<Shared>, grid, block, stream, f)
                  : launch<Shared>(write_out<Shared>, grid, block, stream, f);
@@ -186,7 +174,7 @@ cudaError_t run_band(const Filter& f, cudaStream_t stream) {
   cudaError_t error = launch_sum_down(b, stream);
   if (error == cudaSuccess) error = run_pass(true);
   if (error != cudaSuccess) return error;
-  const int64_t segments = divide_up(f.y1 - f.y0, b.segment), across = divide_up(b.wx1 - b.wx0, kWalkThreads);
+  const int64_t segments = ceil_div(f.y1 - f.y0, b.segment), across = ceil_div(b.wx1 - b.wx0, kWalkThreads);
   const dim3 grid(static_cast<unsigned>(b.channels * kFitValues * across * segments));
   error = launch<NoShared>(add_rows, grid, dim3(kWalkThreads), stream, f);
   return error == cudaSuccess ? run_pass(false) : error;

@@ -13,6 +13,7 @@
 // 1e-8, and colours are taken relative to one pixel of the tile, so the running sums cost about 1e-14 where 1e-7 is
 // the scale of the regularisation. Guide and x are read once and the output is written once; buffers stay in the
 // cache, and are padded with zeros to whole vectors.
+#include "common/integers.h"
 #include "common/simd.h"
 #include "common/threads.h"
 #include "common/window_fit.h"
@@ -87,8 +88,8 @@ PHOTOSTYLE_INLINE double* pixel_row(const Tile<T, C>& t, int64_t y) {
 // Brings in pixel row y, relative to the origin.
 template <typename T, int C>
 void read_row(const Tile<T, C>& t, int64_t y) {
-  const int64_t first = t.x0 - 2 * t.r > 0 ? t.x0 - 2 * t.r : 0;
-  const int64_t end = t.x1 + 2 * t.r < t.width ? t.x1 + 2 * t.r : t.width;
+  const int64_t first = most(t.x0 - 2 * t.r, 0);
+  const int64_t end = least(t.x1 + 2 * t.r, t.width);
   for (int c = 0; c < 3 + C; ++c) {
     const T* from = (c < 3 ? t.image + c * t.plane : t.x + (c - 3) * t.plane) + y * t.width + first;
     double* to = pixel_row(t, y) + c * t.wide + (first - (t.x0 - 2 * t.r));
@@ -165,7 +166,7 @@ void solve_row(const Tile<T, C>& t, int64_t wy, double* ring) {
     }
   }
   // Beyond the last window there is none: the sums of columns must find zero there.
-  const int64_t end = (n + L - 1) / L * L;
+  const int64_t end = round_up(n, L);
   for (int q = 0; q < kCoefs<C>; ++q)
     for (int64_t j = n; j < end; ++j) A[q * w + j] = R[q * w + j] = 0.0;
 }
@@ -183,8 +184,8 @@ void drop_row(const Tile<T, C>& t, double* ring) {
 template <int Span, bool Guided, typename T, int C>
 double write_row(const Tile<T, C>& t, int64_t y) {
   const int64_t n = t.x1 - t.x0;
-  const int64_t top = y - t.r > t.valid_y0 ? y - t.r : t.valid_y0;
-  const int64_t bottom = y + t.r < t.valid_y1 ? y + t.r + 1 : t.valid_y1;
+  const int64_t top = most(y - t.r, t.valid_y0);
+  const int64_t bottom = least(y + t.r + 1, t.valid_y1);
   const double rows = bottom > top ? static_cast<double>(bottom - top) : 0.0;
   const double* row = pixel_row(t, y) + 2 * t.r;
   const int64_t mid = row_mid<Span>(t), wide = row_wide<Span>(t);
@@ -221,10 +222,10 @@ void clear(Tile<T, C>& t) {
   for (int64_t i = 0; i < kCoefs<C> * t.mid; ++i) t.A[i] = 0.0;
   for (int64_t j = 0; j < t.mid; ++j) {
     const int64_t wx = t.x0 - t.r + j, x = t.x0 + j;
-    const int64_t left = wx - t.r > 0 ? wx - t.r : 0, right = wx + t.r < t.width ? wx + t.r + 1 : t.width;
+    const int64_t left = most(wx - t.r, 0), right = least(wx + t.r + 1, t.width);
     t.inv_across[j] = right > left ? 1.0 / static_cast<double>(right - left) : 1.0;
-    const int64_t from = x - t.r > t.valid_x0 ? x - t.r : t.valid_x0;
-    const int64_t to = x + t.r < t.valid_x1 ? x + t.r + 1 : t.valid_x1;
+    const int64_t from = most(x - t.r, t.valid_x0);
+    const int64_t to = least(x + t.r + 1, t.valid_x1);
     t.windows_across[j] = x < t.x1 && to > from ? static_cast<double>(to - from) : 0.0;
   }
   for (int c = 0; c < 3; ++c) t.origin[c] = t.image[c * t.plane + t.y0 * t.width + t.x0];
@@ -234,7 +235,7 @@ void clear(Tile<T, C>& t) {
 // Brings the moments to window row k, given that they stand at row k - 1 (or nowhere, at the first row).
 template <int Span, typename T, int C>
 void advance_moments(const Tile<T, C>& t, int64_t k) {
-  const int64_t from = k == t.wy0 ? (k - t.r > 0 ? k - t.r : 0) : k + t.r;
+  const int64_t from = k == t.wy0 ? (most(k - t.r, 0)) : k + t.r;
   const bool leaves = k > t.wy0 && k - t.r - 1 >= 0;
   for (int64_t y = from; y <= k + t.r && y < t.height; ++y) {
     read_row(t, y);
@@ -287,13 +288,13 @@ double run_task(const MattingLaplacianParams& p, const MattingTiling& tiling, in
   t.valid_x1 = p.width - margin;
   t.valid_y1 = p.height - margin;
   t.x0 = bx * tiling.columns;
-  t.x1 = t.x0 + tiling.columns < p.width ? t.x0 + tiling.columns : p.width;
+  t.x1 = least(t.x0 + tiling.columns, p.width);
   t.y0 = by * tiling.rows;
-  t.y1 = t.y0 + tiling.rows < p.height ? t.y0 + tiling.rows : p.height;
-  t.wx0 = t.x0 - t.r > t.valid_x0 ? t.x0 - t.r : t.valid_x0;
-  t.wx1 = t.x1 + t.r < t.valid_x1 ? t.x1 + t.r : t.valid_x1;
-  t.wy0 = t.y0 - t.r > t.valid_y0 ? t.y0 - t.r : t.valid_y0;
-  t.wy1 = t.y1 + t.r < t.valid_y1 ? t.y1 + t.r : t.valid_y1;
+  t.y1 = least(t.y0 + tiling.rows, p.height);
+  t.wx0 = most(t.x0 - t.r, t.valid_x0);
+  t.wx1 = least(t.x1 + t.r, t.valid_x1);
+  t.wy0 = most(t.y0 - t.r, t.valid_y0);
+  t.wy1 = least(t.y1 + t.r, t.valid_y1);
   t.mid = tiling.mid(t.r);
   t.wide = tiling.wide(t.r);
   t.rows = scratch;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "common/integers.h"
 #include "matting_laplacian/params.h"
 
 namespace photostyle {
@@ -18,11 +19,11 @@ struct MattingTiling {
 
   explicit MattingTiling(const MattingLaplacianParams& p) {
     const int64_t reach = 8 * static_cast<int64_t>(p.radius);  // keeps the recomputed rim in proportion
-    columns = reach > kColumns ? reach : kColumns;
-    rows = reach > kRows ? reach : kRows;
-    across = (p.width + columns - 1) / columns;
-    down = (p.height + rows - 1) / rows;
-    groups = (p.channels + kGroup - 1) / kGroup;
+    columns = most(reach, kColumns);
+    rows = most(reach, kRows);
+    across = ceil_div(p.width, columns);
+    down = ceil_div(p.height, rows);
+    groups = ceil_div(p.channels, kGroup);
     tasks = p.batch * groups * down * across;
   }
 
@@ -37,7 +38,7 @@ struct MattingTiling {
     return ((2 * r + 2) * (3 + kGroup) + moments) * wide(r) + (coefs * (2 * r + 2) + 3) * mid(r);
   }
 
-  static constexpr int64_t padded(int64_t n) { return (n + 7) / 8 * 8 + 8; }
+  static constexpr int64_t padded(int64_t n) { return round_up(n, 8) + 8; }
 };
 
 }  // namespace

@@ -2,7 +2,9 @@
 // and out. Other radii, double x and the guided filter go to matting_laplacian/any_radius.h.
 #include <cuda_runtime.h>
 
+#include "common/block_sum.cuh"
 #include "common/cuda_launch.h"
+#include "common/integers.h"
 #include "matting_laplacian/any_radius.h"
 #include "matting_laplacian/params.h"
 #include "matting_laplacian/radius1.cuh"
@@ -15,7 +17,7 @@ constexpr int kWarp = 32;
 constexpr unsigned kAll = 0xffffffffu;
 constexpr int kOutputs = kWarp - 2;  // columns that a warp writes; its outer lanes only serve their neighbours
 constexpr int kWarpsPerSM = 8;       // all state is in registers, about 220 of them
-constexpr int kGroup = MattingTiling::kGroup;
+constexpr int kGroup = 3;            // channels that share one factorisation
 constexpr int kLeastStrip = 8, kMostStrip = 128;  // rows of a strip, even
 constexpr int64_t kMostColumns = 1 << 24, kMostRows = INT32_MAX - 1024;
 constexpr int kSumThreads = 256;
@@ -263,8 +265,7 @@ __global__ void __launch_bounds__(kWarp, kWarpsPerSM) laplacian_strips(StripPara
   }
   if (!p.partial) return;
   if (!s.writes) energy = 0.0;
-#pragma unroll
-  for (int d = kWarp / 2; d > 0; d /= 2) energy += __shfl_xor_sync(kAll, energy, d);
+  energy = sum_warp(energy);
   if (threadIdx.x == 0) p.partial[s.item * p.partial_stride + s.partial] = energy;
 }
 
@@ -291,8 +292,6 @@ bool is_ours(const MattingLaplacianParams& p) {
   return p.filter == WindowFilter::kMattingLaplacian && p.radius == 1 && !p.is_double && p.width <= kMostColumns &&
          p.height <= kMostRows;
 }
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t groups_of(const MattingLaplacianParams& p) { return ceil_div(p.channels, kGroup); }
 
@@ -340,15 +339,6 @@ cudaError_t launch_strips(const StripParams& q, int64_t batch, int64_t channels,
                    : launch_groups<Guide, 2>(q, batch, full, 1, stream);
 }
 
-cudaError_t no_windows(const MattingLaplacianParams& p, cudaStream_t stream) {
-  const size_t values = static_cast<size_t>(p.batch * p.channels * p.height * p.width);
-  cudaError_t error = cudaSuccess;
-  if (p.out && values) error = cudaMemsetAsync(p.out, 0, values * sizeof(float), stream);
-  if (error == cudaSuccess && p.energy && p.batch)
-    error = cudaMemsetAsync(p.energy, 0, static_cast<size_t>(p.batch) * sizeof(double), stream);
-  return error;
-}
-
 }  // namespace
 
 size_t matting_laplacian_scratch(const MattingLaplacianParams& p) {
@@ -357,8 +347,8 @@ size_t matting_laplacian_scratch(const MattingLaplacianParams& p) {
 }
 
 cudaError_t matting_laplacian(const MattingLaplacianParams& p, cudaStream_t stream) {
-  if (!is_ours(p)) return window_filter(p, stream);
-  if (p.height < 3 || p.width < 3 || p.channels == 0 || p.batch == 0) return no_windows(p, stream);
+  const bool no_windows = p.height < 3 || p.width < 3 || p.channels == 0 || p.batch == 0;
+  if (no_windows || !is_ours(p)) return window_filter(p, stream);
   StripParams q = {};
   const cudaError_t found = choose_rows(p, &q.rows);
   if (found != cudaSuccess) return found;
