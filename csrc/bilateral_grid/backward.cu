@@ -1,13 +1,14 @@
 // CUDA side of bilateral_grid/params.h: the gradient to the grid, in two launches.
 //
 // 1. A block owns a chunk: up to 32 columns and kChunkRows rows of pixels that all lie between the same 2 x 2 columns
-//    of vertices. A warp of it owns one level, a lane one column of pixels and the 24 sums of (upstream x (image, 1))
-//    that go to the vertices above and below. The pixels come through shared memory, with the weights of their two
-//    levels; most warps find that a row of 32 neighbours does not touch their level, and skip it. At the end lanes
-//    are added up, weighted for the vertices before and after, into the chunk's own place in scratch.
-// 2. Every vertex collects from the chunks around it, in a fixed order and in double precision.
+//    of vertices. Each warp owns one level. Each lane owns one column of pixels and the 24 sums of upstream x
+//    (image, 1) for the vertices above and below. The pixels come through shared memory, with the weights of their
+//    two levels; most rows of 32 neighbours do not touch a warp's level, and the warp skips them. At the end the
+//    lanes' sums are weighted for the vertices before and after, added up and written to the chunk's own place in
+//    scratch.
+// 2. Every vertex adds up the sums of the chunks around it, in a fixed order and in double precision.
 //
-// Per pixel 2 to 3 levels of about 45 instructions in a photo, 28 bytes of device traffic.
+// In a photo a pixel costs 2 to 3 levels of about 45 instructions each, and 28 bytes of device traffic.
 #include "bilateral_grid/coordinates.h"
 #include "bilateral_grid/params.h"
 #include "common/cuda_launch.h"
@@ -19,13 +20,13 @@ namespace {
 
 constexpr int kCoefs = 12;
 constexpr int kWarp = 32;
-constexpr int kChunkRows = 64;   // and terms that a lane adds up in float
+constexpr int kChunkRows = 64;   // rows of a chunk, and the most terms of a lane's float sums
 constexpr int kStage = 16;       // rows of pixels in shared memory at a time
-constexpr int kMostLevels = 12;  // of a block, one per warp
-constexpr int kOutputs = 32;     // that a block of the second launch writes
+constexpr int kMostLevels = 12;  // levels of a block, one per warp
+constexpr int kOutputs = 32;     // outputs of a block of the second launch
 constexpr int kSlices = 8;       // threads that share the chunks of one output
 
-// How one axis is cut into chunks: every cell into the same number of pieces, some of them empty.
+// How one axis is cut into chunks: every cell has the same number of pieces, some of which may be empty.
 struct ChunkAxis {
   int64_t pixels, vertices, cells, length, pieces, count;
 };
@@ -60,17 +61,17 @@ struct Backward {
   T* grad;
   T* partial;  // [batch, chunks in y, chunks in x, 4 corners (2 y + x), depth, kCoefs]
   ChunkAxis x, y;
-  int64_t plane, batch, items;  // items: that add to one grid
+  int64_t plane, batch, items;  // items: images that add to one grid
   int depth, levels, groups;    // levels of a block, and blocks for all levels
   bool derivative;
 };
 
 template <typename T>
 struct Stage {
-  int level[kStage][kWarp];  // the lower of the two, below -1 where there is no pixel
+  int level[kStage][kWarp];  // the lower of a pixel's two levels; -2 where there is no pixel
   T lower[kStage][kWarp], upper[kStage][kWarp];
   T image[3][kStage][kWarp], upstream[3][kStage][kWarp];
-  T below[kStage];  // weight of the vertices below
+  T below[kStage];  // weight of the vertices below each row
 };
 
 template <typename T>
@@ -79,7 +80,7 @@ struct BackwardShared {
     Stage<T> stage;
     T sums[kMostLevels][kCoefs][kWarp + 1];
   };
-  T after[kWarp];  // weight of the vertices after a column
+  T after[kWarp];  // weight of the vertices after each column
 };
 
 template <typename T>
@@ -107,7 +108,7 @@ __device__ __forceinline__ void stage_rows(const Backward<T>& p, const ChunkRang
     stage.below[threadIdx.x] = static_cast<T>(grid_position(y0 + threadIdx.x, p.y.pixels, p.y.vertices).fraction);
 }
 
-// Adds what the lane's column sends to `level`.
+// Adds what the lane's column of pixels contributes to `level`.
 template <typename T>
 __device__ __forceinline__ void add_rows(const Stage<T>& stage, int rows, int level, int lane, T (&sums)[2][kCoefs]) {
 #pragma unroll 1
@@ -167,7 +168,7 @@ __global__ void __launch_bounds__(kMostLevels* kWarp, sizeof(T) == 4 ? 2 : 1) ch
     __syncthreads();
     if (lane >= 2 * kCoefs || level >= p.depth) continue;
     const int after = lane / kCoefs, q = lane % kCoefs;
-    T totals[4] = {};  // short sums round less
+    T totals[4] = {};  // four short sums have a smaller rounding error than a long one
 #pragma unroll
     for (int i = 0; i < kWarp; ++i) {
       const T weight = shared.after[i];

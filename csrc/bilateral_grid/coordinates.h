@@ -7,9 +7,9 @@
 
 namespace photostyle {
 
-// A pixel along one axis: the vertex before it, and how far it is after that, 0 to 1. In units of 1 / (2 pixels) the
-// position is (2 i + 1)(vertices - 1): nothing is rounded but the quotient. The last vertex is never `cell`, unless
-// it is the only one.
+// The position of a pixel along one axis: the vertex before it, and its distance from that vertex, 0 to 1. In units
+// of 1 / (2 pixels) the position is the integer (2 i + 1)(vertices - 1), so only the quotient is rounded. `cell` is
+// the last vertex only if there is no other.
 struct GridPosition {
   int64_t cell;
   double fraction;
@@ -26,14 +26,14 @@ PHOTOSTYLE_INLINE GridPosition grid_position(int64_t i, int64_t pixels, int64_t 
   return {cell, static_cast<double>(rest) / static_cast<double>(2 * pixels)};
 }
 
-// The first pixel that is in this cell or a later one; `pixels` for the cell after the last.
+// The first pixel that lies in this cell or a later one; `pixels` for the cell after the last.
 PHOTOSTYLE_INLINE int64_t grid_first(int64_t cell, int64_t pixels, int64_t vertices) {
   const int64_t cells = grid_cells(vertices);
   return ceil_div(2 * pixels * cell, cells) / 2;
 }
 
 // The two levels that a pixel sees, `index` and the next, and their weights. The product of guide and depth is not
-// rounded before the index is subtracted: with many levels little would be left of it.
+// rounded before the index is subtracted: with many levels few digits would be left.
 template <typename T>
 struct GridLevel {
   int index;

@@ -1,15 +1,14 @@
 // CPU side of bilateral_grid/params.h. Compiled once per instruction set (dispatch/cpu_kernels.h).
 //
-// A vector here is the 12 coefficients of one vertex, as 4 groups of 3 and a filler: pixels look at different levels,
-// but each looks at whole vertices. A row of pixels is staged a chunk at a time, so that everything that does not
-// depend on where a pixel looks runs over adjacent pixels.
+// A vector here holds the 12 coefficients of one vertex, as 4 groups of 3 and a filler: neighbouring pixels need
+// different levels of the grid, but each needs all coefficients of its vertices. A row of pixels is staged a chunk at
+// a time, so that all work that does not depend on the level runs over adjacent pixels.
 //
-// slice      The grid is interpolated in y once per row of pixels; then a pixel mixes 4 vectors of that row, and
-// applies
-//            the map: 4 groups times (image, 1).
-// backward   A task owns one row of vertices and walks all rows of pixels that see it. A pixel adds the outer product
-//            (image, 1) upstream^T to 4 vectors. These are float and go to sums in double before more than
-//            kBilateralChunk terms have met in one of them.
+// slice      The grid is interpolated in y once per row of pixels. Then a pixel mixes 4 vectors of that row and
+//            applies the map: 4 groups times (image, 1).
+// backward   A task owns one row of vertices and walks over all rows of pixels that see it. A pixel adds the outer
+//            product (image, 1) upstream^T to 4 vectors. These are float sums; they are added to sums in double
+//            before one of them has more than kBilateralChunk terms.
 #include "bilateral_grid/cpu_tiling.h"
 #include "bilateral_grid/params.h"
 #include "common/integers.h"
@@ -23,9 +22,9 @@ namespace {
 constexpr int kCoefs = 12;
 constexpr int64_t kWide = kBilateralWide;
 constexpr int64_t kChunk = kBilateralChunk;
-constexpr int64_t kSliceRows = 8;  // of a task
+constexpr int64_t kSliceRows = 8;  // rows of pixels of a task
 
-// One group.
+// The vector type of one group of 4 values.
 template <typename T>
 struct Four;
 template <>
@@ -37,7 +36,8 @@ struct Four<double> {
   typedef double type __attribute__((vector_size(32)));
 };
 
-// One at a time: a larger copy would go through the stack, and be read there before its parts have arrived.
+// Groups are copied one at a time: a larger copy would go through the stack, and reading it there would have to wait
+// until all of its parts are written.
 template <typename T>
 PHOTOSTYLE_INLINE void get_group(const T* from, typename Four<T>::type& group) {
   std::memcpy(&group, from, sizeof group);
@@ -53,9 +53,9 @@ constexpr int kParts = static_cast<int>(kWide) / kLanes<T>;
 // Where the columns of the image lie, and a vertex's neighbours in a row [grid_width, depth, kWide] of the grid.
 template <typename T>
 struct Columns {
-  int32_t* offsets;  // of the vertex before the column, level 0
+  int32_t* offsets;  // offset of the vertex before each column, level 0
   T* fractions;
-  int64_t next_column, next_level;  // 0 if there is only one
+  int64_t next_column, next_level;  // distance to the next column and level; 0 if there is only one
 
   Columns(const BilateralShape& p, T* scratch)
       : offsets(reinterpret_cast<int32_t*>(scratch)), fractions(scratch + bilateral_column_values(p) / 2) {
@@ -72,14 +72,14 @@ struct Columns {
   }
 };
 
-// What a thread keeps: one row of the grid, or of the sums for it, and a chunk of pixels.
+// The scratch of a thread: one row of the grid, or of the sums for it, and a chunk of pixels.
 template <typename T>
 struct Workspace {
   T* row;            // [grid_width, depth, kWide]
   T* vectors;        // [kChunk, kWide]
   T* results;        // [kChunk, 4]
-  T* weights[4];     // [kChunk] each: lower and upper level of the vertex before, and of the one after
-  int32_t* offsets;  // [kChunk]: of the lower level of the vertex before
+  T* weights[4];     // [kChunk] each: lower and upper level of the vertex before a pixel, then of the one after it
+  int32_t* offsets;  // [kChunk]: offset of the lower level of the vertex before a pixel
 
   Workspace(const BilateralShape& p, T* scratch) {
     row = scratch + thread_index() * bilateral_thread_values(p);
@@ -90,7 +90,7 @@ struct Workspace {
   }
 };
 
-// Offsets and weights of n pixels from column x on.
+// Fills w with the offsets and weights of n pixels from column x on.
 template <typename T>
 void stage(const BilateralShape& p, const Columns<T>& columns, const T* guide, int64_t x, int64_t n,
            const Workspace<T>& w) {
@@ -110,8 +110,8 @@ void stage(const BilateralShape& p, const Columns<T>& columns, const T* guide, i
 
 // ---------------------------------------------------------------------------------------------- slice
 
-// Row gy of the grid, [grid_width, depth, kWide]: groups j of (A[0][j], A[1][j], A[2][j], 0), the offset last;
-// transposed, groups c of (A[c][0], A[c][1], A[c][2], 0), and no offset.
+// Writes row gy of the grid as [grid_width, depth, kWide]: group j is (A[0][j], A[1][j], A[2][j], 0), and the offset
+// is the last group; transposed, group c is (A[c][0], A[c][1], A[c][2], 0), and there is no offset.
 template <typename T>
 void lay_out_row(const SliceBilateralGridParams& p, const T* grid, int64_t gy, T* to) {
   const int64_t level = p.grid_height * p.grid_width, plane = p.depth * level;
@@ -136,7 +136,7 @@ void interpolate_rows(const T* above, const T* below, T fraction, int64_t n, T* 
   for (int64_t i = 0; i < n; ++i) out[i] = above[i] + fraction * (below[i] - above[i]);
 }
 
-// The maps of the staged pixels.
+// Computes the maps of the staged pixels.
 template <typename T>
 void mix(const Columns<T>& columns, int64_t n, const Workspace<T>& w) {
   constexpr int L = kLanes<T>;
@@ -169,7 +169,7 @@ void apply(const T* image, int64_t plane, int64_t n, const Workspace<T>& w) {
   }
 }
 
-// The results, as planes or as their product with upstream.
+// Writes the results as planes, or, with `upstream`, their product with it.
 template <typename T>
 void put(const T* results, const T* upstream, int64_t plane, int64_t n, T* out) {
   if (upstream) {
@@ -232,13 +232,13 @@ void slice(const SliceBilateralGridParams& p) {
 
 // ---------------------------------------------------------------------------------------------- backward
 
-// What one task adds up: pixel rows [y0, y1) around one row of vertices.
+// One task: it adds up the pixel rows [y0, y1) around one row of vertices.
 struct VertexRow {
   int64_t gy, y0, y1;
   double* sums;  // [grid_width, depth, kWide]
 };
 
-// Outer products of n pixels: groups k of image[k] weight upstream, and for the offset weight upstream.
+// Computes the outer products of n pixels: group k is image[k] weight upstream, the last group is weight upstream.
 template <typename T>
 void multiply(const T* image, const T* upstream, int64_t plane, int64_t n, T weight, const Workspace<T>& w) {
   using Group = typename Four<T>::type;
@@ -270,7 +270,7 @@ void scatter(const Columns<T>& columns, int64_t n, const Workspace<T>& w) {
   }
 }
 
-// Moves the sums [begin, end) to those in double.
+// Adds the float sums [begin, end) to the sums in double and sets them to zero.
 template <typename T>
 void flush(T* row, int64_t begin, int64_t end, double* sums) {
 #pragma omp simd
@@ -280,7 +280,7 @@ void flush(T* row, int64_t begin, int64_t end, double* sums) {
   }
 }
 
-// The rows [y0, y1) of one image.
+// Adds the pixel rows [y0, y1) of one image to the task's sums.
 template <typename T>
 void add_image(const SliceBilateralGridBackwardGridParams& p, const Columns<T>& columns, const VertexRow& task,
                int64_t item, const Workspace<T>& w) {
@@ -288,7 +288,8 @@ void add_image(const SliceBilateralGridBackwardGridParams& p, const Columns<T>& 
   const T* guide = static_cast<const T*>(p.guide) + item * plane;
   const T* image = static_cast<const T*>(p.image) + item * 3 * plane;
   const T* upstream = static_cast<const T*>(p.upstream) + item * 3 * plane;
-  // Terms of a vertex in a row of pixels; where they are many, every chunk is flushed, else a few rows together.
+  // `terms` is how many pixels of a row add to one vertex. If they are many, the sums are flushed after every chunk,
+  // else after a few rows.
   const int64_t terms = p.grid_width > 1 ? 2 * (p.width / (p.grid_width - 1) + 1) : p.width;
   const bool each_chunk = terms >= kChunk;
   int64_t pending = 0;
@@ -340,7 +341,7 @@ void backward(const SliceBilateralGridBackwardGridParams& p) {
   const Columns<T> columns(p, rest);
   T* threads = rest + bilateral_column_values(p);
   columns.fill(p);
-  const int64_t items = p.grid_batch > 1 ? 1 : p.batch;  // that add to one grid
+  const int64_t items = p.grid_batch > 1 ? 1 : p.batch;  // images that add to one grid
   for (int64_t first = 0; first < p.batch; first += items) {
 #pragma omp parallel for schedule(dynamic, 1) num_threads(p.threads)
     for (int64_t t = 0; t < p.grid_height * parts; ++t) {

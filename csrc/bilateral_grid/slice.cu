@@ -1,11 +1,11 @@
 // CUDA side of bilateral_grid/params.h: the slice. The gradient to the grid is in bilateral_grid/backward.cu.
 //
-// A block owns a tile of pixels. It interpolates the part of the grid that the tile sees in y, once per row of
-// pixels, into shared memory; a pixel then mixes 4 maps from there, a float4 per output channel. Neighbours in z lie
-// 12 floats apart, so 8 levels hit different banks. Where the tile sees too much of the grid (few pixels per cell,
-// many levels), or in double precision, every pixel mixes its 8 maps straight from memory.
+// A block owns a tile of pixels. Once per row of pixels it interpolates the part of the grid that the tile sees in y
+// and puts the result into shared memory; a pixel then mixes 4 maps from there, with a float4 per output channel.
+// Neighbours in z lie 12 floats apart, so 8 levels lie in different banks. Where the tile sees too much of the grid
+// (few pixels per cell, many levels), and in double precision, every pixel mixes its 8 maps directly from memory.
 //
-// Per pixel 12 loads of 16 bytes from shared memory and 60 multiply-adds; device traffic is 28 bytes per pixel.
+// A pixel costs 12 loads of 16 bytes from shared memory, 60 multiply-adds and 28 bytes of device traffic.
 #include "bilateral_grid/coordinates.h"
 #include "bilateral_grid/params.h"
 #include "common/cuda_launch.h"
@@ -16,7 +16,7 @@ namespace cuda {
 namespace {
 
 constexpr int kCoefs = 12;
-constexpr int kColumns = 64, kRows = 8;             // of a tile
+constexpr int kColumns = 64, kRows = 8;             // pixels of a tile
 constexpr int kStrips = 2;                          // threads per column
 constexpr int kSmallSlab = 384, kLargeSlab = 1024;  // floats of the grid that a row of a tile may see
 constexpr int kDirectThreads = 128;
@@ -82,7 +82,7 @@ __device__ __forceinline__ void fill_slab(const Slice<float>& p, const float* gr
                                           SliceShared<kSlab>& shared) {
   const int count = vertices * p.depth * kCoefs, threads = kColumns * kStrips;
   for (int e = static_cast<int>(threadIdx.x); e < count; e += threads) {
-    const int column = e % vertices, plane = e / vertices, level = plane % p.depth;  // plane: 12 depth of them
+    const int column = e % vertices, plane = e / vertices, level = plane % p.depth;  // 12 depth planes
     const float* from = grid + plane * p.grid_level + first + column;
     const int to = (column * p.depth + level) * kCoefs + plane / p.depth;
     float above = 0.0f, step = 0.0f;
@@ -227,7 +227,8 @@ cudaError_t slice_bilateral_grid(const SliceBilateralGridParams& p, cudaStream_t
   if (p.batch * p.height * p.width == 0) return cudaSuccess;
   if (p.is_double) return slice_direct(arguments<double>(p), p.batch, stream);
   const Slice<float> s = arguments<float>(p);
-  // Columns of vertices that a tile sees at most: cells are crossed (kColumns - 1) cells / width times, rounded up.
+  // The most columns of vertices that a tile sees: it crosses from cell to cell at most (kColumns - 1) cells / width
+  // times, rounded up.
   const int64_t crossed = ceil_div((least(p.width, kColumns) - 1) * (p.grid_width - 1), p.width) + 2;
   const int64_t seen = least(crossed, p.grid_width) * p.depth * kCoefs;
   if (seen <= kSmallSlab) return slice_tiles<kSmallSlab>(s, p.batch, stream);

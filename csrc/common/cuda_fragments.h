@@ -1,8 +1,8 @@
-// The instructions that C++ has no name for, behind one thin wrapper each: matrix fragments on tensor cores and
+// Wrappers for the instructions that C++ has no name for: products of matrix fragments on tensor cores, and
 // asynchronous copies to shared memory. tests/simt/fragments.h gives them the same meaning on a CPU.
 //
-// Both need compute capability 8.0. Below it asynchronous copies are plain ones; mma_* may not be reached there (a
-// launcher asks compute_capability() and takes another kernel).
+// Both need compute capability 8.0. On older devices the copies are made by plain loads and stores, and mma_tf32()
+// must not be called: a launcher asks compute_capability() and takes another kernel.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -38,9 +38,9 @@ __device__ __forceinline__ void mma_tf32(float (&d)[4], const float (&a)[4], con
 #endif
 }
 
-// Starts a copy of Bytes (4, 8 or 16, both addresses aligned to it) from global to shared memory; with `live` false
-// it writes zeros and reads nothing. copy_commit() closes a group of copies, and copy_wait<N>() waits until at most
-// the last N groups of this thread are under way; other threads see the data after a barrier that follows.
+// Starts a copy of Bytes bytes (4, 8 or 16; both addresses are multiples of it) from global to shared memory; with
+// `live` false it writes zeros and reads nothing. copy_commit() closes a group of copies. copy_wait<N>() waits until
+// at most the last N groups of this thread are unfinished; other threads see the data after the next barrier.
 template <int Bytes>
 __device__ __forceinline__ void copy_async(void* shared, const void* global, bool live) {
   static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16, "cp.async copies 4, 8 or 16 bytes");

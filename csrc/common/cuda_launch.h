@@ -1,5 +1,5 @@
-// What every .cu file needs to start a kernel: shared memory with a type, and a launch without the <<<>>> syntax, so
-// that tests/simt can compile the same files as plain C++ and run them on a CPU.
+// What every .cu file needs to start a kernel: shared memory with a type, and a launch without the <<<>>> syntax.
+// tests/simt can therefore compile the same files as plain C++ and run them on a CPU.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -10,11 +10,11 @@
 namespace photostyle {
 namespace cuda {
 
-constexpr size_t kStaticSharedLimit = 48 * 1024;  // more must be asked for at launch
-constexpr int64_t kScratchAlign = 256;            // of scratch, and of every part of it
+constexpr size_t kStaticSharedLimit = 48 * 1024;  // a kernel that needs more must ask for it at launch
+constexpr int64_t kScratchAlign = 256;            // scratch, and every part of it, starts at a multiple of this
 
-// The block's shared memory as a T, uninitialised. A kernel uses one T, and is launched with launch<T>(). Arrays
-// inside T have their sizes in the type, so that the emulation's bounds checks see every index.
+// The block's shared memory as a T, uninitialised. A kernel uses only one T and is launched with launch<T>(). Arrays
+// inside T have their sizes in the type, so that the emulation can check every index.
 template <typename T>
 __device__ __forceinline__ T& shared_memory() {
 #ifdef PHOTOSTYLE_SIMT
@@ -32,7 +32,7 @@ __device__ __forceinline__ T& shared_memory() {
 
 struct NoShared {};
 
-// Launches `kernel` on `stream`. Shared is the T of its shared_memory<T>(), NoShared if it uses none.
+// Launches `kernel` on `stream`. Shared is the T of the kernel's shared_memory<T>(), or NoShared if it uses none.
 template <typename Shared, typename... Formal, typename... Actual>
 cudaError_t launch(void (*kernel)(Formal...), dim3 grid, dim3 block, cudaStream_t stream,
                    const Actual&... arguments) {
@@ -50,7 +50,7 @@ cudaError_t launch(void (*kernel)(Formal...), dim3 grid, dim3 block, cudaStream_
   return cudaLaunchKernelEx(&config, kernel, static_cast<Formal>(arguments)...);
 }
 
-// 10 major + minor of the current device: 75, 90, ...
+// Sets `capability` to 10 major + minor of the current device's compute capability: 75, 90, ...
 inline cudaError_t compute_capability(int* capability) {
   int device = 0, major = 0, minor = 0;
   cudaError_t error = cudaGetDevice(&device);

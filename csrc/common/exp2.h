@@ -37,8 +37,8 @@ struct Exp2Series {
   }
 };
 
-// 2^x for x <= 0, and exactly 0 where that is not a normal number, or x is NaN. x is split into an integer, which
-// goes to the exponent bits, and a rest of at most 1/2, for which the Taylor series is cut where it is below 1.3e-7
+// 2^x for x <= 0, and exactly 0 where 2^x is not a normal number or x is NaN. x is split into an integer, which goes
+// to the exponent bits, and a rest of at most 1/2. The Taylor series of the rest ends where its error is below 1.3e-7
 // (float) or 2e-16 (double) of the value. 2^0 is exactly 1.
 template <typename T>
 PHOTOSTYLE_INLINE Vec<T> exp2(Vec<T> x) {

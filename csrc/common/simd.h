@@ -1,5 +1,5 @@
-// Vectors of the instruction set that is being compiled, through the vector extension that GCC and Clang share.
-// PHOTOSTYLE_VECTOR_BYTES comes from CMake: 16, 32 or 64.
+// Vectors of the instruction set for which the file is compiled, by the vector extension that GCC and Clang share.
+// CMake sets PHOTOSTYLE_VECTOR_BYTES to 16, 32 or 64.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The arithmetic of one window, shared by every kernel that fits a linear colour model in a window:
-// the Matting Laplacian, the guided filter and the local affine map.
+// The arithmetic of one window, shared by all kernels that fit a linear colour model in a window: the Matting
+// Laplacian, the guided filter and the locally affine map.
 //
 // Given sums over the n pixels of a window, of the guide colours I and of one channel x,
 //
@@ -8,18 +8,17 @@
 //     a = M^-1 c                                             (3-vector)
 //     b = (sum x - a . sum I) / n
 //
-// M is eliminated without fractions (Bareiss 1968), not inverted through its adjugate: on grey windows M is singular
-// but for the ridge, and the adjugate form takes the difference of large products at the very end, where no digits
-// are left. Here every minor is a difference of two products of accurate numbers, and one division serves the window.
-// Since M >= ridge Id, each pivot is at least the ridge; clamping to it removes rounding error and nothing else.
+// M is eliminated without fractions (Bareiss 1968) and not inverted through its adjugate: in a grey window only the
+// ridge keeps M from being singular, and the adjugate form takes the difference of large products as its last step,
+// where all digits cancel. Here every minor is a difference of two products of accurate numbers, and a window needs
+// one division. Since M >= ridge Id, each pivot is at least the ridge; clamping it there only removes rounding error.
 #pragma once
 
 #include "common/inline.h"
 
 namespace photostyle {
 
-// The eliminated system of the symmetric 3x3 matrix M. V is double, or a vector of doubles that holds as many
-// windows.
+// The symmetric 3x3 matrix M after elimination. V is double, or a vector of doubles with one window per element.
 template <typename V>
 struct Factor3 {
   V m11, m12, m13;  // first row of M
@@ -27,6 +26,7 @@ struct Factor3 {
   V r1, r2, r3;     // reciprocals of m11, c22 and c22 c33 - c23^2
 };
 
+// The factors of M, given its upper triangle with the ridge added, and the ridge.
 template <typename V>
 PHOTOSTYLE_INLINE Factor3<V> factorise3(V m11, V m12, V m13, V m22, V m23, V m33, V ridge) {
   Factor3<V> f;
@@ -49,6 +49,7 @@ PHOTOSTYLE_INLINE Factor3<V> factorise3(V m11, V m12, V m13, V m22, V m23, V m33
   return f;
 }
 
+// Solves M a = c.
 template <typename V>
 PHOTOSTYLE_INLINE void solve3(const Factor3<V>& f, V c1, V c2, V c3, V& a1, V& a2, V& a3) {
   const V e2 = f.m11 * c2 - f.m12 * c1;

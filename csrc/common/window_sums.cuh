@@ -1,13 +1,14 @@
-// What the window filters and the local affine fit share on a GPU: sums over (2r+1)^2 windows of any radius, and the
-// fit of every window (common/window_fit.h), all in double precision.
+// What the window filters and the locally affine fit share on a GPU: sums over (2r+1)^2 windows of any radius, and
+// the fit of every window (common/window_fit.h). All of it is in double precision.
 //
 //   pixels   --sum_down: running sums down the columns------>  moments[q][window row][column]
 //   moments  --sum_across: 2r+1 columns; factorise, solve-->   a, b per window, which the caller stores
 //
-// The image is processed in bands of rows, so that the planes between the passes stay bounded. Values are relative to
-// the colour of one pixel of the band. Running sums start again every `segment` rows, and sums along a row add
-// neighbours in pairs and subtract nothing: rounding stays near 1e-16 of what a window sums. A NaN reaches its own
-// windows and, since running sums cannot get rid of it, those below them to the end of the segment.
+// The image is processed in bands of rows, so that the planes between the passes have a limited size. Values are
+// relative to the colour of one pixel of the band. Running sums start again every `segment` rows, and sums along a
+// row add neighbours in pairs and subtract nothing: the rounding error stays near 1e-16 of a window's sum. A NaN
+// reaches the windows that contain it and, because it stays in the running sums, those below them to the end of the
+// segment.
 #pragma once
 
 #include <cstddef>
@@ -27,9 +28,10 @@ constexpr int kGuideMoments = 9;    // I (3), I I^T (6)
 constexpr int kChannelMoments = 4;  // x, I x (3)
 constexpr int kFitValues = 4;       // a (3), b, per channel
 constexpr int kMostRadius = 1000;
-constexpr int kWalkThreads = 128;  // of a block of the kernels that walk down columns
+constexpr int kWalkThreads = 128;  // threads of a block in the kernels that walk down columns
 
-// Bytes of the planes between the passes, where the radius allows it. Emulated, small images have seams of bands too.
+// Bytes of the planes between the passes, where the radius allows it. The emulation takes less, so that the small
+// images of the tests have more than one band.
 #ifdef PHOTOSTYLE_SIMT
 constexpr int64_t kBandBytes = int64_t{1} << 20;
 #else
@@ -54,7 +56,8 @@ struct Band {
   double* moments;   // [kGuideMoments + channels kChannelMoments, wy1 - wy0, width]
 };
 
-// Starting again costs 2r+1 rows, so walking 4r keeps the work independent of r; few rows mean many threads.
+// A new start costs 2r+1 rows, so segments of 4r rows keep the work per row independent of r. Shorter segments give
+// more threads.
 inline int64_t segment_of(int radius) { return most(16, 4 * int64_t{radius}); }
 
 __device__ __forceinline__ double read(const void* from, Number type, int64_t at) {
@@ -63,7 +66,7 @@ __device__ __forceinline__ double read(const void* from, Number type, int64_t at
   return static_cast<const unsigned char*>(from)[at] * (1.0 / 255.0);
 }
 
-// The value that all others are relative to. NaN or infinity there must not spoil the whole band.
+// The value to which all others are relative. It is 0 for NaN or infinity, which would spoil the whole band.
 __device__ __forceinline__ double read_origin(const void* from, Number type, int64_t at) {
   const double value = read(from, type, at);
   return value - value == 0.0 ? value : 0.0;
@@ -71,14 +74,15 @@ __device__ __forceinline__ double read_origin(const void* from, Number type, int
 
 // ---- down the columns
 
-// Where the pixels of one walk come from: the guide, and for channel sums one channel of x.
+// The pixels that one thread walks over: the guide and, for the sums of a channel, that channel of x.
 struct Walk {
   const void* x;
   int64_t plane;
   double guide_origin[3], x_origin;
 };
 
-// Adds sign * (the moments of one pixel): the guide's own (kGuideMoments of them) or those with x.
+// Adds sign times the moments of one pixel to `sums`: those of the guide alone (kGuideMoments of them) or those with
+// x.
 template <int kMoments>
 __device__ __forceinline__ void add_pixel(const Band& b, const Walk& w, int64_t at, double sign,
                                           double (&sums)[kMoments]) {
@@ -131,12 +135,13 @@ __device__ __forceinline__ void walk_down(const Band& b, int channel, int64_t co
   }
 }
 
-namespace {  // a kernel of each file that includes this
+namespace {  // each file that includes this has its own copy of the kernel
 
 // moments[q][k][j] = sum over the pixels of column j in rows wy0 + k - r ... wy0 + k + r of moment q.
 //
 // A thread walks `segment` rows down one column with the guide's nine sums, or the four of one channel, in registers:
-// the row that enters is added, the row that leaves subtracted. Grid: (1 + channels) x blocks of columns x segments.
+// it adds the row that enters the window and subtracts the row that leaves it. Grid: (1 + channels) x blocks of
+// columns x segments.
 __global__ void __launch_bounds__(kWalkThreads) sum_down(const __grid_constant__ Band b) {
   const unsigned parts = 1 + b.channels, part = blockIdx.x % parts, place = blockIdx.x / parts;
   const unsigned across = static_cast<unsigned>(ceil_div(b.width, kWalkThreads));
@@ -159,9 +164,9 @@ static inline cudaError_t launch_sum_down(const Band& b, cudaStream_t stream) {
 
 // ---- along the rows
 
-// Shared memory to sum along one row, a window per thread: threads of the block, the largest radius, the planes
-// that are summed at once, and the blocks that a multiprocessor should hold. Two sizes serve all radii: small windows
-// share each barrier among four planes, large ones still fit into the static 48 KB.
+// Shared memory for sums along one row, with one window per thread. The parameters are the threads of the block, the
+// largest radius, the planes that are summed at once, and the blocks that a multiprocessor should hold. Two sizes
+// serve all radii: with small windows four planes share each barrier, and large ones still fit into the static 48 KB.
 template <int kThreads_, int kReach_, int kPlanes_, int kBlocks_>
 struct RowShared {
   static constexpr int kThreads = kThreads_, kReach = kReach_, kPlanes = kPlanes_, kBlocks = kBlocks_;
@@ -172,7 +177,7 @@ using SmallRow = RowShared<256, 32, 4, 3>;
 using LargeRow = RowShared<512, kMostRadius, 1, 1>;
 
 // sums[p] = sum of the 2r+1 values of plane p from column `left + threadIdx.x` on; columns outside [begin, end)
-// count as zero. `half` of the shared rows, 0 or 1, is free; it is updated for the next call.
+// count as zero. `half`, 0 or 1, is the half of the shared rows that is free; it is updated for the next call.
 //
 // Sums of 1, 2, 4, ... neighbours come from the sums of half as many, and the binary digits of 2r+1 say which of
 // them make up a window: log2(2r+1) steps, no difference of large sums.
@@ -209,12 +214,12 @@ __device__ __forceinline__ void sum_across(Shared& s, int& half, const double* f
       half = 1 - half;
       __syncthreads();
     }
-    half = 1 - half;  // the last step left it for good
+    half = 1 - half;  // since the last barrier no thread reads this half
   }
 }
 
 // Fits the windows of row wy0 + row from column `first` on, one per thread, and calls
-// store(channel, a_1, a_2, a_3, b) for each that exists; a and b are those of values relative to the origin.
+// store(channel, a_1, a_2, a_3, b) for each window that exists; a and b belong to values relative to the origin.
 template <typename Shared, typename Store>
 __device__ __forceinline__ void fit_row(Shared& s, const Band& b, int64_t row, int64_t first, const Store& store) {
   const int64_t column = first + threadIdx.x, y = b.wy0 + row, r = b.radius;

@@ -2,13 +2,13 @@
 //
 // fit        In double precision, relative to a colour of the tile: moments are summed down the 2r+1 rows of a patch,
 //            then along the row, then the 3x3 system of common/window_fit.h is solved for the three output channels.
-// smooth     A vector of adjacent pixels keeps its 13 sums (12 coefficients, weights) in registers while it walks
-//            along a row of taps, which has been copied to the cache with its margins: outside the image the guide is
-//            infinitely far, which is weight zero. Rows are summed one by one and then added up, so rounding grows
-//            with 2r+1 and not with its square.
-// upsample   The same walk, but adjacent pixels may look at different low-resolution pixels: the taps of a vector of
-//            pixels are laid out lane by lane, a low-resolution row at a time, and serve all photo rows that see
-//            them.
+// smooth     A vector of adjacent pixels keeps its 13 sums (12 coefficients and the weights) in registers while it
+//            walks along a row of taps. The row has been copied, with its margins, to memory that stays in the cache;
+//            outside the image the guide is infinite there, which gives weight zero. Each row is summed by itself and
+//            the rows' sums are added up, so the rounding error grows with 2r+1 and not with its square.
+// upsample   The same walk, but adjacent pixels may see different low-resolution pixels. So the taps of a vector of
+//            pixels are laid out lane by lane, one low-resolution row at a time, and serve all rows of the photo that
+//            see them.
 #include "common/exp2.h"
 #include "common/gaussian.h"
 #include "common/integers.h"
@@ -35,7 +35,7 @@ struct FitTile : AffineTile {
   const T* content;  // [3, plane]
   const T* output;   // [3, plane]
   T* coefs;          // [12, plane]
-  int64_t wide;      // row length of down
+  int64_t wide;      // row length of `down`
   int r;
   double ridge;
   double* down;   // [kFitMoments, wide]         column j is pixel column x0 - r + j, zero outside the image
@@ -168,7 +168,7 @@ struct SmoothTile : AffineTile {
   const T* guide;  // [3, plane]
   T* out;          // [12, plane] or null
   T* applied;      // [3, plane] or null
-  int64_t wide;    // row length of row
+  int64_t wide;    // row length of `row`
   int r;
   T color, space;  // exp2_scale()
   T* row;          // [3 + 12, wide]             column j is pixel column x0 - r + j
@@ -265,7 +265,7 @@ constexpr int kLane = kLanes<float>;
 
 // One vector of photo pixels in each of many rows.
 struct UpsampleStrip {
-  int64_t x, live;  // first column; lanes that are pixels
+  int64_t x, live;  // first column; how many lanes are pixels of the photo
   int64_t span;     // 2 radius + 1
   float color, space;
   int64_t first[kLane];  // leftmost tap of each lane, may lie outside the guide
@@ -277,7 +277,7 @@ struct UpsampleStrip {
 // The low-resolution pixel closest to pixel i.
 PHOTOSTYLE_INLINE int64_t nearest(int64_t i, int64_t low, int64_t full) { return (2 * i + 1) * low / (2 * full); }
 
-// Squared distance of pixel i from low-resolution pixel `at`, in low-resolution pixels.
+// The squared distance of pixel i from low-resolution pixel `at`, in units of low-resolution pixels.
 PHOTOSTYLE_INLINE float distance2(int64_t i, int64_t low, int64_t full, int64_t at) {
   const double position = (static_cast<double>(i) + 0.5) * static_cast<double>(low) / static_cast<double>(full) - 0.5;
   const double d = static_cast<double>(at) - position;
@@ -323,7 +323,7 @@ PHOTOSTYLE_INLINE void store_lanes(float* to, Vec<float> v, int64_t live) {
   std::memcpy(to, &v, live * sizeof(float));
 }
 
-// Photo row y of the strip; the rows of taps that it sees are laid out.
+// Computes row y of the strip. The rows of taps that it sees have been laid out.
 void upsample_vector(const UpsampleLocalAffineParams& p, const UpsampleStrip& s, int64_t y, int64_t begin,
                      int64_t end) {
   const int64_t plane = p.height * p.width, at = y * p.width + s.x;
@@ -356,7 +356,7 @@ void upsample_vector(const UpsampleLocalAffineParams& p, const UpsampleStrip& s,
 
 void upsample_strip(const UpsampleLocalAffineParams& p, UpsampleStrip& s, int64_t y0, int64_t y1) {
   start_strip(p, s);
-  int64_t next = 0;  // low-resolution rows below it are laid out, or no longer needed
+  int64_t next = 0;  // all low-resolution rows before this one are laid out or no longer needed
   for (int64_t y = y0; y < y1; ++y) {
     const int64_t row = nearest(y, p.low_height, p.height);
     const int64_t begin = most(0, row - p.radius), end = least(row + p.radius + 1, p.low_height);

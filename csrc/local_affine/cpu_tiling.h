@@ -1,4 +1,4 @@
-// How the CPU kernels of the locally affine map cut a call into tasks, and how much scratch a task has.
+// How the CPU kernels of the locally affine map cut a call into tasks, and the sizes of their scratch.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace photostyle {
 namespace PHOTOSTYLE_ISA {
 namespace {
 
-// How a call is cut into independent tasks, the same for every thread count: tiles of columns x rows pixels.
+// Cuts a call into independent tasks, the same for any number of threads: tiles of columns x rows pixels.
 struct AffineTiling {
   int64_t columns, rows, across, down, tasks;
 
@@ -36,16 +36,17 @@ struct AffineTile {
   }
 };
 
-constexpr int64_t kAffineLanes = 16;  // floats of the widest vector: tiles and scratch are multiples of it
+constexpr int64_t kAffineLanes = 16;  // floats of the widest vector; tiles and scratch are multiples of it
 
-// Fit: sums down the columns and then along the rows of 21 moments; 64 columns of both fit the L1 cache.
+// Fit: a thread has the sums of 21 moments down the columns and along the rows; 64 columns of both fit the L1 cache.
 constexpr int64_t kFitColumns = 64, kFitRows = 64, kFitMoments = 21;
 
 inline int64_t fit_row_length(int64_t radius) { return round_up(kFitColumns + 2 * radius, 8); }
 
 inline int64_t fit_values_per_thread(int64_t radius) { return kFitMoments * (fit_row_length(radius) + kFitColumns); }
 
-// Smooth: one row of a tile of guide and coefficients with its margins, the tile's own colours, and 13 sums.
+// Smooth: a thread has one row of guide and coefficients with its margins, the colours of the tile's row, and 13
+// sums.
 constexpr int64_t kSmoothColumns = 128, kSmoothRows = 32;
 
 inline int64_t smooth_row_length(int64_t radius) { return round_up(kSmoothColumns + 2 * radius, kAffineLanes); }
@@ -54,7 +55,7 @@ inline int64_t smooth_values_per_thread(int64_t radius) {
   return (3 + 12) * smooth_row_length(radius) + (3 + 13) * kSmoothColumns;
 }
 
-// Upsample: guide, coefficients and exponent of every tap, for one vector of pixels.
+// Upsample: a thread has the guide, coefficients and exponent of every tap of one vector of pixels.
 constexpr int64_t kUpsampleColumns = 256, kUpsampleRows = 256;
 
 inline int64_t upsample_values_per_thread(int64_t radius) {

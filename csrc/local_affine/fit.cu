@@ -1,7 +1,7 @@
 // CUDA side of local_affine/params.h: the least-squares colour map of every (2r+1)^2 patch, cut at the border.
 //
-// Radius 1 is one kernel: a pixel is 6 values in and 12 out, and a thread sums its own 3x3 patch. Larger radii take
-// the passes of common/window_sums.cuh, with three channels of output in the place of x.
+// Radius 1 is one kernel: a pixel has 6 input and 12 output values, and a thread sums its own 3x3 patch. Larger radii
+// take the passes of common/window_sums.cuh, where the three channels of the output take the place of x.
 #include "common/window_sums.cuh"
 #include "local_affine/params.h"
 
@@ -87,8 +87,9 @@ __device__ __forceinline__ void add_pixel(const double (&v)[6], PatchSums& sums)
   }
 }
 
-// Per pixel, min over A, b of sum |A I + b - O|^2 over its 3x3 patch + ridge |A|^2, relative to the pixel's own
-// colours, where rounding is least: 9 multiply-adds for the guide and 12 for the output per neighbour.
+// Finds for every pixel the A and b with the smallest sum |A I + b - O|^2 over its 3x3 patch + ridge |A|^2. Colours
+// are relative to the pixel's own, which keeps the rounding error smallest. A neighbour costs 9 multiply-adds for the
+// guide and 12 for the output.
 //
 // A block is a tile of 32x8 pixels, a thread one of them. Grid: tiles of all images. T: type of the pixels.
 template <typename T>
@@ -99,7 +100,7 @@ __global__ void __launch_bounds__(kColumns* kRows, 2) fit_patches(const __grid_c
   __syncthreads();
   const int column = threadIdx.x % kColumns, row = threadIdx.x / kColumns;
   const int64_t x = t.x0 + column, y = t.y0 + row;
-  if (x >= p.width || y >= p.height) return;  // past the only barrier
+  if (x >= p.width || y >= p.height) return;  // no barrier follows
   double origin[6];
 #pragma unroll
   for (int c = 0; c < 6; ++c) origin[c] = static_cast<double>(s.pixels[c][row + 1][column + 1]);
@@ -156,11 +157,11 @@ cudaError_t run_patches(const FitLocalAffineParams& p, cudaStream_t stream) {
 // ---- any radius
 
 struct WindowedFit {
-  Band band;    // x is the output; a window per pixel
-  void* coefs;  // [12, height, width], of the type of x
+  Band band;    // x is the output; every pixel has a window
+  void* coefs;  // [12, height, width], type of x
 };
 
-// Fits the windows of a band: see fit_row. Grid: rows x blocks of windows.
+// Fits the windows of a band (fit_row in common/window_sums.cuh). Grid: rows x blocks of windows.
 template <typename Shared>
 __global__ void __launch_bounds__(Shared::kThreads, Shared::kBlocks)
     fit_windows(const __grid_constant__ WindowedFit f) {
@@ -185,7 +186,7 @@ __global__ void __launch_bounds__(Shared::kThreads, Shared::kBlocks)
 
 constexpr int64_t kMoments = kGuideMoments + 3 * kChannelMoments;
 
-// Rows of a band.
+// The number of rows of a band.
 int64_t band_rows(const FitLocalAffineParams& p) {
   const int64_t row_bytes = kMoments * p.width * static_cast<int64_t>(sizeof(double));
   return least(most(kBandBytes / most(row_bytes, 1), segment_of(p.radius)), p.height);

@@ -4,13 +4,13 @@
 //     w_pq  = 2^(space |p - q|^2 + color |I_p - I_q|^2)
 //
 // A block owns kColumns x kRows pixels and a thread one column of them, with 13 sums per pixel in registers. The rows
-// of taps that the block sees pass through shared memory one by one, kChunk taps per pixel at a time, so any radius
-// needs the same memory. What a thread reads of a tap, 3 colours and 12 coefficients, serves all of its pixels, and
-// the lanes of a warp read consecutive quadruples. The taps of one row and chunk are summed by themselves and then
-// added up, so rounding grows with 2r+1 and not with its square.
+// of taps that the block sees pass through shared memory one by one, kChunk taps per pixel at a time, so every radius
+// needs the same memory. The 3 colours and 12 coefficients of a tap that a thread has read serve all of its pixels,
+// and the lanes of a warp read consecutive groups of four. The taps of one row and chunk are summed by themselves and
+// these sums are added up, so the rounding error grows with 2r+1 and not with its square.
 //
-// Per tap and pixel: 13 multiply-adds, 8 operations for the exponent, one exponential. Device traffic is the planes
-// read and written once, the halos come from the L2 cache; time goes to arithmetic.
+// A tap costs a pixel 13 multiply-adds, 8 operations for the exponent and one exponential. The planes are read and
+// written once in device memory, and the halos come from the L2 cache; arithmetic takes most of the time.
 #include <cmath>
 
 #include "common/cuda_launch.h"
@@ -24,15 +24,15 @@ namespace {
 
 constexpr int kCoefs = 12;
 constexpr int kSums = kCoefs + 1;  // coefficients and weights
-constexpr int kColumns = 128;      // of a tile, and threads of a block
+constexpr int kColumns = 128;      // columns of a tile, and threads of a block
 constexpr int kChunk = 32;         // the 31 taps of the default radius are one chunk
 constexpr int kWide = kColumns + kChunk;
 
-// Rows of a tile: as many pixels per thread as the registers hold two sets of sums for.
+// Rows of a tile, and pixels of a thread: the registers hold two sets of sums for that many.
 template <typename T>
 constexpr int kRows = 16 / static_cast<int>(sizeof(T));
 
-// Blocks that a multiprocessor's registers must hold.
+// Blocks that must fit the registers of a multiprocessor.
 template <typename T>
 constexpr int kResident = sizeof(T) == 4 ? 3 : 2;
 
@@ -53,8 +53,8 @@ struct Smooth {
   T color, space;
 };
 
-// The tile of one block. Positions are relative to its first pixel, to which the pointers point. It lives in shared
-// memory: one thread does the divisions, and the registers are free for sums.
+// The tile of one block. The pointers point to its first pixel, and positions are relative to that. The struct lies
+// in shared memory: one thread does the divisions, and the registers are free for sums.
 template <typename T>
 struct SmoothTile {
   const T* coefs;
@@ -67,8 +67,8 @@ template <typename T>
 struct SmoothShared {
   SmoothTile<T> tile;
   // A row of taps: column j is pixel column j + (first dx of the chunk).
-  Quad<T> guide[kWide];     // infinitely far outside the image, which is weight zero
-  Quad<T> coefs[3][kWide];  // A_r, A_g, A_b, b of the red, green and blue output
+  Quad<T> guide[kWide];     // infinite outside the image, which gives weight zero
+  Quad<T> coefs[3][kWide];  // A_r, A_g, A_b, b for the red, green and blue output
 };
 
 // The pixels of one thread.
@@ -78,7 +78,7 @@ struct SmoothPixels {
   T sums[kRows<T>][kSums];
 };
 
-// 2^x, and 0 for NaN or a distance that is infinite. The bound comes first: max() then never returns NaN.
+// 2^x, and 0 if x is NaN or minus infinity. The bound is the first argument, so that max() returns it for a NaN.
 __device__ __forceinline__ float weight(float x) { return exp2f(max(-200.0f, x)); }
 __device__ __forceinline__ double weight(double x) { return exp2(max(-2000.0, x)); }
 

@@ -3,13 +3,13 @@
 //     out_P = sum_q w_Pq (A_q I_P + b_q) / sum_q w_Pq    over the (2r+1)^2 low-resolution pixels q around P in the
 //     guide w_Pq  = 2^(e_Pq - max_q e_Pq),   e_Pq = space |P - q|^2 + color |I_P - G_q|^2
 //
-// A thread owns kRows photo pixels, one below the other, with 13 sums for each in registers: what it reads of a tap
-// serves all of them that see it, and which rows do is the same for the whole block. The taps are walked twice, for
-// the largest exponent and for the sums. Low-resolution values come straight through the L1 cache: the lanes of a
-// warp mostly read the same few pixels, and any ratio of the two sizes works alike.
+// A thread owns kRows photo pixels, one below the other, with 13 sums for each in registers. A tap that it has read
+// serves all of these pixels that see it, and which rows see it is the same for the whole block. The taps are walked
+// twice: for the largest exponent, and for the sums. Low-resolution values are read through the L1 cache, because the
+// lanes of a warp mostly read the same few pixels; this holds for every ratio of the two sizes.
 //
-// Per tap and pixel: twice 8 operations for the exponent, one exponential, 13 multiply-adds. Device traffic is 24
-// bytes per photo pixel; time goes to arithmetic.
+// A tap costs a pixel twice 8 operations for the exponent, one exponential and 13 multiply-adds. Device traffic is 24
+// bytes per photo pixel; arithmetic takes most of the time.
 #include <cmath>
 
 #include "common/cuda_launch.h"
@@ -23,8 +23,8 @@ namespace {
 
 constexpr int kCoefs = 12;
 constexpr int kSums = kCoefs + 1;  // coefficients and weights
-constexpr int kColumns = 128;      // of a tile, and threads of a block
-constexpr int kRows = 4;           // of a tile, all owned by one thread per column
+constexpr int kColumns = 128;      // columns of a tile, and threads of a block
+constexpr int kRows = 4;           // rows of a tile, and pixels of a thread
 
 struct Upsample {
   const float* coefs;
@@ -36,8 +36,8 @@ struct Upsample {
   float color, space;
 };
 
-// Where a photo pixel lies along one axis: the nearest low-resolution pixel, and how far that is after it, in
-// low-resolution pixels, -1/2 to 1/2.
+// Where a photo pixel lies along one axis: the nearest low-resolution pixel, and how far that lies after the photo
+// pixel, in units of low-resolution pixels, -1/2 to 1/2.
 struct Position {
   int64_t nearest;
   float offset;
@@ -48,7 +48,7 @@ struct UpsampleShared {
   Position rows[kRows];
 };
 
-// What a thread knows about its pixels.
+// The pixels of one thread.
 struct UpsamplePixels {
   float color[kRows][3];
   float best[kRows];  // largest exponent
@@ -61,16 +61,16 @@ __device__ __forceinline__ Position position(int64_t i, int64_t low, int64_t ful
   return {nearest, static_cast<float>(full - rest) / static_cast<float>(2 * full)};
 }
 
-// Exponent of the weight of a tap. The order of its operations is fixed by fma(), so that both walks get the same
-// number: where colours are far away, a difference in the last digit would be large.
+// The exponent of the weight of a tap. fma() fixes the order of its operations, so that both walks get the same
+// number: where colours are far apart the exponent is large, and an error in its last digit would change the weight.
 __device__ __forceinline__ float exponent(const float (&mine)[3], const float (&tap)[3], float color, float space) {
   const float d0 = mine[0] - tap[0], d1 = mine[1] - tap[1], d2 = mine[2] - tap[2];
   return fmaf(fmaf(d2, d2, fmaf(d1, d1, d0 * d0)), color, space);
 }
 
-// Calls tap(at, k, space) for every tap that pixel k sees: `at` is its index in the low-resolution planes, `space`
-// its spatial exponent. before(at) comes first, once for all the pixels. All: every pixel sees these taps, which lie
-// in low-resolution row i; otherwise those within the radius do.
+// Walks over the taps of low-resolution row i. For every tap it calls before(at) once, where `at` is the tap's index
+// in the low-resolution planes, and then tap(k, space) for each pixel k that sees the tap, where `space` is the
+// spatial exponent. All: every pixel sees the row; otherwise only the pixels within the radius do.
 template <bool All, typename Before, typename Tap>
 __device__ __forceinline__ void walk_row(const Upsample& p, const UpsampleShared& shared, const Position& column,
                                          int64_t i, const Before& before, const Tap& tap) {
@@ -96,7 +96,7 @@ __device__ __forceinline__ void walk_row(const Upsample& p, const UpsampleShared
   }
 }
 
-// The same for all rows of taps that some pixel sees.
+// Walks over all rows of taps that some pixel of the thread sees.
 template <typename Before, typename Tap>
 __device__ __forceinline__ void walk(const Upsample& p, const UpsampleShared& shared, const Position& column,
                                      const Before& before, const Tap& tap) {
@@ -121,7 +121,8 @@ __device__ __forceinline__ void find_best(const Upsample& p, const UpsampleShare
     for (int c = 0; c < 3; ++c) guide[c] = __ldg(p.guide + c * p.low_plane + at);
   };
   walk(p, shared, column, load, [&](int k, float space) {
-    mine.best[k] = max(mine.best[k], exponent(mine.color[k], guide, p.color, space));  // of a NaN and a number: that
+    // max() of a NaN and a number is the number.
+    mine.best[k] = max(mine.best[k], exponent(mine.color[k], guide, p.color, space));
   });
 }
 
@@ -135,7 +136,7 @@ __device__ __forceinline__ void sum_taps(const Upsample& p, const UpsampleShared
     for (int q = 0; q < kCoefs; ++q) coefs[q] = __ldg(p.coefs + q * p.low_plane + at);
   };
   walk(p, shared, column, load, [&](int k, float space) {
-    // 0 for NaN: the bound comes first, and max() then never returns NaN.
+    // The weight of a NaN is 0: the bound is the first argument, so that max() returns it.
     const float w = exp2f(max(-200.0f, exponent(mine.color[k], guide, p.color, space) - mine.best[k]));
 #pragma unroll
     for (int q = 0; q < kCoefs; ++q) sums[k][q] += w * coefs[q];

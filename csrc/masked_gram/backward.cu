@@ -1,7 +1,8 @@
-// GPU side of masked_gram/params.h, backward: dF(:,p) = sum_k m_k(p)^2 S_k F(:,p) with S_k = D_k + D_k^T.
+// CUDA side of masked_gram/params.h, backward: dF(:,p) = sum_k m_k(p)^2 S_k F(:,p) with S_k = D_k + D_k^T.
 //
-//   1. add_transposed: S, padded with zeros to whole tiles of channels.
-//   2. apply_tiles: 64 channels of dF at 64 pixels, for all masks that are not zero everywhere there.
+//   1. add_transposed: computes S, padded with zeros to whole tiles of channels.
+//   2. apply_tiles: a block computes 64 channels of dF at 64 pixels, for all masks that are not zero everywhere
+//   there.
 #include "masked_gram/engines.cuh"
 #include "masked_gram/params.h"
 
@@ -11,9 +12,9 @@ namespace {
 
 using namespace gram;
 
-constexpr int kGroup = 64;  // masks that a block sorts out at once
-constexpr int kSquare = 32;
-constexpr int kSquareRows = 8;
+constexpr int kGroup = 64;      // masks that a block examines at once
+constexpr int kSquare = 32;     // rows and columns of S of one block
+constexpr int kSquareRows = 8;  // rows that it computes at once
 
 struct Plan {
   const void* features;
@@ -54,7 +55,7 @@ struct SquareShared {
 };
 
 // S[i][j] = D[i][j] + D[j][i] for a 32x32 square; zero where i or j is not a channel. Grid: batch x masks x squares.
-// A thread has four rows. Sum: the type of D and S.
+// A thread computes four rows. Sum: the type of D and S.
 template <typename Sum>
 __global__ void __launch_bounds__(kSquare* kSquareRows) add_transposed(const Plan p) {
   SquareShared<Sum>& shared = shared_memory<SquareShared<Sum>>();
@@ -75,8 +76,8 @@ __global__ void __launch_bounds__(kSquare* kSquareRows) add_transposed(const Pla
   }
 }
 
-// Two stages, so that one is filled while the other is used; double has room for one only. The rows of features have
-// 16 bytes more than they need, which puts what a warp reads together into different banks.
+// There are two stages, so that one is filled while the other is used; for double only one fits. The rows of features
+// are 16 bytes longer than their values, so that the values that a warp reads together lie in different banks.
 template <typename F>
 struct TileShared {
   static constexpr int kStages = sizeof(F) == 8 ? 1 : 2;
@@ -88,11 +89,12 @@ struct TileShared {
     Sum weights[kTile];
   } stages[kStages];
   unsigned slabs[kGroup];  // bit s: mask g of the group is not zero in slab s of the pixels
-  int active[kGroup];      // the masks of the group with such a slab
-  int count;
+  int active[kGroup];      // the masks of the group that have such a slab
+  int count;               // how many they are
 };
 
-// Which masks of a group matter to the pixels from `first`. All threads of the block; ends with a barrier.
+// Lists the masks of a group that are not zero at all of the block's pixels, which start at `first`. All threads of
+// the block take part; it ends with a barrier.
 template <typename F>
 __device__ __forceinline__ void sort_out(const Plan& p, TileShared<F>& shared, const typename SumOf<F>::Type* masks,
                                          int group, int64_t first) {
@@ -125,7 +127,7 @@ __device__ __forceinline__ void sort_out(const Plan& p, TileShared<F>& shared, c
   __syncthreads();
 }
 
-// features[c][p] of the stage for 32 channels, of which `channels` exist, and 64 pixels, of which `pixels` exist.
+// Fills a stage's features[c][p] for 32 channels, of which `channels` exist, and 64 pixels, of which `pixels` exist.
 template <int kBytes, typename F, int kStride>
 __device__ __forceinline__ void copy_features(F (&to)[kDepth][kStride], const F* from, int64_t row_length,
                                               int channels, int pixels) {
@@ -138,7 +140,8 @@ __device__ __forceinline__ void copy_features(F (&to)[kDepth][kStride], const F*
   }
 }
 
-// One step: 32 columns of a mask's S for the block's 64 rows, F in the channels of those columns, and the mask.
+// Copies what one step needs: 32 columns of a mask's S for the block's 64 rows, the features of the channels of those
+// columns, and the mask.
 template <typename F>
 __device__ __forceinline__ void fill(const Plan& p, typename TileShared<F>::Stage& stage, const F* features,
                                      const typename SumOf<F>::Type* rows, const typename SumOf<F>::Type* mask,
@@ -158,13 +161,13 @@ __device__ __forceinline__ void fill(const Plan& p, typename TileShared<F>::Stag
   copy_commit();
 }
 
-// Rounds sums to the features' type and writes them: pairs from MmaEngine, single ones from FmaEngine.
+// Rounds sums to the features' type and writes them: pairs from MmaEngine, single sums from FmaEngine.
 template <typename F>
 struct StoreGradient {
   using Sum = typename SumOf<F>::Type;
   F* to;  // the tile's first element
   int64_t row_length;
-  int rows, columns;  // that exist
+  int rows, columns;  // of the tile that exist
   bool paired;
 
   __device__ __forceinline__ void operator()(int row, int column, Sum x) const {
@@ -183,8 +186,8 @@ struct StoreGradient {
   }
 };
 
-// dF for 64 channels and 64 pixels. Grid: batch x tiles of pixels x tiles of channels, channels fastest, so that
-// blocks that run together read the same pixels.
+// Computes dF for 64 channels and 64 pixels. Grid: batch x tiles of pixels x tiles of channels, channels fastest, so
+// that blocks that run together read the same pixels.
 template <typename Engine>
 __global__ void __launch_bounds__(kThreads, Engine::kBlocks) apply_tiles(const Plan p) {
   if constexpr (Engine::kCompiled) {
@@ -205,7 +208,7 @@ __global__ void __launch_bounds__(kThreads, Engine::kBlocks) apply_tiles(const P
     for (int group = 0; group < masks_count; group += kGroup) {
       sort_out<F>(p, shared, masks + group * p.pixels, min(masks_count - group, kGroup), first);
       const int count = shared.count;
-      int next = 0, column = 0;  // of the step to be filled: index in `active`, first column of S
+      int next = 0, column = 0;  // the step to fill next: its index in `active` and its first column of S
       const auto fill_next = [&](int stage) {
         const int64_t mask = group + shared.active[next];
         fill<F>(p, shared.stages[stage], features, rows + mask * p.padded * p.padded, masks + mask * p.pixels, first,
@@ -233,7 +236,7 @@ __global__ void __launch_bounds__(kThreads, Engine::kBlocks) apply_tiles(const P
           ++used;
         }
       }
-      __syncthreads();  // before the next group changes the lists
+      __syncthreads();  // the next group changes the lists
     }
     F* to = static_cast<F*>(p.grad) + (b * channels + row) * p.pixels + first;
     const int64_t left = p.pixels - first;

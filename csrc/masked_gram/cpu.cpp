@@ -1,9 +1,9 @@
 // CPU side of masked_gram/params.h. Compiled once per instruction set (dispatch/cpu_kernels.h).
 //
 // Both directions are matrix products in the manner of Goto and van de Geijn (2008): operands are packed into panels
-// that the innermost loop reads in order, and that loop keeps a tile of sums in registers. Packing is where the masks
-// come in: it takes only the pixels whose mask is not zero and scales them on the way, so the product that
-// follows is dense, and its size is the number of those pixels.
+// that the innermost loop reads in order, and that loop keeps a tile of sums in registers. The masks are used while
+// packing: only the pixels whose mask is not zero are packed, and they are scaled by it. So the product that follows
+// is dense, and its size is the number of those pixels.
 #include "common/integers.h"
 #include "common/simd.h"
 #include "common/threads.h"
@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kRows = PHOTOSTYLE_VECTOR_BYTES == 64 ? 8 : 4;  // rows of a register tile
 
-// The pixels of a range whose mask is not zero, up to a block full of them.
+// Up to kMost pixels of a range, all with a mask that is not zero.
 template <typename T>
 struct Active {
   static constexpr int kMost = 256;
@@ -25,7 +25,7 @@ struct Active {
   T weight[kMost];
 };
 
-// Collects from `mask` starting at pixel p until the block is full or `end` is reached; returns where to go on.
+// Collects active pixels from pixel p on until there are `most` of them or `end` is reached; returns the next pixel.
 template <typename T>
 int64_t collect(const T* mask, int64_t p, int64_t end, int most, Active<T>& active) {
   active.count = 0;
@@ -92,7 +92,7 @@ PHOTOSTYLE_INLINE void multiply_tile(const T* rows, const T* columns, int n, T* 
   }
 }
 
-// Rows [first, last) of the lower triangle of G for one mask and one split of the pixels.
+// Computes the rows of one strip of the lower triangle of G for one mask and one split of the pixels.
 template <typename F, typename T>
 void gram_task(const F* features, const T* mask, const MaskedGramParams& p, const GramTiling& tiling, int64_t split,
                int64_t strip, T* g, T* packed) {
@@ -131,7 +131,7 @@ void gram(const MaskedGramParams& p) {
 #pragma omp parallel num_threads(p.threads)
   {
     T* packed = packs + thread_index() * tiling.padded * GramTiling::kBlock;
-    // The last strip has the longest rows: start with it.
+    // The last strip has the longest rows, so the tasks start with it.
 #pragma omp for schedule(dynamic, 1)
     for (int64_t task = 0; task < tiling.tasks; ++task) {
       const int64_t strip = tiling.strips - 1 - task / (tiling.tasks / tiling.strips);
@@ -141,7 +141,7 @@ void gram(const MaskedGramParams& p) {
       const T* mask = masks + ((p.mask_batch == 1 ? 0 : b) * p.masks_count + k) * p.pixels;
       gram_task(features + b * c * p.pixels, mask, p, tiling, split, strip, accumulators + slot * square, packed);
     }
-    // Sum the splits in order, and mirror the lower triangle.
+    // Then the splits are summed in their order, and the lower triangle is mirrored.
 #pragma omp for schedule(static)
     for (int64_t row = 0; row < p.batch * p.masks_count * c; ++row) {
       const int64_t bk = row / c, i = row % c;
@@ -158,7 +158,7 @@ void gram(const MaskedGramParams& p) {
 
 // --------------------------------------------------------------------------------------------- backward
 
-// Sums in registers: 4 rows of 4 vectors where there are 32 registers, 4 rows of 2 where there are 16.
+// The tile of sums in registers has 4 rows: of 4 vectors if there are 32 registers, of 2 vectors if there are 16.
 constexpr int kHeight = 4;
 constexpr int kWide = PHOTOSTYLE_VECTOR_BYTES == 64 ? 4 : 2;  // vectors of pixels in a panel
 
@@ -235,7 +235,7 @@ void scatter_tile(const T* tile, int rows, const int32_t* index, int count, int6
   }
 }
 
-// Rows [first, last) of dF at pixels [begin, end), all masks.
+// Computes the rows of dF from `first` on, at the pixels from `begin` on, for all masks.
 template <typename F, typename T>
 void gram_backward_task(const F* features, const T* masks, const T* weights, const MaskedGramBackwardParams& p,
                         const GramBackwardTiling& tiling, int64_t begin, int64_t first, F* grad, T* packed) {
@@ -314,7 +314,7 @@ void masked_gram(const MaskedGramParams& p) {
     case FeatureType::kBFloat16:
       return gram<BFloat16, float>(p);
     case FeatureType::kHalf:
-      break;  // ops hands these over as floats
+      break;  // photostyle_native/ops converts these to floats
   }
 }
 

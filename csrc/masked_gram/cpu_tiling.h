@@ -1,4 +1,4 @@
-// How the CPU kernels of the masked Gram matrices cut a call into tasks, and how much scratch a task has.
+// How the CPU kernels of the masked Gram matrices cut a call into tasks.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace photostyle {
 namespace PHOTOSTYLE_ISA {
 namespace {
 
-// How the forward pass is cut into independent tasks; a function of the shape alone, so that the result is too.
+// Cuts the forward pass into independent tasks. It depends on the shape only, and so does the order of every sum.
 struct GramTiling {
   static constexpr int64_t kStripRows = 128;  // rows of G that one task computes
   static constexpr int64_t kBlock = 192;      // packed pixels: two panels of them fit the L1 cache
@@ -25,6 +25,7 @@ struct GramTiling {
   }
 };
 
+// Cuts the backward pass into independent tasks.
 struct GramBackwardTiling {
   static constexpr int64_t kStripRows = 128;  // channels of dF that one task computes
   static constexpr int64_t kRange = 256;      // pixels of one task: packed, they fit the L2 cache

@@ -1,10 +1,10 @@
-// The engines that multiply panels of features: what both directions of masked_gram/params.h share on a GPU.
+// The engines that multiply panels of features, which both directions of masked_gram/params.h share on a GPU.
 //
-// An engine is 128 threads with a 64x64 tile of sums in their registers. MmaEngine uses tensor cores: a float is
-// split into two TF32 values, v = high + low, and the product is low high' + high low' + high high', which is float's
-// accuracy but for 2^-22. A tensor core cuts its sums off instead of rounding them, so they start again from zero in
-// every step and are added to the tile by ordinary additions. FmaEngine does the same with plain multiply-adds, for
-// double and for devices below compute capability 8.0.
+// An engine is a block of 128 threads with a 64x64 tile of sums in their registers. MmaEngine uses tensor cores: a
+// float is split into two TF32 values, v = high + low, and the product is low high' + high low' + high high', whose
+// relative error is 2^-22. A tensor core truncates its sums instead of rounding them; therefore these start from zero
+// in every step and are added to the tile by ordinary additions. FmaEngine does the same with plain multiply-adds,
+// for double and for devices below compute capability 8.0.
 #pragma once
 
 #include "common/cuda_fragments.h"
@@ -17,7 +17,7 @@ namespace gram {
 #if defined(__CUDA_ARCH__)
 constexpr bool kTensorCores = __CUDA_ARCH__ >= 800;
 constexpr bool kPlainFloat = !kTensorCores;
-#else  // the emulation has both; for nvcc this is the host
+#else  // the emulation compiles both engines, and so does nvcc for the host
 constexpr bool kTensorCores = true, kPlainFloat = true;
 #endif
 
@@ -26,11 +26,11 @@ struct MmaEngine {
   using Feature = F;
   using Sum = float;
   static constexpr bool kCompiled = kTensorCores;
-  static constexpr int kBlocks = 3;               // of an SM, for __launch_bounds__
-  static constexpr bool kQuarters = true;         // quarters of the tile are independent
+  static constexpr int kBlocks = 3;               // blocks of a multiprocessor, for __launch_bounds__
+  static constexpr bool kQuarters = true;         // every warp has a quarter of the tile of its own
   static constexpr bool kExact = sizeof(F) == 2;  // features are TF32 values already
 
-  // Warps 0 to 3 have a quarter of the tile each: 2 x 4 fragments of 16 x 8.
+  // Each of the four warps has a quarter of the tile: 2 x 4 fragments of 16 x 8.
   float sums[2][4][4], parts[2][4][4];
   int first_row, first_column, g, t;
 
@@ -53,8 +53,9 @@ struct MmaEngine {
   }
   __device__ __forceinline__ void clear() { clear(sums); }
 
-  // The fragments of this warp's 32 rows at a slab, times the weights of its elements 2t and 2t + 1. Lane t takes
-  // those two where the instruction says t and t + 4: both operands do, and a sum has no order.
+  // Loads the fragments of this warp's 32 rows at a slab, times the weights of its elements 2t and 2t + 1. Lane t
+  // takes these two elements where the instruction means t and t + 4. Both operands do so; it only permutes the sum's
+  // terms.
   template <typename T>
   __device__ __forceinline__ void load_rows(const Panel<T>& panel, int slab, float wx, float wy, float (&high)[2][4],
                                             float (&low)[2][4]) const {
@@ -69,8 +70,8 @@ struct MmaEngine {
       }
   }
 
-  // The hardware reads 10 bits of the mantissa, so `low` needs no rounding. Rounding can turn a NaN into zero: there
-  // `low` is NaN, or, where it is not used, the multiple 0 of the value.
+  // The hardware reads 10 bits of the mantissa, so `low` needs no rounding. Rounding to TF32 can turn a NaN into
+  // zero; then `low` is NaN, or, where only `high` is used, 0 times the value is added to it.
   static __device__ __forceinline__ void split(float value, float& high, float& low) {
     high = to_tf32(value);
     low = value - high;
@@ -83,7 +84,7 @@ struct MmaEngine {
       split(value, high, low);
   }
 
-  // parts += a b for two of the four fragments of columns; the small products first.
+  // parts += a b for two of the four fragments of columns. The small products are added first.
   __device__ __forceinline__ void multiply(int n0, const float (&a_high)[2][4], const float (&a_low)[2][4],
                                            const float (&b_high)[2][2], const float (&b_low)[2][2]) {
     if constexpr (kProducts >= 2) multiply_once(n0, a_low, b_high);
@@ -127,8 +128,8 @@ struct MmaEngine {
         for (int i = 0; i < 4; ++i) sums[m][n][i] += parts[m][n][i];
   }
 
-  // sums[i][p] += weights[p]^2 sum_c rows[i][c] features[c][p], where bit s of `live` is zero if the weights of
-  // slab s of the pixels are.
+  // sums[i][p] += weights[p]^2 sum_c rows[i][c] features[c][p]. Bit s of `live` is zero if all weights of slab s of
+  // the pixels are zero.
   template <int kStride>
   __device__ __forceinline__ void add_product(const Panel<float>& rows, const F (&features)[kDepth][kStride],
                                               const float (&weights)[kTile], unsigned live) {
@@ -162,7 +163,7 @@ struct MmaEngine {
       }
   }
 
-  // Calls put(row, column, sum there, sum in the next column).
+  // Calls put(row, column, sum there, sum in the next column) for every pair of sums of this thread.
   template <typename Put>
   __device__ __forceinline__ void each(Put put) const {
 #pragma unroll
@@ -250,7 +251,7 @@ struct FmaEngine {
     }
   }
 
-  // Calls put(row, column, sum).
+  // Calls put(row, column, sum) for every sum of this thread.
   template <typename Put>
   __device__ __forceinline__ void each(Put put) const {
 #pragma unroll
@@ -260,7 +261,7 @@ struct FmaEngine {
   }
 };
 
-// Calls run(engine type's tag) for the features' type, the flag and the current device.
+// with_engine() calls run(Tag<Engine>()) with the engine for the features' type, the flag and the current device.
 template <typename Engine>
 struct Tag {
   using Type = Engine;

@@ -1,15 +1,15 @@
-// GPU side of masked_gram/params.h, forward: G_k = sum_p m_k(p)^2 F(:,p) F(:,p)^T, and the distance of G to its
+// CUDA side of masked_gram/params.h, forward: G_k = sum_p m_k(p)^2 F(:,p) F(:,p)^T, and the distance of G to its
 // targets.
 //
 //   1. list_slabs: for every mask, the slabs of 8 pixels in which it is not zero (masked_gram/slabs.cuh).
-//   2. scan_steps: where in the sequence of all masks' steps, of 4 slabs each, a list begins.
-//   3. gram_tiles: the steps of all masks, cut into equal shares, one for each worker of a pair of channel tiles. A
-//      worker that goes from one mask to the next stores its sums and starts anew.
+//   2. scan_steps: where each list begins in the sequence of all masks' steps, of 4 slabs each.
+//   3. gram_tiles: the steps of all masks are cut into equal shares, one for each worker of a pair of channel tiles.
+//      A worker that goes from one mask to the next stores its sums and starts new ones.
 //   4. reduce_tiles: adds the workers' sums in their order and writes G and its mirror image.
 //
-// So masks that do not overlap cost together what one costs, whatever their sizes, and nothing depends on timing.
-// Workers and masks both only go up along the steps, so (worker, mask) pairs that occur differ in worker + mask,
-// which is the slot that the sums are stored in.
+// So masks that do not overlap cost together what one mask costs, whatever their sizes, and no result depends on
+// timing. Along the steps the worker and the mask never decrease, so worker + mask differs for all (worker, mask)
+// pairs that occur: it is the slot in which the pair's sums are stored.
 #include "common/block_sum.cuh"
 #include "masked_gram/engines.cuh"
 #include "masked_gram/params.h"
@@ -21,23 +21,23 @@ namespace {
 
 using namespace gram;
 
-constexpr int64_t kWorkers = 396;  // blocks of gram_tiles, about
-constexpr int kReduceRows = 8;     // of a tile, by one block
+constexpr int64_t kWorkers = 396;  // about how many blocks gram_tiles has
+constexpr int kReduceRows = 8;     // rows of a tile that a block of reduce_tiles sums
 constexpr int kReduceColumns = 32;
 constexpr int kReduceBlocks = kTile / kReduceRows * (kTile / kReduceColumns);
 constexpr int kReduceThreads = 256;
 
-// Everything the kernels need to know; sizes are a function of the shape alone, and so is the order of every sum.
+// The arguments of all kernels of a call. Sizes depend on the shape only, and so does the order of every sum.
 struct Plan {
-  size_t bytes = 0;  // of scratch, all told
+  size_t bytes = 0;  // of scratch, in all
   SlabLists lists;
   const void* features;
-  void* gram;  // kLoss: its derivative
+  void* gram;  // with kLoss, the derivative of the loss in G
   int64_t batch, mask_batch, masks_count, channels, pixels;
   int64_t pairs, workers, slots;  // pairs of channel tiles; workers and slots of each
   int copy_bytes;
   void* tiles;  // [batch, pairs, slots, 64, 64]
-  // The loss only.
+  // For the loss only:
   const void* targets = nullptr;
   const void* scales = nullptr;
   const void* weights = nullptr;
@@ -69,7 +69,7 @@ struct Plan {
 
 // ---------------------------------------------------------------------------------------------- tiles of sums
 
-// Two stages, so that one is filled while the other is used; double has room for one only.
+// There are two stages, so that one is filled while the other is used; for double only one fits.
 template <typename F>
 struct TileShared {
   static constexpr int kStages = sizeof(F) == 8 ? 1 : 2;
@@ -79,7 +79,7 @@ struct TileShared {
   } stages[kStages];
 };
 
-// The features of four slabs in both channel tiles, and the mask there.
+// Copies the features of four slabs in both channel tiles, and the mask there.
 template <typename F, typename Stage>
 __device__ __forceinline__ void fill(const Plan& p, Stage& stage, const F* features, int rows, int columns,
                                      const typename SumOf<F>::Type* mask, const int4& slabs) {
@@ -119,8 +119,9 @@ __device__ __forceinline__ void tiles_of_pair(int pair, int* i, int* j) {
   *j = column;
 }
 
-// One share of the steps for one pair of channel tiles. Grid: batch x workers x pairs, pairs fastest, so that blocks
-// that run together read the same pixels. A worker's sums of a mask go to tiles[worker + mask].
+// A block is one worker: it has one share of the steps, for one pair of channel tiles. Grid: batch x workers x pairs,
+// pairs fastest, so that blocks that run together read the same pixels. A worker's sums of a mask go to tiles[worker
+// + mask].
 template <typename Engine>
 __global__ void __launch_bounds__(kThreads, Engine::kBlocks) gram_tiles(const Plan p) {
   if constexpr (Engine::kCompiled) {
@@ -141,8 +142,8 @@ __global__ void __launch_bounds__(kThreads, Engine::kBlocks) gram_tiles(const Pl
     const F* features = static_cast<const F*>(p.features) + b * p.channels * p.pixels;
     const Sum* masks = static_cast<const Sum*>(p.lists.masks) + entry * p.masks_count * p.pixels;
     Sum* tiles = static_cast<Sum*>(p.tiles) + ((b * p.pairs + pair) * p.slots + worker) * (kTile * kTile);
-    // The quarter of a diagonal tile below the diagonal is not needed. Which warp has it, and with it which part of a
-    // multiprocessor stands still, differs from block to block.
+    // The quarter of a diagonal tile below the diagonal is not needed. The warp that has this quarter differs from
+    // block to block, so that not always the same part of a multiprocessor is idle.
     const int quarter = static_cast<int>((threadIdx.x / 32 + blockIdx.x + blockIdx.x / 4) % 4);
     const bool idle = Engine::kQuarters && i == j && quarter == 2;
     Engine engine(quarter);
@@ -193,10 +194,10 @@ __device__ __forceinline__ Sum distance_to(Sum value, Sum target, Sum scale, Sum
   return Sum(2) * weight * scale * difference;
 }
 
-// Sums of the slots of one mask and one pair of tiles, in the workers' order, for 8 x 32 elements of the tile and
+// Adds the slots of one mask and one pair of tiles, in a fixed order, and writes 8 x 32 elements of the tile and
 // their mirror images. Grid: batch x pairs x masks x 16 parts of the tile. Warp w adds slots w, w + 8, ...; then one
-// thread adds the eight warps' sums. kLoss: instead of G write the derivative of the distance to the targets, and the
-// distance of this block's elements to `partial`.
+// thread adds the eight warps' sums. kLoss: the block writes the derivative of the distance to the targets instead of
+// G, and the distance of its elements to `partial`.
 template <typename Sum, bool kLoss>
 __global__ void __launch_bounds__(kReduceThreads) reduce_tiles(const Plan p) {
   using Shared = ReduceShared<Sum>;
@@ -211,10 +212,10 @@ __global__ void __launch_bounds__(kReduceThreads) reduce_tiles(const Plan p) {
   tiles_of_pair(static_cast<int>(rest % p.pairs), &i, &j);
   const int row0 = part / (kTile / kReduceColumns) * kReduceRows;
   const int column0 = part % (kTile / kReduceColumns) * kReduceColumns;
-  const bool below = i == j && column0 + kReduceColumns <= row0;  // the mirror image of another block
+  const bool below = i == j && column0 + kReduceColumns <= row0;  // another block writes it, as its mirror image
   if (!kLoss && below) return;
 
-  // Worker w has the steps from steps * w / working.
+  // The steps of worker w begin at steps * w / working.
   const int* starts = p.lists.starts + entry * (p.lists.segments + 1);
   const int64_t steps = starts[p.lists.segments], working = min(p.workers, steps);
   const int64_t begin = starts[mask * p.lists.chunks], end = starts[(mask + 1) * p.lists.chunks];
@@ -238,7 +239,7 @@ __global__ void __launch_bounds__(kReduceThreads) reduce_tiles(const Plan p) {
   shared.sums[warp][lane] = sum;
   __syncthreads();
 
-  // The block's elements by rows, then, from the other side of the diagonal, by columns.
+  // The block's elements are written by rows, and then their mirror images by columns.
   const int64_t c = p.channels, k = b * p.masks_count + mask;
   Sum* out = static_cast<Sum*>(p.gram) + k * c * c;
   const Sum* target = nullptr;
@@ -269,7 +270,7 @@ struct LossShared {
   double warps[kReduceThreads / 32];
 };
 
-// loss[b] = sum of the partial distances. One block to a batch entry.
+// loss[b] = sum of the partial distances. Each batch entry has one block.
 __global__ void __launch_bounds__(kReduceThreads) sum_loss(const Plan p) {
   LossShared& shared = shared_memory<LossShared>();
   const int64_t count = p.pairs * p.masks_count * kReduceBlocks;
@@ -304,7 +305,7 @@ cudaError_t run(const Plan& plan, FeatureType type, bool tf32, cudaStream_t stre
   return is_double ? run_reduce<double, kLoss>(plan, stream) : run_reduce<float, kLoss>(plan, stream);
 }
 
-// The loss needs a place for the blocks' distances, after everything else.
+// The plan of the loss: its scratch has a place for the blocks' distances at the end.
 Plan loss_plan(const MaskedGramLossParams& p) {
   Plan plan(p);
   plan.gram = p.upstream;

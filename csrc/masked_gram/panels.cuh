@@ -1,4 +1,4 @@
-// Panels of features in shared memory, and what else the kernels of masked_gram/params.h share on a GPU.
+// Panels of features in shared memory, and other things that the CUDA kernels of masked_gram/params.h share.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -18,10 +18,10 @@ namespace gram {
 
 constexpr int kTile = 64;               // rows and columns of the tile of sums
 constexpr int kSlab = 8;                // the depth of one matrix fragment; pixels are skipped by slabs
-constexpr int kSlabs = 4;               // of one step
-constexpr int kDepth = kSlabs * kSlab;  // what a step sums over
+constexpr int kSlabs = 4;               // slabs of one step
+constexpr int kDepth = kSlabs * kSlab;  // pixels or channels over which a step sums
 constexpr int kThreads = 128;
-constexpr int64_t kMostBlocks = 0x7fffffff;  // of a grid
+constexpr int64_t kMostBlocks = 0x7fffffff;  // blocks of a grid
 
 // ---- types
 
@@ -49,7 +49,7 @@ struct alignas(2 * sizeof(F)) Pair {
   F x, y;
 };
 
-// One store for both.
+// Writes a pair with one store.
 template <typename F>
 __device__ __forceinline__ void store(F* to, const Pair<F>& pair) {
   if constexpr (sizeof(F) == 4) {
@@ -66,8 +66,9 @@ __device__ __forceinline__ void store(F* to, const Pair<F>& pair) {
 
 // ---- panels
 
-// 64 rows of four slabs. Rows lie 128 bytes apart or divide 128, so a slab is stored where swizzled() says: then the
-// rows that the lanes of a warp read together lie in different banks. Rows 8 apart have the same order.
+// 64 rows of four slabs. The length of a row is 128 bytes or a multiple or divisor of it, so the same slab of
+// different rows would lie in the same banks. swizzled() permutes the slabs of a row, which puts the values that the
+// lanes of a warp read together into different banks. Rows 8 apart have the same order of slabs.
 template <typename F>
 using Panel = F[kTile][kSlabs][kSlab];
 
@@ -76,15 +77,15 @@ __device__ __forceinline__ int swizzled(int row, int slab) {
   return slab ^ ((sizeof(F) == 2 ? row / 2 : row) & 3);
 }
 
-// Bytes that one copy may move, for rows of `pixels` elements that start at `base`: 16, or what every row is aligned
-// to.
+// The bytes that one copy may move, for rows of `pixels` elements that start at `base`: 16 if every row is aligned to
+// that, else fewer.
 inline int copy_bytes(const void* base, int64_t pixels, size_t element) {
   const uint64_t bits = reinterpret_cast<uintptr_t>(base) | (static_cast<uint64_t>(pixels) * element);
   if (bits % 16 == 0) return 16;
   return bits % 4 == 0 && element == 2 ? 4 : static_cast<int>(element);
 }
 
-// kBytes from `from`, or zeros. Copies of 4 bytes and more are asynchronous.
+// Copies kBytes from `from`, or writes zeros. Copies of 4 bytes and more are asynchronous.
 template <int kBytes, typename F>
 __device__ __forceinline__ void copy_piece(F* to, const F* from, bool live) {
   if constexpr (kBytes >= 4) {
@@ -117,7 +118,7 @@ __device__ __forceinline__ void copy_panel(Panel<F>& panel, const F* from, int r
   }
 }
 
-// Calls copy(integral_constant-like tag) with the widest copy that `bytes` allows.
+// with_bytes() calls copy(Bytes<n>()) with the widest copy that `bytes` allows.
 template <int kBytes>
 struct Bytes {
   static constexpr int kValue = kBytes;
@@ -139,7 +140,8 @@ inline size_t element_bytes(FeatureType type) {
   return type == FeatureType::kDouble ? 8 : type == FeatureType::kFloat ? 4 : 2;
 }
 
-// A place in scratch for `count` elements from byte `at`, which moves on. Scratch may be null, to count bytes.
+// A place in scratch for `count` elements from byte `at`, which is moved behind it. Scratch may be null if only the
+// bytes are counted.
 template <typename T>
 T* take(std::byte* scratch, size_t& at, int64_t count) {
   const uintptr_t place = reinterpret_cast<uintptr_t>(scratch) + at;

@@ -1,7 +1,8 @@
-// Which pixels masked_gram/forward.cu works on: for every mask, the slabs of 8 pixels in which it is not zero.
+// Lists the pixels that masked_gram/forward.cu needs: for every mask, the slabs of 8 pixels in which it is not zero.
 //
-// A mask is cut into chunks, each listed by one warp; (mask, chunk), in this order, are the segments of a batch entry
-// of the masks. Four slabs make a step, and a segment has whole steps: its list is padded with slab -1.
+// A mask is cut into chunks, and a warp lists the slabs of one chunk. The pairs (mask, chunk), in this order, are the
+// segments of a batch entry of the masks. Four slabs make a step, and a segment has whole steps: its list is padded
+// with slab -1.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -25,14 +26,14 @@ struct SlabLists {
   int* counts;                      // [mask_batch, segments], slabs
   int* starts;                      // [mask_batch, segments + 1], steps before the segment
 
-  // Places the lists in scratch from `at`, which moves on.
+  // Places the lists in scratch from byte `at` on, and moves `at` behind them.
   template <typename Params>
   SlabLists(const Params& p, size_t& at) {
     masks = p.masks;
     mask_batch = p.mask_batch;
     masks_count = p.masks_count;
     pixels = p.pixels;
-    // Enough warps to read the masks at full speed, and few enough segments that their padding does not count.
+    // There are enough warps to read the masks at full speed, and so few segments that their padding costs little.
     const int64_t share = p.pixels * p.masks_count * p.mask_batch / 8192;
     chunk = round_up(most(share, 2048), kListed);
     chunks = most(ceil_div(p.pixels, chunk), 1);
@@ -43,8 +44,8 @@ struct SlabLists {
   }
 };
 
-// Slabs of a segment's pixels in which its mask is not zero (NaN is not). One warp to a segment; grid: 8 segments a
-// block. T: the masks' type.
+// Lists the slabs of a segment in which its mask is not zero (NaN is not zero). A warp has one segment. Grid: blocks
+// of 8 segments. T: the masks' type.
 template <typename T>
 __global__ void __launch_bounds__(256) list_slabs(const SlabLists p) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -89,7 +90,7 @@ __device__ __forceinline__ int sum_of_lanes_up_to_this(int value) {
   return value;
 }
 
-// starts[s] = sum of the steps of the segments before s. One block to a batch entry of the masks.
+// starts[s] = sum of the steps of the segments before s. Each batch entry of the masks has one block.
 __global__ void __launch_bounds__(kScanThreads) scan_steps(const SlabLists p) {
   ScanShared& shared = shared_memory<ScanShared>();
   const int tid = static_cast<int>(threadIdx.x);
@@ -116,13 +117,13 @@ __global__ void __launch_bounds__(kScanThreads) scan_steps(const SlabLists p) {
   if (tid == kScanThreads - 1) starts[p.segments] = before;
 }
 
-// Where a worker stands in the steps of a batch entry. All threads of a block hold the same.
+// The position of a worker in the steps of a batch entry. All threads of a block hold the same values.
 struct Cursor {
   int start = 0, end = 0;  // first step of the segment, and of the next
   int mask = 0;
-  const int* list = nullptr;  // of the segment
+  const int* list = nullptr;  // slabs of the segment
 
-  // Moves to a step; its segment is found by a search with 32 probes at a time.
+  // Moves to a step. The lanes of a warp search for its segment, with 32 probes at a time.
   __device__ __forceinline__ void go(const SlabLists& p, int64_t entry, int step) {
     if (step < end) return;
     const int* starts = p.starts + entry * (p.segments + 1);

@@ -6,9 +6,9 @@
 //   add_rows     coefs   -> sums[a, b per channel][pixel row][column]       running sums down the columns
 //   write_out    sums    -> out, and x * out summed per block               sums along the rows
 //
-// No pass depends on the radius in what it reads and writes, but for the 2r rows that neighbouring bands both
-// compute; a band has at least 4r rows of output. Per pixel and group of three channels the passes move about 800
-// bytes, all but 40 of them between passes.
+// What a pass reads and writes does not depend on the radius, except for the 2r rows that neighbouring bands both
+// compute; a band has at least 4r rows of output. The passes move about 800 bytes per pixel and group of three
+// channels, all but 40 of them between passes.
 #include "common/window_sums.cuh"
 #include "matting_laplacian/any_radius.h"
 
@@ -31,7 +31,7 @@ struct Filter {
 
 // ---- kernels
 
-// Fits the windows: see fit_row. Grid: window rows x blocks of windows.
+// Fits the windows (fit_row in common/window_sums.cuh). Grid: window rows x blocks of windows.
 template <typename Shared>
 __global__ void __launch_bounds__(Shared::kThreads, Shared::kBlocks) fit_windows(const __grid_constant__ Filter f) {
   const Band& b = f.band;
@@ -50,8 +50,8 @@ __global__ void __launch_bounds__(Shared::kThreads, Shared::kBlocks) fit_windows
 
 // sums[q][y - y0][j] = sum over the windows centred in column j, rows y - r ... y + r, of coefs[q].
 //
-// A thread walks `segment` rows down one column of one plane: the row of windows that enters is added, the row that
-// leaves subtracted. Grid: planes x blocks of columns x segments.
+// A thread walks `segment` rows down one column of one plane: it adds the row of windows that enters and subtracts
+// the row that leaves. Grid: planes x blocks of columns x segments.
 __global__ void __launch_bounds__(kWalkThreads) add_rows(const __grid_constant__ Filter f) {
   const Band& b = f.band;
   const auto across = static_cast<unsigned>(ceil_div(b.wx1 - b.wx0, kWalkThreads));
@@ -101,14 +101,14 @@ __global__ void __launch_bounds__(Shared::kThreads, Shared::kBlocks) write_out(c
     const double fit = h[0] * guide[0] + h[1] * guide[1] + h[2] * guide[2] + h[3];
     const double x = read(b.x, b.x_type, c * plane + at), origin = read_origin(b.x, b.x_type, c * plane + b.origin);
     const double value = f.guided ? fit / count + origin : count * (x - origin) - fit;
-    if (!live) continue;  // of this channel: the barriers are in sum_across, which every thread reaches
+    if (!live) continue;  // sum_across has the barriers, and every thread has called it for this channel
     energy += x * value;
     if (f.out && b.x_type == Number::kDouble)
       static_cast<double*>(f.out)[c * plane + at] = value;
     else if (f.out)
       static_cast<float*>(f.out)[c * plane + at] = static_cast<float>(value);
   }
-  if (!f.partials) return;  // all threads of all blocks
+  if (!f.partials) return;  // it is null for all threads of all blocks
   const double sum = sum_block(s.warps, energy);
   if (threadIdx.x == 0) f.partials[y * across + blockIdx.x % across] = sum;
 }
@@ -117,7 +117,7 @@ struct Energy {
   const double* partials;
   double* energy;
   int64_t n;
-  bool clamp;  // x^T L x is a sum of squares; below zero lies the rounding of this sum
+  bool clamp;  // to zero: x^T L x is a sum of squares, which is negative only by rounding
 };
 
 // energy = sum of all partials, in a fixed order. One block.
@@ -132,7 +132,7 @@ __global__ void __launch_bounds__(256) add_partials(const __grid_constant__ Ener
 
 struct Plan {
   int64_t groups, rows, blocks;      // rows of output of a band; blocks of write_out per row
-  int64_t window_rows;               // most rows of windows of a band
+  int64_t window_rows;               // the most rows of windows of a band
   int64_t moments, coefs, partials;  // bytes; the sums of coefficients take the place of the moments
 
   explicit Plan(const MattingLaplacianParams& p) {
@@ -180,7 +180,7 @@ cudaError_t run_band(const Filter& f, cudaStream_t stream) {
   return error == cudaSuccess ? run_pass(false) : error;
 }
 
-// Everything of one image and group of channels, but for the rows of a band.
+// The arguments for one image and group of channels, without the rows of a band.
 Filter filter_of(const MattingLaplacianParams& p, const Plan& plan, int64_t image, int64_t group) {
   const int64_t plane = p.height * p.width, element = p.is_double ? sizeof(double) : sizeof(float);
   const int64_t guide_at = p.image_batch == 1 ? 0 : image * 3 * plane;
@@ -200,7 +200,7 @@ Filter filter_of(const MattingLaplacianParams& p, const Plan& plan, int64_t imag
   b.height = p.height;
   b.width = p.width;
   b.segment = segment_of(p.radius);
-  const int64_t margin = f.guided ? 0 : p.radius;  // the Laplacian's windows lie wholly inside
+  const int64_t margin = f.guided ? 0 : p.radius;  // the Laplacian's windows lie wholly inside the image
   b.wx0 = f.valid_y0 = margin;
   b.wx1 = p.width - margin;
   f.valid_y1 = p.height - margin;

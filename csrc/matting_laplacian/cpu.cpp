@@ -9,10 +9,10 @@
 //   ring        --add new, subtract old-->   A[a, b][window]          vertical sums over 2r+1 rows of windows
 //   A           --sum of 2r+1 columns---->   sums of a_w and b_w over the windows of each output pixel
 //
-// A vector holds neighbouring windows of a row. All of it is in double precision: the windows are singular to within
-// 1e-8, and colours are taken relative to one pixel of the tile, so the running sums cost about 1e-14 where 1e-7 is
-// the scale of the regularisation. Guide and x are read once and the output is written once; buffers stay in the
-// cache, and are padded with zeros to whole vectors.
+// A vector holds neighbouring windows of a row. All arithmetic is in double precision, because the windows are
+// singular to within 1e-8. Colours are taken relative to one pixel of the tile, so the running sums have an error of
+// about 1e-14, against a regularisation of 1e-7. Guide and x are read once and the output is written once; the
+// buffers stay in the cache and are padded with zeros to whole vectors.
 #include "common/integers.h"
 #include "common/simd.h"
 #include "common/threads.h"
@@ -32,7 +32,7 @@ constexpr int kMoments = 9 + 4 * C;  // I (3), I I^T (6), and per channel x, I x
 template <int C>
 constexpr int kCoefs = 4 * C;  // per channel a (3), b
 
-// One tile: where it lies, and its buffers.
+// One tile: its place in the image, and its buffers.
 template <typename T, int C>
 struct Tile {
   const T* image;  // [3, plane]
@@ -41,7 +41,7 @@ struct Tile {
   int64_t height, width, plane;
   int64_t x0, x1, y0, y1;                          // outputs
   int64_t wx0, wx1, wy0, wy1;                      // windows that reach them
-  int64_t valid_x0, valid_x1, valid_y0, valid_y1;  // centres at which a window exists at all
+  int64_t valid_x0, valid_x1, valid_y0, valid_y1;  // centres of all windows of the image
   int64_t wide, mid;                               // row lengths of V; of ring and A
   int r;
   double eps;
@@ -56,8 +56,8 @@ struct Tile {
   double origin[3 + C];
 };
 
-// For radius 1, the paper's, the row lengths of the buffers are known when compiling: the two dozen rows that a loop
-// walks along then share one address. Span is 2r+1 for such a radius, else 0.
+// For radius 1, which Luan et al. use, the row lengths of the buffers are constants: the two dozen rows that a loop
+// walks along then share one address register. Span is 2r+1 for this radius, else 0.
 template <int Span, typename Tile>
 PHOTOSTYLE_INLINE int64_t row_wide(const Tile& t) {
   return Span == 3 ? MattingTiling::padded(MattingTiling::kColumns + 4) : t.wide;
@@ -85,7 +85,7 @@ PHOTOSTYLE_INLINE double* pixel_row(const Tile<T, C>& t, int64_t y) {
   return t.rows + (y + 2 * t.r + 2) % (2 * t.r + 2) * (3 + C) * t.wide;
 }
 
-// Brings in pixel row y, relative to the origin.
+// Copies pixel row y to `rows`, relative to the origin.
 template <typename T, int C>
 void read_row(const Tile<T, C>& t, int64_t y) {
   const int64_t first = most(t.x0 - 2 * t.r, 0);
@@ -98,7 +98,7 @@ void read_row(const Tile<T, C>& t, int64_t y) {
   }
 }
 
-// The moments of row `enters` join and those of row `leaves` are taken away; null for a row outside the image.
+// Adds the moments of row `enters` and subtracts those of row `leaves`; a row outside the image is null.
 template <int Span, bool Enters, bool Leaves, typename T, int C>
 void update_moments(const Tile<T, C>& t, const double* enters, const double* leaves) {
   const int64_t w = row_wide<Span>(t), n = t.x1 - t.x0 + 4 * t.r;
@@ -128,7 +128,7 @@ void update_moments(const Tile<T, C>& t, const double* enters, const double* lea
   }
 }
 
-// Fits the windows of row wy. Their coefficients replace a row of the ring, and A changes by the difference.
+// Fits the windows of row wy. Their coefficients replace a row of the ring, and the difference is added to A.
 template <int Span, bool Guided, typename T, int C>
 void solve_row(const Tile<T, C>& t, int64_t wy, double* ring) {
   const int64_t w = row_mid<Span>(t), wide = row_wide<Span>(t), first = t.wx0 - (t.x0 - t.r), n = t.wx1 - t.wx0;
@@ -165,7 +165,7 @@ void solve_row(const Tile<T, C>& t, int64_t wy, double* ring) {
       }
     }
   }
-  // Beyond the last window there is none: the sums of columns must find zero there.
+  // The sums of columns also read beyond the last window and must find zero there.
   const int64_t end = round_up(n, L);
   for (int q = 0; q < kCoefs<C>; ++q)
     for (int64_t j = n; j < end; ++j) A[q * w + j] = R[q * w + j] = 0.0;
@@ -180,7 +180,7 @@ void drop_row(const Tile<T, C>& t, double* ring) {
   }
 }
 
-// Output row y from the sums of coefficients; returns the sum of x * out.
+// Writes output row y from the sums of coefficients, and returns the sum of x * out.
 template <int Span, bool Guided, typename T, int C>
 double write_row(const Tile<T, C>& t, int64_t y) {
   const int64_t n = t.x1 - t.x0;
@@ -232,7 +232,7 @@ void clear(Tile<T, C>& t) {
   for (int c = 0; c < C; ++c) t.origin[3 + c] = t.x[c * t.plane + t.y0 * t.width + t.x0];
 }
 
-// Brings the moments to window row k, given that they stand at row k - 1 (or nowhere, at the first row).
+// Advances the moments from window row k - 1 to row k, or starts them at the first row.
 template <int Span, typename T, int C>
 void advance_moments(const Tile<T, C>& t, int64_t k) {
   const int64_t from = k == t.wy0 ? (most(k - t.r, 0)) : k + t.r;
@@ -252,7 +252,7 @@ double run_tile(Tile<T, C>& t) {
   clear(t);
   const int64_t span = 2 * t.r + 1, ring_row = kCoefs<C> * t.mid;
   double energy = 0.0;
-  // Step k brings in window row k, if there is one, and completes output row k - r.
+  // Step k fits window row k, if there is one, and completes output row k - r.
   for (int64_t k = t.y0 - t.r; k < t.y1 + t.r; ++k) {
     double* slot = t.ring + (k - (t.y0 - t.r)) % span * ring_row;
     if (t.wx0 < t.wx1 && k >= t.wy0 && k < t.wy1) {
@@ -283,7 +283,7 @@ double run_task(const MattingLaplacianParams& p, const MattingTiling& tiling, in
   t.r = p.radius;
   t.eps = p.eps;
   t.guided = p.filter == WindowFilter::kGuidedFilter;
-  const int64_t margin = t.guided ? 0 : t.r;  // the Laplacian's windows lie wholly inside
+  const int64_t margin = t.guided ? 0 : t.r;  // the Laplacian's windows lie wholly inside the image
   t.valid_x0 = t.valid_y0 = margin;
   t.valid_x1 = p.width - margin;
   t.valid_y1 = p.height - margin;
@@ -344,7 +344,7 @@ void matting_laplacian(const MattingLaplacianParams& p) {
   for (int64_t b = 0; b < p.batch; ++b) {
     double sum = 0.0;
     for (int64_t i = 0; i < per_image; ++i) sum += task_energy[b * per_image + i];
-    p.energy[b] = sum < 0.0 ? 0.0 : sum;  // x^T L x is a sum of squares; below zero lies the rounding of this sum
+    p.energy[b] = sum < 0.0 ? 0.0 : sum;  // x^T L x is a sum of squares: it is negative only by rounding
   }
 }
 

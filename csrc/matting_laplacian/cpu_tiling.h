@@ -1,4 +1,4 @@
-// How the CPU kernel of the Matting Laplacian cuts a call into tasks, and how much scratch a task has.
+// How the CPU kernel of the Matting Laplacian cuts a call into tasks, and the sizes of its scratch.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,15 @@ namespace photostyle {
 namespace PHOTOSTYLE_ISA {
 namespace {
 
-// How one call is cut into independent tasks; the same for every thread count.
+// Cuts a call into independent tasks, the same for any number of threads.
 struct MattingTiling {
-  static constexpr int64_t kColumns = 128;  // outputs of a tile in x: its buffers stay in the L2 cache
-  static constexpr int64_t kRows = 64;      // and in y: 2 radius rows are recomputed per tile
+  static constexpr int64_t kColumns = 128;  // columns of outputs of a tile: its buffers stay in the L2 cache
+  static constexpr int64_t kRows = 64;      // rows of outputs of a tile: 2 radius more are computed again per tile
   static constexpr int kGroup = 3;          // channels that share one factorisation
   int64_t columns, rows, across, down, groups, tasks;
 
   explicit MattingTiling(const MattingLaplacianParams& p) {
-    const int64_t reach = 8 * static_cast<int64_t>(p.radius);  // keeps the recomputed rim in proportion
+    const int64_t reach = 8 * static_cast<int64_t>(p.radius);  // keeps the share of what is computed again bounded
     columns = most(reach, kColumns);
     rows = most(reach, kRows);
     across = ceil_div(p.width, columns);
@@ -31,13 +31,14 @@ struct MattingTiling {
   int64_t wide(int64_t r) const { return padded(columns + 4 * r); }
   int64_t mid(int64_t r) const { return padded(columns + 2 * r); }
 
-  // Doubles of scratch of one thread: pixel rows, moments, a ring of coefficient rows and their sum, two rows of
+  // Doubles in the scratch of one thread: pixel rows, moments, a ring of coefficient rows and their sum, two rows of
   // counts and one of results.
   int64_t doubles_per_thread(int64_t r) const {
     const int64_t moments = 9 + 4 * kGroup, coefs = 4 * kGroup;
     return ((2 * r + 2) * (3 + kGroup) + moments) * wide(r) + (coefs * (2 * r + 2) + 3) * mid(r);
   }
 
+  // n, with at least 8 more, as a multiple of 8.
   static constexpr int64_t padded(int64_t n) { return round_up(n, 8) + 8; }
 };
 

@@ -15,8 +15,8 @@ namespace {
 
 constexpr int kWarp = 32;
 constexpr unsigned kAll = 0xffffffffu;
-constexpr int kOutputs = kWarp - 2;  // columns that a warp writes; its outer lanes only serve their neighbours
-constexpr int kWarpsPerSM = 8;       // all state is in registers, about 220 of them
+constexpr int kOutputs = kWarp - 2;  // columns that a warp writes; its outer lanes only help their neighbours
+constexpr int kWarpsPerSM = 8;       // a thread needs about 220 registers, which hold all of its state
 constexpr int kGroup = 3;            // channels that share one factorisation
 constexpr int kLeastStrip = 8, kMostStrip = 128;  // rows of a strip, even
 constexpr int64_t kMostColumns = 1 << 24, kMostRows = INT32_MAX - 1024;
@@ -31,44 +31,45 @@ struct StripParams {
   int64_t plane;           // height * width
   int64_t image_stride;    // from a batch item's guide to the next, 0 if all share one
   int64_t x_stride;        // from a batch item's channels to the next
-  int64_t partial_stride;  // likewise of `partial`
+  int64_t partial_stride;  // from a batch item's energies to the next
   int height, width;
   int across, down, groups;  // strips in x and in y, and groups of C channels of a batch item
   int rows;                  // outputs of a strip in y, even
   double ridge;              // a third of 2 eps, in the units of the guide
 };
 
-// Where a lane stands. Addresses are those of the first row that its strip reads; from there 32 bits reach every
-// pixel of the strip, which makes an address one instruction.
+// The place of a lane. Addresses are those of the first row that its strip reads: 32 bits are enough for the distance
+// from there to every pixel of the strip, so an address is computed by one instruction.
 template <int C>
 struct Strip {
   uint64_t image[3], x[C], out[C];
   int width, height;
-  int first, end;     // rows to write
-  int y;              // first window, odd
-  int64_t item;       // of the batch
-  int64_t partial;    // place of its energy among those of the batch item
-  int column;         // of the lane's windows
-  int out_column;     // and of the pixels that it writes: the same, or one beside it at the sides of the image
-  bool at_side;       // some lane of the warp has no windows: it computes its neighbour's, and `live` is 0
-  bool writes;        // false for the outer lanes
-  float live, least;  // least: the ridge
-  double ridge;       // a third of it
+  int first, end;   // rows to write
+  int y;            // first window, odd
+  int64_t item;     // of the batch
+  int64_t partial;  // place of its energy among those of the batch item
+  int column;       // the column of the lane's windows
+  int out_column;   // the column of the pixels that it writes: the same, or, at the sides of the image, one beside it
+  bool at_side;     // some lane of the warp has no windows: it computes those of its neighbour, and its `live` is 0
+  bool writes;      // false for the outer lanes
+  float live, least;  // live: 1, or 0 if the lane has no windows; least: the ridge
+  double ridge;       // a third of the ridge
 };
 
-// What a lane carries down its column. A step handles the windows y (odd) and y + 1; when it begins, these are known.
+// What a lane keeps while it walks down its column. A step handles the windows y (odd) and y + 1; when it begins,
+// these values are known.
 template <int C>
 struct Column {
   Row<C> rows[2];          // rows y - 1 and y
-  Moments<C> moments[2];   // of their components, with a third of the ridge each
+  Moments<C> moments[2];   // moments of their components, with a third of the ridge each
   float above[C];          // row y - 1: middle pixels of x
   float mid[3 + C];        // row y: middle pixels of guide and x
   float step[3 + C];       // sqrt 3 (mean of row y - mean of row y - 1)
-  float slope[C][3];       // a third of window y - 1's
-  float slope_pair[C][3];  // windows y - 2 and y - 1
-  float mean[2][C];        // rows y - 1 and y: what their means receive, as far as known
-  Pixels<C> next;          // row y + 1, on its way from memory
-  unsigned next_at;        // where that lies
+  float slope[C][3];       // a third of the slope of window y - 1
+  float slope_pair[C][3];  // the sum of this for windows y - 2 and y - 1
+  float mean[2][C];        // what the means of rows y - 1 and y receive from the windows so far
+  Pixels<C> next;          // row y + 1, which is being loaded
+  unsigned next_at;        // its index
 };
 
 template <typename T>
@@ -94,8 +95,8 @@ __device__ __forceinline__ Pixels<C> load_row(const Strip<C>& s, unsigned at) {
   return v;
 }
 
-// Near the border of the image fewer than three windows contain row y; and a lane without windows has the pixel
-// that it writes beside its middle one.
+// Near the border of the image fewer than three windows contain row y, and the pixel that a lane without windows
+// writes lies beside the middle pixel of the windows that it computes. Corrects `row` and `own` for both.
 template <int C>
 __device__ __forceinline__ void correct_at_border(const Strip<C>& s, int y, Row<C>& row, float (&own)[C]) {
   const int windows = min(y + 1, s.height - 2) - max(y - 1, 1) + 1;
@@ -109,7 +110,7 @@ __device__ __forceinline__ void correct_at_border(const Strip<C>& s, int y, Row<
   }
 }
 
-// An output row, given the sum of the slopes of its windows and what its mean receives.
+// Computes an output row from the sum of the slopes of its windows and what its mean receives.
 template <int C>
 __device__ __forceinline__ void gather(const Row<C>& row, const float (&slope)[C][3], const float (&mean)[C],
                                        float (&out)[C]) {
@@ -122,7 +123,7 @@ __device__ __forceinline__ void gather(const Row<C>& row, const float (&slope)[C
   }
 }
 
-// Stores row y, if it is the strip's to write, and returns its energy, x . out.
+// Stores row y if the strip has to write it, and returns its energy, x . out.
 template <int C>
 __device__ __forceinline__ float finish_row(const Strip<C>& s, int y, unsigned at, const float (&own)[C],
                                             const float (&out)[C]) {
@@ -136,7 +137,7 @@ __device__ __forceinline__ float finish_row(const Strip<C>& s, int y, unsigned a
   return energy;
 }
 
-// The row in t.next becomes components, moments and the step from the row above; the row under it is called for.
+// Turns the row in t.next into components, moments and the step from the row above, and starts to load the next row.
 template <typename Guide, int C>
 __device__ __forceinline__ void bring_row(const Strip<C>& s, Column<C>& t, bool more, const float (&mid_above)[3 + C],
                                           const Row<C>& above, float (&mid)[3 + C], Row<C>& row, Moments<C>& moments,
@@ -148,8 +149,9 @@ __device__ __forceinline__ void bring_row(const Strip<C>& s, Column<C>& t, bool 
   for (int k = 0; k < 3 + C; ++k) step[k] = fmaf(kRoot3, mid[k] - mid_above[k], row.b[k] - above.b[k]);
 }
 
-// Windows y and y + 1, which share the rows y and y + 1; outputs y - 1 and y, which have all their windows then.
-// Returns their energy. Below the image its last row comes again, in windows that count nothing.
+// Handles the windows y and y + 1, which share the rows y and y + 1, and writes the outputs y - 1 and y, whose
+// windows are then complete. Returns their energy. Below the image its last row is used again, in windows of weight
+// zero.
 template <typename Guide, int C>
 __device__ __forceinline__ float walk_two_rows(const Strip<C>& s, int y, unsigned out_at, Column<C>& t) {
   const bool at_border = s.at_side || y < 3 || y > s.height - 3;
@@ -273,7 +275,7 @@ struct Sums {
   double of[kSumThreads];
 };
 
-// energy[item] = the sum of count partial energies, in a fixed order. One block per batch item.
+// energy[item] = the sum of `count` partial energies, in a fixed order. Each batch item has one block.
 __global__ void __launch_bounds__(kSumThreads) sum_energy(const double* partial, int64_t count, double* energy) {
   auto& sums = shared_memory<Sums>();
   const int i = static_cast<int>(threadIdx.x);
@@ -284,11 +286,10 @@ __global__ void __launch_bounds__(kSumThreads) sum_energy(const double* partial,
     __syncthreads();
     if (i < half) sums.of[i] += sums.of[i + half];
   }
-  if (i == 0)
-    energy[blockIdx.x] = sums.of[0] < 0.0 ? 0.0 : sums.of[0];  // a sum of squares but for rounding; keeps NaN
+  if (i == 0) energy[blockIdx.x] = sums.of[0] < 0.0 ? 0.0 : sums.of[0];  // negative only by rounding; NaN stays NaN
 }
 
-bool is_ours(const MattingLaplacianParams& p) {
+bool takes_one_pass(const MattingLaplacianParams& p) {
   return p.filter == WindowFilter::kMattingLaplacian && p.radius == 1 && !p.is_double && p.width <= kMostColumns &&
          p.height <= kMostRows;
 }
@@ -299,8 +300,8 @@ int64_t strips_of(const MattingLaplacianParams& p, int64_t rows) {
   return ceil_div(p.width, kOutputs) * ceil_div(p.height, rows) * groups_of(p) * p.batch;
 }
 
-// Rows of a strip: the more, the less is computed twice (about three rows' worth per strip); but all warps that the
-// device holds at once should have something to do, and finish together.
+// Chooses the rows of a strip. About three rows per strip are computed twice, so more rows waste less; but all warps
+// that the device holds at once should have work and finish together.
 cudaError_t choose_rows(const MattingLaplacianParams& p, int* rows) {
   int device = 0, processors = 0;
   cudaError_t error = cudaGetDevice(&device);
@@ -317,7 +318,7 @@ cudaError_t choose_rows(const MattingLaplacianParams& p, int* rows) {
   return error;
 }
 
-// `count` groups of C channels, beginning with group `from` of three.
+// Launches `count` groups of C channels, after the first `from` groups of three.
 template <typename Guide, int C>
 cudaError_t launch_groups(StripParams q, int64_t batch, int64_t from, int64_t count, cudaStream_t stream) {
   const int64_t tiles = static_cast<int64_t>(q.across) * q.down, blocks = tiles * count * batch;
@@ -342,13 +343,13 @@ cudaError_t launch_strips(const StripParams& q, int64_t batch, int64_t channels,
 }  // namespace
 
 size_t matting_laplacian_scratch(const MattingLaplacianParams& p) {
-  if (!is_ours(p)) return window_filter_scratch(p);
+  if (!takes_one_pass(p)) return window_filter_scratch(p);
   return sizeof(double) * static_cast<size_t>(strips_of(p, kLeastStrip));
 }
 
 cudaError_t matting_laplacian(const MattingLaplacianParams& p, cudaStream_t stream) {
   const bool no_windows = p.height < 3 || p.width < 3 || p.channels == 0 || p.batch == 0;
-  if (no_windows || !is_ours(p)) return window_filter(p, stream);
+  if (no_windows || !takes_one_pass(p)) return window_filter(p, stream);
   StripParams q = {};
   const cudaError_t found = choose_rows(p, &q.rows);
   if (found != cudaSuccess) return found;

@@ -1,22 +1,22 @@
 // The arithmetic of one 3x3 window of the Matting Laplacian on a GPU (matting_laplacian/radius1.cu).
 //
-// A window has nine pixels, so a channel of guide or x has eight components in it besides its mean. Taken along a row
-// of three pixels (l, c, r), and then across the means mu of the three rows, of which two form a pair, they are
+// A window has nine pixels, so a channel of guide or x has eight components in it besides its mean. They are taken
+// first along each row of three pixels (l, c, r), and then across the means mu of the three rows, of which two form a
+// pair and the third is single:
 //
 //     row    a = r - l        b = (l + r - 2 c) / sqrt 3                  for each of the three rows
 //     pair   e = sqrt 3 (mu_second - mu_first)
 //     single q = 2 mu_single - mu_first - mu_second
 //
-// and twice the window's covariance, times nine, is the plain sum of products of components. With F the 3x8
-// components of the guide in window w and X the 8 of a channel of x,
+// Twice the window's covariance, times nine, is the sum of products of components without further weights. With F the
+// 3x8 components of the guide in window w and X the 8 of a channel of x,
 //
 //     slope_w = (F F^T + 2 eps Id)^-1 F X        residual_w = X - F^T slope_w
 //     out     = 1/2 sum_w (the transposed map from pixels to components) residual_w
 //
-// Components are differences of neighbouring pixels, so nothing large cancels. F F^T is singular to within eps: it is
-// summed and eliminated in double. All else is float. The guide's channels are taken as (G, R - G, B - G), which
-// changes nothing but the rounding: most of a photo's contrast is in G, and the weak directions keep their own
-// digits.
+// Components are differences of neighbouring pixels, so no large numbers cancel. F F^T is singular to within eps, so
+// it is summed and eliminated in double; everything else is float. The guide's channels are taken as (G, R - G, B -
+// G), which only changes the rounding: most of a photo's contrast is in G, and the weak directions keep more digits.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -32,13 +32,13 @@ struct Pixels {
   float left[3 + C], mid[3 + C], right[3 + C];
 };
 
-// Their components.
+// The components along one row.
 template <int C>
 struct Row {
   float a[3 + C], b[3 + C];
 };
 
-// Sums of products of components.
+// Sums of products of components: of the guide with itself, and with each channel of x.
 template <int C>
 struct Moments {
   double guide[6];  // 00 01 02 11 12 22
@@ -79,6 +79,7 @@ __device__ __forceinline__ Moments<C> operator+(const Moments<C>& m, const Momen
   return sum;
 }
 
+// The components and moments of a row of pixels, with `ridge` in the moments, and its middle pixels.
 template <int C>
 __device__ __forceinline__ void take_row(Pixels<C> v, double ridge, float (&mid)[3 + C], Row<C>& row, Moments<C>& m) {
   to_green_and_differences(v.left);
@@ -102,7 +103,7 @@ __device__ __forceinline__ void take_row(Pixels<C> v, double ridge, float (&mid)
 
 __device__ __forceinline__ float reciprocal(float x) { return __fdividef(1.0f, x); }
 
-// slope = scale (F F^T + ridge)^-1 F X. No pivot can be less than `least`, the ridge, but by rounding.
+// slope = scale (F F^T + ridge)^-1 F X. Without rounding no pivot is less than `least`, the ridge.
 template <int C>
 __device__ __forceinline__ void solve(const Moments<C>& m, float scale, float least, float (&slope)[C][3]) {
   const double m11 = m.guide[0], m12 = m.guide[1], m13 = m.guide[2];
@@ -130,8 +131,9 @@ __device__ __forceinline__ float residual(float x, const float (&slope)[3], cons
   return fmaf(-slope[2], f[2], fmaf(-slope[1], f[1], fmaf(-slope[0], f[0], x)));
 }
 
-// Slopes of the window of a pair of rows, with moments `shared` and step `pair`, and a single one, with moments `own`
-// and the step `step` between it and the pair. `rest` is the residual of q; q points away from the upper row.
+// Computes the slopes of a window. Its pair of rows has the moments `shared` and the step `pair`; its single row has
+// the moments `own`, and `step` is the step between it and the pair. `rest` is the residual of q,
+// which is taken downwards: lower rows minus upper rows.
 template <int C>
 __device__ __forceinline__ void fit_window(const Moments<C>& shared, const Moments<C>& own,
                                            const float (&pair)[3 + C], const float (&step)[3 + C], float live,
