@@ -298,6 +298,24 @@ _differentiable_loss = differentiable(
 # ---- the public functions
 
 
+def gram_normalisation(masks: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """The mean of each mask, and the factor by which the authors' style loss scales its Gram matrix.
+
+    Args:
+        masks: (K, H, W), not negative.
+        channels: C, of the features.
+
+    Returns:
+        mean(m_k), (K,), and 1 / (C N mean(m_k)), (K,), with N = H W; zero for an empty mask.
+
+    Source: the released code of Luan et al. 2017.
+    """
+    share = masks.mean((-2, -1))
+    pixels = masks.shape[-1] * masks.shape[-2]
+    scale = torch.where(share > 0, 1 / (channels * pixels * share.clamp(min=1e-30)), torch.zeros_like(share))
+    return share, scale
+
+
 def masked_gram(features: Tensor, masks: Tensor, *, tf32: bool = False) -> Tensor:
     """Gram matrix of the features under each mask: G_k = sum_p m_k(p)^2 F(:,p) F(:,p)^T.
 
