@@ -1,8 +1,8 @@
 """Masked Gram matrices and the style loss on them, without a copy of the features per mask.
 
 Luan et al. 2017, eq. 5 (augmented style loss); masks enter squared, as in the authors' released code. On CUDA the
-loss is one kernel that never writes the matrices: it takes their distance to the targets where they are summed, and
-nothing waits for the host. The CPU has no kernel for the loss and takes it from the matrices.
+loss is one kernel that never writes the matrices: it compares them with the targets where they are summed, and does
+not wait for the host. The CPU has no kernel for the loss, and computes it from the matrices.
 ``csrc/masked_gram/params.h`` states what the kernels compute.
 """
 
