@@ -105,15 +105,14 @@ def launch(name: str, device: torch.device, **fields: Tensor | int | float | Non
         held.append(scratch(size, device))
         return held[0].data_ptr()
 
-    for key, value in fields.items():
-        if value is None:
-            fields[key] = 0
-        elif isinstance(value, Tensor):
-            fields[key] = value.data_ptr()
+    values = {
+        field: value.data_ptr() if isinstance(value, Tensor) else 0 if value is None else value
+        for field, value in fields.items()
+    }
     elsewhere = device.type == "cuda" and device.index != torch.cuda.current_device()
     with torch.cuda.device(device) if elsewhere else contextlib.nullcontext():
         available, handle = kernels(device)
-        available[name](handle, allocate, **fields)
+        available[name](handle, allocate, **values)
 
 
 def scratch(size: int, device: torch.device) -> Tensor:

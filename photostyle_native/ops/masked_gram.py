@@ -1,8 +1,8 @@
 """Masked Gram matrices and the style loss on them, without a copy of the features per mask.
 
 Luan et al. 2017, eq. 5 (augmented style loss); masks enter squared, as in the authors' released code. On CUDA the
-loss is one kernel that never writes the matrices: it takes their distance to the targets where they are summed, and
-nothing waits for the host. The CPU has no kernel for the loss and takes it from the matrices.
+loss is one kernel that never writes the matrices: it compares them with the targets where they are summed, and does
+not wait for the host. The CPU has no kernel for the loss, and computes it from the matrices.
 ``csrc/masked_gram/params.h`` states what the kernels compute.
 """
 
@@ -296,6 +296,24 @@ _differentiable_loss = differentiable(
 
 
 # ---- the public functions
+
+
+def gram_normalisation(masks: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """The mean of each mask, and the factor by which the authors' style loss scales its Gram matrix.
+
+    Args:
+        masks: (K, H, W), not negative.
+        channels: C, of the features.
+
+    Returns:
+        mean(m_k), (K,), and 1 / (C N mean(m_k)), (K,), with N = H W; zero for an empty mask.
+
+    Source: the released code of Luan et al. 2017.
+    """
+    share = masks.mean((-2, -1))
+    pixels = masks.shape[-1] * masks.shape[-2]
+    scale = torch.where(share > 0, 1 / (channels * pixels * share.clamp(min=1e-30)), torch.zeros_like(share))
+    return share, scale
 
 
 def masked_gram(features: Tensor, masks: Tensor, *, tf32: bool = False) -> Tensor:
