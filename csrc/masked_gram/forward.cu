@@ -246,8 +246,8 @@ __global__ void __launch_bounds__(kReduceThreads) reduce_tiles(const Plan p) {
   Sum scale = 0, weight = 0, distance = 0;
   if constexpr (kLoss) {
     target = static_cast<const Sum*>(p.targets) + ((p.target_batch == 1 ? 0 : b) * p.masks_count + mask) * c * c;
-    scale = static_cast<const Sum*>(p.scales)[entry * p.masks_count + mask];
-    weight = static_cast<const Sum*>(p.weights)[entry * p.masks_count + mask];
+    scale = static_cast<const Sum*>(p.scales)[mask];
+    weight = static_cast<const Sum*>(p.weights)[mask];
   }
 #pragma unroll
   for (int mirrored = 0; mirrored < 2; ++mirrored) {

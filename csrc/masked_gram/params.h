@@ -63,8 +63,8 @@ struct MaskedGramLossParams {
   const void* features = nullptr;  // [batch, channels, pixels], FeatureType
   const void* masks = nullptr;     // [mask_batch, masks, pixels], float (double with double features)
   const void* targets = nullptr;   // [target_batch, masks, channels, channels], T, type of the masks
-  const void* scales = nullptr;    // [mask_batch, masks], s, type of the masks
-  const void* weights = nullptr;   // [mask_batch, masks], w, type of the masks
+  const void* scales = nullptr;    // [masks], s, type of the masks
+  const void* weights = nullptr;   // [masks], w, type of the masks
   double* loss = nullptr;          // [batch]
   void* upstream = nullptr;        // [batch, masks, channels, channels], type of the masks
   std::byte* scratch = nullptr;    // masked_gram_loss_scratch() bytes, aligned to 256

@@ -70,6 +70,16 @@ def test_targets_of_their_own(device: torch.device) -> None:
         torch.testing.assert_close(both[i], alone, rtol=1e-6, atol=0)
 
 
+def test_masks_of_their_own(device: torch.device) -> None:
+    """Scales and weights are those of the labels, the same for all items of a batch."""
+    features, masks, targets, scales, weights = _problem((3,), torch.float32, device)
+    own = torch.stack([masks, masks.flip(1), masks.flip(2)])
+    both = ops.masked_gram_loss(features, own, targets, scales, weights)
+    for i in range(3):
+        alone = ops.masked_gram_loss(features[i], own[i], targets, scales, weights)
+        torch.testing.assert_close(both[i], alone, rtol=1e-6, atol=0)
+
+
 def test_gradients_and_opcheck(device: torch.device) -> None:
     masks = torch.rand(2, 4, 5, dtype=torch.float64, device=device)
     targets = torch.rand(2, 3, 3, dtype=torch.float64, device=device)
