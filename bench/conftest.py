@@ -1,4 +1,4 @@
-"""Options of the suites in this folder: the sizes and the device."""
+"""Options of pytest for the benchmarks in this folder: the sizes of the photos and the device."""
 
 from __future__ import annotations
 

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# On a machine with an NVIDIA GPU, without a network: build for it, run the tests on it, run every kernel under
-# compute-sanitizer, time every kernel beside its peers. Under nine minutes. What goes wrong in one step does not stop
-# the next; the exit status says whether all went well.
+# Checks and times the package on a machine with an NVIDIA GPU, without a network, in under nine minutes. It builds
+# for the GPU, runs the tests on it, runs every kernel under compute-sanitizer, and times every kernel beside its
+# peers. A failed step does not stop the next one; the exit status is 0 only if all steps passed.
 #
 #     bench/gpu.sh [FOLDER]        results go to FOLDER, or to $OUT, or to build/gpu-results
 #
 # Needs Python 3.11 or newer ($PYTHON, default python3) with torch, the package's other dependencies, pybind11 and pytest.
 #
-# Without a GPU the same steps are rehearsed: the CUDA code is compiled and runs in emulation (tests/simt), the sanitizers
-# are the compiler's, and the timings, on the CPU and of tiny sizes, are no measurement.
+# Without a GPU the same steps are rehearsed: the CUDA code is compiled and runs in emulation (tests/simt), the
+# compiler's sanitizers check it, and the CPU is timed with tiny photos, which is not a measurement.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 results=${1:-${OUT:-build/gpu-results}}
 python=${PYTHON:-python3}
 export python build=build/gpu site=build/gpu/site
-export PYTHONSAFEPATH=1 # what was built is tested, not the checkout around it
+export PYTHONSAFEPATH=1 # so that Python imports the package from $site and not from the checkout
 mkdir -p "$results"
 export PHOTOSTYLE_COMMIT=${PHOTOSTYLE_COMMIT:-$(git describe --always --dirty 2>/dev/null || echo unknown)}
 failed=()
 
-step() { # step NAME SECONDS COMMAND...: its output goes to NAME.log, its end to the terminal
+step() { # step NAME SECONDS COMMAND...: the output goes to NAME.log, and on failure its end to the terminal too
   local name=$1 limit=$2 start=$SECONDS
   shift 2
   if timeout "$limit" "$@" > "$results/$name.log" 2>&1; then
@@ -54,7 +54,7 @@ if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())";
     only=()
     compute-sanitizer --help 2>&1 | grep -q -- --kernel-regex && only=(--kernel-regex kns=photostyle)
     for tool in memcheck racecheck initcheck synccheck; do
-      # torch's cache of freed blocks would hide overruns of a tensor
+      # Without this setting, torch's cache of freed blocks would hide reads and writes outside a tensor.
       PYTORCH_NO_CUDA_MEMORY_CACHING=1 step "sanitizer-$tool" 90 compute-sanitizer --tool "$tool" "${only[@]}" \
         --error-exitcode 1 "$python" -m pytest -q -p no:cacheprovider tests/ops/test_cuda.py \
         -k "every_kernel_once and cuda and not emulated"
@@ -63,7 +63,7 @@ if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())";
     echo "compute-sanitizer is not here"
     failed+=(sanitizer)
   fi
-  # No case is begun after 150 s; what was timed until then is written.
+  # After 150 s no further case is begun, and the cases that were timed are written.
   step bench 200 "$python" -m photostyle_native bench --device cuda --sizes 700,1664 --limit 150 -o "$results"
   step transfer 90 "$python" bench/transfer_timing.py --device cuda -o "$results"
 else

@@ -1,9 +1,10 @@
-"""Write the README's performance table from recorded results; with --check, say whether they agree.
+"""Write the README's performance table from recorded results; with --check, only say whether it agrees with them.
 
     python bench/readme.py [--check]
 
-The table stands between two marks in README.md, and is made from bench/results/*/results.json, with a paragraph for
-each machine. It has what `photostyle bench -o` wrote: every peer, also those that are faster than this package.
+The table stands between two marks in README.md. It is made from bench/results/*/results.json, the files that
+`photostyle bench -o` writes, with one section for each machine. It lists every peer, also those that are faster than
+this package.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from photostyle_native.benchmark.report.units import digits, duration
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- from bench/results: python bench/readme.py -->", "<!-- end -->"
-WIDTH = 700  # pixels: the size of the authors' results, if a machine ran it
+WIDTH = 700  # pixels: the size of the results that the authors of the method published
 
 
 def section() -> str:
@@ -39,7 +40,10 @@ def _machine(result: dict[str, Any], folder: str) -> str:
 
 
 def _wanted(case: dict[str, Any], result: dict[str, Any]) -> bool:
-    """Whether a case has the one size that is shown of its family: `WIDTH`, or the largest below it."""
+    """Whether a case has the one size that the table shows of its family and device.
+
+    This is the largest size up to `WIDTH`, or the smallest if all are larger.
+    """
     same = [c for c in result["cases"] if (c["family"], c["device"]) == (case["family"], case["device"])]
     widths = {c["parameters"]["width"] for c in same}
     below = [w for w in widths if w <= WIDTH]

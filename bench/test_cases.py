@@ -2,7 +2,8 @@
 
     pytest bench --sizes 350,700 --benchmark-group-by=group --benchmark-columns=median,iqr,rounds
 
-The ways of a case form a group of pytest-benchmark, in which they are compared. Building a case checks every way.
+The implementations of a case (its `ways`) form a group of pytest-benchmark, in which they are compared. Building a
+case checks the result of each of them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("case", "way"), arguments, ids=[f"{case} - {way}" for case, way in arguments])
 
 
-@lru_cache(maxsize=1)  # one is enough, because all ways of a case run one after the other
+@lru_cache(maxsize=1)  # one case is enough, because all its implementations run one after the other
 def _built(case: str, device: str) -> Case:
     return _CASES[case].build(torch.device(device))
 

@@ -1,8 +1,9 @@
 """The two linear systems of the Matting Laplacian, solved by this package and by peers, at the same accuracy.
 
-The peers hold the matrix: pymatting with its preconditioners, and the sparse factorisation that FastPhotoStyle uses.
-`--sizes 870` is half a megapixel, a realistic size, and takes minutes. The recipes alpha_matting and
-stylised_smoothing measure memory too.
+The systems are those of alpha matting and of propagation along the affinities of a photo. The peers hold the matrix:
+pymatting with its preconditioners, and the sparse factorisation that FastPhotoStyle uses. `--sizes 870` is half a
+megapixel, a realistic size, and takes minutes. examples/alpha_matting.py and examples/stylised_smoothing.py measure
+memory too.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ class Scene:
         self.truth = self._factorised()
 
     def _propagation(self) -> tuple[scipy.sparse.csr_matrix, np.ndarray]:
-        """The matrix I - b D^-1/2 W D^-1/2, and the right side (1 - b) y for the three channels of a picture."""
+        """The matrix I - b D^-1/2 W D^-1/2, (N, N), and the right side (1 - b) y, (3, N), for N pixels.
+
+        b is `STRENGTH`, W the affinities, D their row sums, and y the photo with red and blue exchanged.
+        """
         laplacian = pymatting.cf_laplacian(self.pixels)
         rows, columns = (np.convolve(np.ones(size - 2), np.ones(3)) for size in self.size)
         counts = (rows[:, None] * columns).ravel()

@@ -1,4 +1,4 @@
-"""Where the time of a transfer goes, from files to file; on a GPU, how often the host waits, and the memory.
+"""Measure the phases of a transfer from files to a file; on a GPU, also how often the host waits, and the memory.
 
     python bench/transfer_timing.py --device cuda --size 700 -o FOLDER        (bench/gpu.sh does this)
 
@@ -30,7 +30,7 @@ from photostyle_native.pipeline.presets import PRESETS
 
 
 def phases(device: torch.device, size: int, precision: str) -> dict[str, Any]:
-    """Seconds per phase, and more, of the second of two transfers, from files to file."""
+    """Run a transfer from files to a file twice, and return the second one's seconds per phase, energy and more."""
     options = {
         "content_mask": CONTENT_MASK,
         "style_mask": STYLE_MASK,
@@ -76,7 +76,7 @@ def waits(device: torch.device, size: int, precision: str) -> float | None:
 
 
 def memory(device: torch.device, size: int, precision: str) -> dict[str, float] | None:
-    """Peak GPU memory, in GB, of a transfer at `size` pixels, with photos enlarged to it; None on a CPU."""
+    """Peak GPU memory, in GB, of a transfer of photos that are `size` pixels wide; None on a CPU."""
     if device.type != "cuda":
         return None
     photos = [as_photo(path, "photo").tensor((size * 3 // 4, size)) for path in (CONTENT, STYLE)]

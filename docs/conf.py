@@ -1,4 +1,4 @@
-"""Configuration of the documentation site (Sphinx). `docs/build` makes it; a warning is an error."""
+"""Configuration of the documentation site (Sphinx). `docs/build` makes the site; a warning is an error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ myst_enable_extensions = ["colon_fence"]
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-# In a docstring, a name in single backquotes is a link where it is the name of something public, and code elsewhere.
+# In a docstring, text in single backquotes is a link if it is a public name, and code otherwise.
 default_role = "py:obj"
 
 html_theme = "furo"

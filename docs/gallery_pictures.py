@@ -1,7 +1,7 @@
-"""The gallery's pictures: what goes into an example and what comes out, side by side.
+"""The gallery's pictures: the data of an example and its result, side by side.
 
-An example is run at a small width by its own `main`, with its comparison replaced by one that keeps the data and runs
-only this package's side. A new example therefore gets its pictures without an edit here.
+An example is run at a small width by its own `main`. Its function `compare` is replaced by one that keeps the data
+and runs only this package's version of the job. A new example therefore gets its pictures without an edit here.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 @dataclass(frozen=True)
 class Picture:
-    """A file of a picture, and what can be seen in it."""
+    """The file of a picture, and a sentence that says what the picture shows."""
 
     name: str
     caption: str
 
 
 def make(example: str, folder: Path) -> Picture:
-    """Run an example, and write its data and its result as one picture into a folder."""
+    """Run an example, and write its data and its result as one picture to a folder."""
     sys.path.insert(0, str(EXAMPLES))
     try:
         module: Any = importlib.import_module(example)
@@ -55,7 +55,7 @@ def make(example: str, folder: Path) -> Picture:
 
 
 def _panel(array: np.ndarray, height: int, width: int) -> np.ndarray:
-    """An array as colours (H, W, 3) in [0, 1]. A gradient is scaled, and grey where it is zero."""
+    """Turn an array into colours (H, W, 3) in [0, 1]. A gradient is scaled, with zero as grey."""
     array = np.asarray(array, dtype=np.float64)
     if array.shape[:2] != (height, width):
         array = np.moveaxis(array.reshape(-1, height, width), 0, -1)

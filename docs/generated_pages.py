@@ -1,9 +1,9 @@
-"""Pages of the documentation site that are made from the repository: each text is written in one place only.
+"""Make the pages of the documentation site from the repository, so that each text is written in one place only.
 
-The home page, the recipes, the changelog and the others are copies of the files that are read on their own, with
-links that lead to the site's pages. The command line's page is made from argparse's help, the reference from
-docstrings, and the gallery from `examples/`, with pictures that are computed here. What is made lies in
-docs/generated/, which git ignores.
+The home page, the recipes, the changelog and a few others are copies of files of the repository, with links that lead
+to the site's pages. The command line's page is made from argparse's help, the reference from docstrings, and the
+gallery from `examples/`, with pictures that are computed here. The pages are written to docs/generated/, which git
+ignores.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s]+)\)")
 
 
 def write(root: Path) -> None:
-    """Write all pages anew."""
+    """Make all pages, and write those that have changed."""
     folder = root / "docs" / "generated"
     folder.mkdir(exist_ok=True)
     pages = {
@@ -61,7 +61,7 @@ def _readme(root: Path, before: str | None = None, between: tuple[str, str | Non
 
 
 def _with_links(text: str, root: Path, folder: Path) -> str:
-    """Let links to files that are pages lead to the pages, and all others from docs/generated/ to their files."""
+    """Change the links of a text in `folder`: to a page of the site if the file has one, else to the file itself."""
 
     def moved(match: re.Match[str]) -> str:
         target, _, anchor = match[1].partition("#")
@@ -79,7 +79,7 @@ def _with_links(text: str, root: Path, folder: Path) -> str:
 
 
 def _commands() -> str:
-    """What `photostyle COMMAND --help` prints, for every command."""
+    """A page with the text that `photostyle COMMAND --help` prints, for every command."""
     parts = ["# The command line\n"]
     for name, parser in _parsers("photostyle", build_parser()):
         parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=92)
@@ -97,7 +97,7 @@ def _parsers(name: str, parser: argparse.ArgumentParser) -> list[tuple[str, argp
 
 
 def _reference() -> str:
-    """Every public name, under the module that it is imported from."""
+    """A page with every public name, under the module from which users import it."""
     parts = [
         "# Reference\n",
         "Every public name, from its docstring. What the names promise is [here](promises.md).\n",
@@ -117,7 +117,7 @@ def _directive(module: str, name: str, value: object) -> str:
     elif callable(value):
         kind, options = "autofunction", ""
     elif hasattr(value, "__path__"):
-        return ""  # a module, which has a section of its own
+        return ""  # a module has a section of its own
     else:
         kind, options = "py:data", f"\n\n   {_plain(value)}"
     return f"```{{eval-rst}}\n.. {kind}:: {module}.{name}{options}\n```\n"
@@ -130,7 +130,7 @@ def _plain(value: object) -> str:
 
 
 def _gallery(root: Path, folder: Path) -> str:
-    """A section for each example: what it shows, its pictures, its source."""
+    """A page with a section for each example: what it shows, its picture and its source."""
     parts = [
         "# Gallery\n",
         "Each example does one job twice: as a project does it today, and with this package. The pictures were made "

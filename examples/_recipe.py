@@ -1,4 +1,4 @@
-"""Functions that the recipes share: their options, the demo's photo at any width, and the comparison of two ways."""
+"""Functions that the recipes share: their options, the demo's photo at any width, and the comparison with a peer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image
 
 
 def arguments(description: str, width: int, argv: list[str] | None) -> argparse.Namespace:
-    """Parse `width` of the photo in pixels, and `quick`: run both ways in this process and measure nothing."""
+    """Parse a recipe's options: the photo's `width` in pixels, and `quick` to compare results and measure nothing."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--width", type=int, default=width, help=f"of the photo, in pixels (default {width})")
     parser.add_argument("--quick", action="store_true", help="only compare the answers")
@@ -31,7 +31,7 @@ def photo(width: int, name: str = "china.jpg") -> np.ndarray:
 
 
 def labels(width: int, name: str = "china_mask.png") -> np.ndarray:
-    """Whether each pixel is sky, from the demo's hand-made mask: (H, W) bool."""
+    """Whether each pixel of the demo's photo is sky, from its hand-made label image: (H, W) bool."""
     with Image.open(str(files("photostyle_native") / "data" / name)) as file:
         size = (width, round(width * file.height / file.width))
         colours = np.asarray(file.convert("RGB").resize(size, Image.Resampling.NEAREST))
@@ -45,7 +45,11 @@ def compare(
     tolerance: float,
     quick: bool,
 ) -> None:
-    """Run both ways on the same data, each in a process of its own, and print what they took and how they differ."""
+    """Run both functions on the same data, and print their time and memory and how much their results differ.
+
+    Each runs in a process of its own; if `quick`, both run in this process and nothing is measured. The program ends
+    with an error if the largest difference exceeds `tolerance`, relative to the largest value.
+    """
     results = {}
     for name, function in (("before", before), ("after", after)):
         if quick:
@@ -61,7 +65,7 @@ def compare(
 
 
 def _alone(function: Callable[..., np.ndarray], data: tuple[Any, ...]) -> tuple[np.ndarray, float, float]:
-    """Run a function in a fork of its own; returns its result, seconds, and by how many megabytes the fork grew."""
+    """Run a function in a forked process; return its result, the seconds, and by how many megabytes the fork grew."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(theirs, function, data))

@@ -1,4 +1,4 @@
-"""Run all recipes, each way in a process of its own, and print what they took as a Markdown table.
+"""Run all recipes, and print their times, memory and differences as a Markdown table.
 
 python examples/_table.py
 """
@@ -16,7 +16,7 @@ MEASURED = re.compile(r"^(before|after) +([\d.]+) s +(\d+) MB", re.MULTILINE)
 
 
 def row(recipe: Path, arguments: list[str]) -> str:
-    """Run a recipe and make its row: title, changed lines, seconds and megabytes of both ways, largest difference."""
+    """Run a recipe and make its row: title, changed lines, time and memory before and after, largest difference."""
     done = subprocess.run([sys.executable, str(recipe), *arguments], stdout=subprocess.PIPE, text=True, check=True)
     title = done.stdout.partition("\n")[0]
     took = {name: (float(seconds), int(megabytes)) for name, seconds, megabytes in MEASURED.findall(done.stdout)}
@@ -29,7 +29,7 @@ def row(recipe: Path, arguments: list[str]) -> str:
         "<br>".join(f"`{line}`" for line in added),
         f"{slow:.2f} s, {before} MB",
         f"{quick:.2f} s, {after} MB",
-        f"{slow / max(quick, 1e-3):.1f} x",  # recipes round to milliseconds, so `quick` may be 0
+        f"{slow / max(quick, 1e-3):.1f} x",  # recipes print milliseconds, so `quick` may be 0
         difference[1] if difference else "?",
     ]
     return f"| {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""Alpha matting of a trimap: pymatting, and the same matte without a matrix.
+"""Alpha matting from a trimap: the matte of pymatting, computed without its matrix.
 
 - alpha = pymatting.estimate_alpha_cf(image, trimap)
 + alpha = MattingLaplacian(image.transpose(2, 0, 1)).matte(trimap)

@@ -1,11 +1,11 @@
-"""The photorealism term of a plain-PyTorch Deep-Photo port: its sparse Laplacian replaced.
+"""The photorealism term of a plain-PyTorch port of Deep Photo Style Transfer, without its sparse Laplacian.
 
 - laplacian = torch.sparse_coo_tensor(...)  # of cf_laplacian(photo), some 500 bytes per pixel
 - loss = sum(c @ torch.sparse.mm(laplacian, c[:, None])[:, 0] for c in x.flatten(1))
 + photorealism = MattingLoss(photo)
 + loss = photorealism(x)
 
-The answers differ by a percent or two, because the entries of the port's matrix are rounded to float32 and cancel.
+The results differ by a percent or two, because the entries of the port's matrix are rounded to float32 and cancel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from _recipe import arguments, compare, photo
 
 from photostyle_native import MattingLoss
 
-STEPS = 20  # gradients of one picture; a transfer takes about a thousand
+STEPS = 20  # gradients for one photo; a transfer computes about a thousand
 
 
 def before(image: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A low-resolution edit brought to the original's resolution by the guided filter, on NumPy arrays as they are.
+"""Sharpening an enlarged low-resolution edit by the guided filter, with the original as guide, on NumPy arrays.
 
 - result = guided_filter_of_box_means(enlarged, original, radius, eps)
 + result = ops.guided_filter(enlarged, original, radius=radius, eps=eps, layout="channels_last")
@@ -17,7 +17,7 @@ RADIUS, EPS = 8, 1e-3
 
 
 def before(original: np.ndarray, enlarged: np.ndarray) -> np.ndarray:
-    """The guided filter of He, Sun, Tang 2010, eqs. 14-16, with box means that are cut at the border."""
+    """Colour guided filter by box means that are cut at the border (He, Sun, Tang 2010, eqs. 14-16)."""
 
     def mean(x: np.ndarray) -> np.ndarray:
         size = (2 * RADIUS + 1, 2 * RADIUS + 1, *(1 for _ in x.shape[2:]))

@@ -1,4 +1,4 @@
-"""Masked style loss in a neural-style loop, without a copy of the features per mask.
+"""The masked style loss of a neural-style loop, without a copy of the features for each mask.
 
 - grams = [gram(features * mask) / mask.mean() for mask in masks]
 - loss = sum(m.mean() * F.mse_loss(g, t) for g, t, m in zip(grams, targets, masks))
@@ -45,7 +45,7 @@ def after(image: np.ndarray, style: np.ndarray, masks: np.ndarray) -> np.ndarray
     regions = torch.from_numpy(masks)
     targets = torch.stack(
         _grams(_network(torch.from_numpy(style)), regions)
-    )  # MaskedGramMatrix(regions) makes them too
+    )  # MaskedGramMatrix(regions) computes them too
     style_loss = MaskedGramLoss(targets, regions)
     x = torch.from_numpy(image).requires_grad_()
     for _ in range(STEPS):

@@ -1,4 +1,5 @@
-"""The package's operators in plain PyTorch: any dtype, any device, written to be read.
+"""The operators of `photostyle_native.ops` in plain PyTorch, for every floating dtype and device, written to be read.
 
-They are the truth of the tests and the fallback of `ops`. Nothing here imports the rest of the package.
+The tests compare the native kernels with them, and `ops` falls back on them where there is no kernel. Nothing here
+checks its arguments or imports the rest of the package.
 """

@@ -1,4 +1,4 @@
-"""Colour guided filter, window by window, with centred statistics."""
+"""The colour guided filter, computed window by window with centred statistics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from .windows import fit_windows, flatten_batch, fold_windows, unfold_windows
 
 
 def guided_filter(x: Tensor, image: Tensor, eps: float = 1e-2, radius: int = 8) -> Tensor:
-    """Guided filter with windows cut at the border (He, Sun, Tang 2010)."""
+    """Filter x so that the edges of an image are kept and the rest is smoothed; windows are cut at the border.
+
+    Args:
+        x: values, shape (..., C, H, W).
+        image: guide colours, shape (3, H, W), or with the batch dimensions of `x`.
+        eps: added to the diagonal of a window's mean covariance, in squared units of `image`.
+        radius: windows have (2 radius + 1)^2 pixels.
+
+    Returns:
+        The filtered values, shaped like `x`.
+
+    Source: He, Sun, Tang: Guided Image Filtering (ECCV 2010), eqs. 14-16.
+    """
     height, width = x.shape[-2:]
     flat, guide_image = flatten_batch(x, image)
     pad = (radius,) * 4
