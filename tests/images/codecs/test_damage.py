@@ -71,7 +71,7 @@ def test_truncated_file_is_an_error_wherever_it_ends(tmp_path: Path, kind: str, 
 
 @pytest.mark.parametrize("kind", ["png8", "png16", "palette", "jpeg", "progressive"])
 def test_download_that_broke_off_into_zeros_is_an_error(tmp_path: Path, kind: str) -> None:
-    """The file has its full length, but ends in zeros. Pillow decodes most of these, with a grey or black lower part."""
+    """The file has its full length but ends in zeros. Pillow decodes most, with a grey or black lower part."""
     data = samples_of_each_format()[kind]
     for end in np.linspace(2, len(data) - 20, 12).astype(int):
         with pytest.raises(PhotostyleError):
