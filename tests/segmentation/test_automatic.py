@@ -1,4 +1,4 @@
-"""The sources of masks for a transfer that nobody gave masks for."""
+"""The sources of masks for a transfer to which no masks are given."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from segmentation.landscapes import DAY, DUSK
 
 from photostyle_native.errors import PhotostyleError
 from photostyle_native.images.photo import as_photo
+from photostyle_native.masks.palettes import AUTHORS_COLORS
 from photostyle_native.network.vgg19 import VGG19
-from photostyle_native.segmentation.automatic import automatic_pair, check_automatic
+from photostyle_native.segmentation.automatic import MAX_REGIONS, automatic_pair, check_automatic
+
+
+def test_there_are_as_many_regions_as_colours_in_the_authors_palette() -> None:
+    assert len(AUTHORS_COLORS) == MAX_REGIONS
 
 
 def test_automatic_masks(vgg: VGG19) -> None:
