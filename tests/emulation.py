@@ -63,8 +63,8 @@ def use(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> torch.device:
     simt.set_order(settings.get("order", "shuffled"), settings.get("seed", 0))
     simt.set_capability(settings.get("capability", 90))
 
-    def kernels(device: torch.device) -> tuple[ModuleType, int]:
-        return simt, 0
+    def kernels(device: torch.device) -> tuple[dict[str, Any], int]:
+        return simt.kernels, 0
 
     monkeypatch.setattr(_backend, "kernels", kernels)
     monkeypatch.setattr(_backend, "scratch", _dirty)

@@ -8,8 +8,8 @@
 // 2. Every vertex collects from the chunks around it, in a fixed order and in double precision.
 //
 // Per pixel 2 to 3 levels of about 45 instructions in a photo, 28 bytes of device traffic.
+#include "bilateral_grid/coordinates.h"
 #include "bilateral_grid/params.h"
-#include "dispatch/cuda_kernels.h"
 #include "common/cuda_launch.h"
 
 namespace photostyle {
@@ -223,7 +223,7 @@ __global__ void __launch_bounds__(kOutputs* kSlices) collect_kernel(const Backwa
 }
 
 template <typename T>
-Backward<T> arguments(const BilateralGridBackwardParams& p) {
+Backward<T> arguments(const SliceBilateralGridBackwardGridParams& p) {
   Backward<T> b;
   b.upstream = static_cast<const T*>(p.upstream);
   b.guide = static_cast<const T*>(p.guide);
@@ -243,13 +243,13 @@ Backward<T> arguments(const BilateralGridBackwardParams& p) {
 }
 
 template <typename T>
-size_t scratch(const BilateralGridBackwardParams& p) {
+size_t scratch(const SliceBilateralGridBackwardGridParams& p) {
   const Backward<T> b = arguments<T>(p);
   return static_cast<size_t>(b.batch * b.y.count * b.x.count * 4 * b.depth * kCoefs) * sizeof(T);
 }
 
 template <typename T>
-cudaError_t backward(const BilateralGridBackwardParams& p, cudaStream_t stream) {
+cudaError_t backward(const SliceBilateralGridBackwardGridParams& p, cudaStream_t stream) {
   const Backward<T> b = arguments<T>(p);
   const int64_t chunks = b.batch * b.y.count * b.x.count * b.groups;
   const int64_t outputs = (b.depth * kCoefs + kOutputs - 1) / kOutputs;
@@ -264,11 +264,11 @@ cudaError_t backward(const BilateralGridBackwardParams& p, cudaStream_t stream) 
 
 }  // namespace
 
-size_t bilateral_grid_backward_scratch(const BilateralGridBackwardParams& p) {
+size_t slice_bilateral_grid_backward_grid_scratch(const SliceBilateralGridBackwardGridParams& p) {
   return p.is_double ? scratch<double>(p) : scratch<float>(p);
 }
 
-cudaError_t bilateral_grid_backward(const BilateralGridBackwardParams& p, cudaStream_t stream) {
+cudaError_t slice_bilateral_grid_backward_grid(const SliceBilateralGridBackwardGridParams& p, cudaStream_t stream) {
   return p.is_double ? backward<double>(p, stream) : backward<float>(p, stream);
 }
 

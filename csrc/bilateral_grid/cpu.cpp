@@ -10,9 +10,10 @@
 // backward   A task owns one row of vertices and walks all rows of pixels that see it. A pixel adds the outer product
 //            (image, 1) upstream^T to 4 vectors. These are float and go to sums in double before more than
 //            kBilateralChunk terms have met in one of them.
+#include "bilateral_grid/cpu_tiling.h"
 #include "bilateral_grid/params.h"
-#include "dispatch/cpu_kernels.h"
 #include "common/simd.h"
+#include "common/threads.h"
 
 namespace photostyle {
 namespace PHOTOSTYLE_ISA {
@@ -114,7 +115,7 @@ void stage(const BilateralShape& p, const Columns<T>& columns, const T* guide, i
 // Row gy of the grid, [grid_width, depth, kWide]: groups j of (A[0][j], A[1][j], A[2][j], 0), the offset last;
 // transposed, groups c of (A[c][0], A[c][1], A[c][2], 0), and no offset.
 template <typename T>
-void lay_out_row(const BilateralSliceParams& p, const T* grid, int64_t gy, T* to) {
+void lay_out_row(const SliceBilateralGridParams& p, const T* grid, int64_t gy, T* to) {
   const int64_t level = p.grid_height * p.grid_width, plane = p.depth * level;
   for (int64_t d = 0; d < p.depth; ++d) {
     const T* from = grid + d * level + gy * p.grid_width;
@@ -189,7 +190,7 @@ void put(const T* results, const T* upstream, int64_t plane, int64_t n, T* out) 
 }
 
 template <typename T>
-void slice_row(const BilateralSliceParams& p, const Columns<T>& columns, const T* grid, int64_t item, int64_t y,
+void slice_row(const SliceBilateralGridParams& p, const Columns<T>& columns, const T* grid, int64_t item, int64_t y,
                const Workspace<T>& w) {
   const int64_t plane = p.height * p.width, values = bilateral_row_values(p);
   const GridPosition at = grid_position(y, p.height, p.grid_height);
@@ -209,7 +210,7 @@ void slice_row(const BilateralSliceParams& p, const Columns<T>& columns, const T
 }
 
 template <typename T>
-void slice(const BilateralSliceParams& p) {
+void slice(const SliceBilateralGridParams& p) {
   const int64_t values = bilateral_row_values(p);
   T* grid = reinterpret_cast<T*>(p.scratch);  // [grid_height, grid_width, depth, kWide]
   const Columns<T> columns(p, grid + p.grid_height * values);
@@ -283,8 +284,8 @@ void flush(T* row, int64_t begin, int64_t end, double* sums) {
 
 // The rows [y0, y1) of one image.
 template <typename T>
-void add_image(const BilateralGridBackwardParams& p, const Columns<T>& columns, const VertexRow& task, int64_t item,
-               const Workspace<T>& w) {
+void add_image(const SliceBilateralGridBackwardGridParams& p, const Columns<T>& columns, const VertexRow& task,
+               int64_t item, const Workspace<T>& w) {
   const int64_t plane = p.height * p.width, values = bilateral_row_values(p);
   const T* guide = static_cast<const T*>(p.guide) + item * plane;
   const T* image = static_cast<const T*>(p.image) + item * 3 * plane;
@@ -317,7 +318,8 @@ void add_image(const BilateralGridBackwardParams& p, const Columns<T>& columns, 
 
 // Adds up the parts of a row of vertices, in their order.
 template <typename T>
-void finish_row(const BilateralGridBackwardParams& p, const double* sums, int64_t parts, int64_t gy, T* grad) {
+void finish_row(const SliceBilateralGridBackwardGridParams& p, const double* sums, int64_t parts, int64_t gy,
+                T* grad) {
   const int64_t level = p.grid_height * p.grid_width, plane = p.depth * level, values = bilateral_row_values(p);
   for (int64_t d = 0; d < p.depth; ++d) {
     T* to = grad + d * level + gy * p.grid_width;
@@ -333,7 +335,7 @@ void finish_row(const BilateralGridBackwardParams& p, const double* sums, int64_
 }
 
 template <typename T>
-void backward(const BilateralGridBackwardParams& p) {
+void backward(const SliceBilateralGridBackwardGridParams& p) {
   const int64_t values = bilateral_row_values(p), parts = bilateral_parts(p);
   double* sums = reinterpret_cast<double*>(p.scratch);  // [grid_height, parts, grid_width, depth, kWide]
   T* rest = reinterpret_cast<T*>(sums + p.grid_height * parts * values);
@@ -365,9 +367,22 @@ void backward(const BilateralGridBackwardParams& p) {
 
 }  // namespace
 
-void bilateral_slice(const BilateralSliceParams& p) { p.is_double ? slice<double>(p) : slice<float>(p); }
+size_t slice_bilateral_grid_scratch(const SliceBilateralGridParams& p) {
+  const int64_t shared = p.grid_height * bilateral_row_values(p) + bilateral_column_values(p);
+  const int64_t values = shared + p.threads * bilateral_thread_values(p);
+  return static_cast<size_t>(values) * (p.is_double ? sizeof(double) : sizeof(float));
+}
 
-void bilateral_grid_backward(const BilateralGridBackwardParams& p) {
+void slice_bilateral_grid(const SliceBilateralGridParams& p) { p.is_double ? slice<double>(p) : slice<float>(p); }
+
+size_t slice_bilateral_grid_backward_grid_scratch(const SliceBilateralGridBackwardGridParams& p) {
+  const int64_t sums = p.grid_height * bilateral_parts(p) * bilateral_row_values(p);
+  const int64_t values = bilateral_column_values(p) + p.threads * bilateral_thread_values(p);
+  return static_cast<size_t>(sums) * sizeof(double) +
+         static_cast<size_t>(values) * (p.is_double ? sizeof(double) : sizeof(float));
+}
+
+void slice_bilateral_grid_backward_grid(const SliceBilateralGridBackwardGridParams& p) {
   p.is_double ? backward<double>(p) : backward<float>(p);
 }
 

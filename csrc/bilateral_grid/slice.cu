@@ -6,8 +6,8 @@
 // many levels), or in double precision, every pixel mixes its 8 maps straight from memory.
 //
 // Per pixel 12 loads of 16 bytes from shared memory and 60 multiply-adds; device traffic is 28 bytes per pixel.
+#include "bilateral_grid/coordinates.h"
 #include "bilateral_grid/params.h"
-#include "dispatch/cuda_kernels.h"
 #include "common/cuda_launch.h"
 
 namespace photostyle {
@@ -179,7 +179,7 @@ __global__ void __launch_bounds__(kDirectThreads) slice_direct_kernel(const Slic
 }
 
 template <typename T>
-Slice<T> arguments(const BilateralSliceParams& p) {
+Slice<T> arguments(const SliceBilateralGridParams& p) {
   Slice<T> s;
   s.grid = static_cast<const T*>(p.grid);
   s.guide = static_cast<const T*>(p.guide);
@@ -220,9 +220,9 @@ cudaError_t slice_tiles(const Slice<float>& s, int64_t batch, cudaStream_t strea
 
 }  // namespace
 
-size_t bilateral_slice_scratch(const BilateralSliceParams&) { return 0; }
+size_t slice_bilateral_grid_scratch(const SliceBilateralGridParams&) { return 0; }
 
-cudaError_t bilateral_slice(const BilateralSliceParams& p, cudaStream_t stream) {
+cudaError_t slice_bilateral_grid(const SliceBilateralGridParams& p, cudaStream_t stream) {
   if (p.batch * p.height * p.width == 0) return cudaSuccess;
   if (p.is_double) return slice_direct(arguments<double>(p), p.batch, stream);
   const Slice<float> s = arguments<float>(p);

@@ -6,42 +6,23 @@
 // levels would be merged by the linker, and an old machine could be handed the copy with new instructions.
 #pragma once
 
-#include "bilateral_grid/params.h"
-#include "local_affine/params.h"
-#include "masked_gram/params.h"
-#include "matting_laplacian/params.h"
+#include <cstddef>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
-#ifndef PHOTOSTYLE_INLINE
-#define PHOTOSTYLE_INLINE static inline __attribute__((always_inline))
-#endif
+#include "kernels.def"
 
 namespace photostyle {
 
 struct CpuKernels {
   const char* isa;
-  void (*matting_laplacian)(const MattingLaplacianParams&);
-  void (*masked_gram)(const MaskedGramParams&);
-  void (*masked_gram_backward)(const MaskedGramBackwardParams&);
-  void (*local_affine_fit)(const LocalAffineFitParams&);
-  void (*local_affine_smooth)(const LocalAffineSmoothParams&);
-  void (*local_affine_upsample)(const LocalAffineUpsampleParams&);
-  void (*bilateral_slice)(const BilateralSliceParams&);
-  void (*bilateral_grid_backward)(const BilateralGridBackwardParams&);
+#define KERNEL(name, Params)               \
+  size_t (*name##_scratch)(const Params&); \
+  void (*name)(const Params&);
+#define CUDA_KERNEL(name, Params)
+#include "kernels.def"
 };
 
-// The best level this processor runs; PHOTOSTYLE_ISA in the environment may ask for a lower one (dispatch/cpu_dispatch.cpp).
+// The best level this processor runs; PHOTOSTYLE_ISA in the environment may ask for a lower one
+// (dispatch/cpu_dispatch.cpp).
 const CpuKernels& cpu_kernels();
-
-PHOTOSTYLE_INLINE int thread_index() {
-#ifdef _OPENMP
-  return omp_get_thread_num();
-#else
-  return 0;
-#endif
-}
 
 }  // namespace photostyle

@@ -7,26 +7,18 @@
 namespace photostyle {
 namespace PHOTOSTYLE_ISA {
 
-void matting_laplacian(const MattingLaplacianParams&);
-void masked_gram(const MaskedGramParams&);
-void masked_gram_backward(const MaskedGramBackwardParams&);
-void local_affine_fit(const LocalAffineFitParams&);
-void local_affine_smooth(const LocalAffineSmoothParams&);
-void local_affine_upsample(const LocalAffineUpsampleParams&);
-void bilateral_slice(const BilateralSliceParams&);
-void bilateral_grid_backward(const BilateralGridBackwardParams&);
+#define KERNEL(name, Params)            \
+  size_t name##_scratch(const Params&); \
+  void name(const Params&);
+#define CUDA_KERNEL(name, Params)
+#include "kernels.def"
 
 extern const CpuKernels kernels;
 const CpuKernels kernels = {
     PHOTOSTYLE_STRING(PHOTOSTYLE_ISA_NAME),
-    matting_laplacian,
-    masked_gram,
-    masked_gram_backward,
-    local_affine_fit,
-    local_affine_smooth,
-    local_affine_upsample,
-    bilateral_slice,
-    bilateral_grid_backward,
+#define KERNEL(name, Params) name##_scratch, name,
+#define CUDA_KERNEL(name, Params)
+#include "kernels.def"
 };
 
 }  // namespace PHOTOSTYLE_ISA

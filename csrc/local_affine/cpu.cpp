@@ -9,11 +9,12 @@
 // upsample   The same walk, but adjacent pixels may look at different low-resolution pixels: the taps of a vector of
 //            pixels are laid out lane by lane, a low-resolution row at a time, and serve all photo rows that see
 //            them.
-#include "dispatch/cpu_kernels.h"
 #include "common/exp2.h"
-#include "local_affine/params.h"
 #include "common/simd.h"
+#include "common/threads.h"
 #include "common/window_fit.h"
+#include "local_affine/cpu_tiling.h"
+#include "local_affine/params.h"
 
 namespace photostyle {
 namespace PHOTOSTYLE_ISA {
@@ -123,7 +124,7 @@ void fit_row(const FitTile<T>& t, int64_t y) {
 }
 
 template <typename T>
-void fit(const LocalAffineFitParams& p) {
+void fit(const FitLocalAffineParams& p) {
   const AffineTiling tiling(p.batch, p.height, p.width, kFitColumns, kFitRows);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(p.threads)
   for (int64_t task = 0; task < tiling.tasks; ++task) {
@@ -239,7 +240,7 @@ void smooth_row(const SmoothTile<T>& t, int64_t y) {
 }
 
 template <typename T>
-void smooth(const LocalAffineSmoothParams& p) {
+void smooth(const SmoothAffineCoefficientsParams& p) {
   const AffineTiling tiling(p.batch, p.height, p.width, kSmoothColumns, kSmoothRows);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(p.threads)
   for (int64_t task = 0; task < tiling.tasks; ++task) {
@@ -284,7 +285,7 @@ PHOTOSTYLE_INLINE float distance2(int64_t i, int64_t low, int64_t full, int64_t 
   return static_cast<float>(d * d);
 }
 
-void start_strip(const LocalAffineUpsampleParams& p, UpsampleStrip& s) {
+void start_strip(const UpsampleLocalAffineParams& p, UpsampleStrip& s) {
   for (int lane = 0; lane < kLane; ++lane) {
     const int64_t x = s.x + least(lane, s.live - 1);
     s.first[lane] = nearest(x, p.low_width, p.width) - p.radius;
@@ -297,7 +298,7 @@ void start_strip(const LocalAffineUpsampleParams& p, UpsampleStrip& s) {
 }
 
 // Lays out the taps of low-resolution row `at`.
-void lay_out_row(const LocalAffineUpsampleParams& p, const UpsampleStrip& s, int64_t at) {
+void lay_out_row(const UpsampleLocalAffineParams& p, const UpsampleStrip& s, int64_t at) {
   float* to = s.taps + at % s.span * s.span * kPlanes * kLane;
   for (int64_t d = 0; d < s.span; ++d) {
     int64_t from[kLane];
@@ -324,7 +325,7 @@ PHOTOSTYLE_INLINE void store_lanes(float* to, Vec<float> v, int64_t live) {
 }
 
 // Photo row y of the strip; the rows of taps that it sees are laid out.
-void upsample_vector(const LocalAffineUpsampleParams& p, const UpsampleStrip& s, int64_t y, int64_t begin,
+void upsample_vector(const UpsampleLocalAffineParams& p, const UpsampleStrip& s, int64_t y, int64_t begin,
                      int64_t end) {
   const int64_t plane = p.height * p.width, at = y * p.width + s.x;
   Vec<float> mine[3];
@@ -354,7 +355,7 @@ void upsample_vector(const LocalAffineUpsampleParams& p, const UpsampleStrip& s,
   }
 }
 
-void upsample_strip(const LocalAffineUpsampleParams& p, UpsampleStrip& s, int64_t y0, int64_t y1) {
+void upsample_strip(const UpsampleLocalAffineParams& p, UpsampleStrip& s, int64_t y0, int64_t y1) {
   start_strip(p, s);
   int64_t next = 0;  // low-resolution rows below it are laid out, or no longer needed
   for (int64_t y = y0; y < y1; ++y) {
@@ -367,11 +368,26 @@ void upsample_strip(const LocalAffineUpsampleParams& p, UpsampleStrip& s, int64_
 
 }  // namespace
 
-void local_affine_fit(const LocalAffineFitParams& p) { p.is_double ? fit<double>(p) : fit<float>(p); }
+size_t fit_local_affine_scratch(const FitLocalAffineParams& p) {
+  return sizeof(double) * static_cast<size_t>(p.threads * fit_values_per_thread(p.radius));
+}
 
-void local_affine_smooth(const LocalAffineSmoothParams& p) { p.is_double ? smooth<double>(p) : smooth<float>(p); }
+void fit_local_affine(const FitLocalAffineParams& p) { p.is_double ? fit<double>(p) : fit<float>(p); }
 
-void local_affine_upsample(const LocalAffineUpsampleParams& p) {
+size_t smooth_affine_coefficients_scratch(const SmoothAffineCoefficientsParams& p) {
+  const size_t element = p.is_double ? sizeof(double) : sizeof(float);
+  return element * static_cast<size_t>(p.threads * smooth_values_per_thread(p.radius));
+}
+
+void smooth_affine_coefficients(const SmoothAffineCoefficientsParams& p) {
+  p.is_double ? smooth<double>(p) : smooth<float>(p);
+}
+
+size_t upsample_local_affine_scratch(const UpsampleLocalAffineParams& p) {
+  return sizeof(float) * static_cast<size_t>(p.threads * upsample_values_per_thread(p.radius));
+}
+
+void upsample_local_affine(const UpsampleLocalAffineParams& p) {
   const AffineTiling tiling(1, p.height, p.width, kUpsampleColumns, kUpsampleRows);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(p.threads)
   for (int64_t task = 0; task < tiling.tasks; ++task) {

@@ -2,8 +2,8 @@
 //
 // Radius 1 is one kernel: a pixel is 6 values in and 12 out, and a thread sums its own 3x3 patch. Larger radii take
 // the passes of common/window_sums.cuh, with three channels of output in the place of x.
-#include "dispatch/cuda_kernels.h"
 #include "common/window_sums.cuh"
+#include "local_affine/params.h"
 
 namespace photostyle {
 namespace cuda {
@@ -138,7 +138,7 @@ __global__ void __launch_bounds__(kColumns* kRows, 2) fit_patches(const __grid_c
 }
 
 template <typename T>
-cudaError_t run_patches(const LocalAffineFitParams& p, cudaStream_t stream) {
+cudaError_t run_patches(const FitLocalAffineParams& p, cudaStream_t stream) {
   PatchFit<T> f = {};
   f.content = static_cast<const T*>(p.content);
   f.output = static_cast<const T*>(p.output);
@@ -186,7 +186,7 @@ __global__ void __launch_bounds__(Shared::kThreads, Shared::kBlocks)
 constexpr int64_t kMoments = kGuideMoments + 3 * kChannelMoments;
 
 // Rows of a band.
-int64_t band_rows(const LocalAffineFitParams& p) {
+int64_t band_rows(const FitLocalAffineParams& p) {
   const int64_t row_bytes = kMoments * p.width * static_cast<int64_t>(sizeof(double));
   return least(most(kBandBytes / most(row_bytes, 1), segment_of(p.radius)), p.height);
 }
@@ -206,7 +206,7 @@ cudaError_t run_windows(WindowedFit f, int64_t rows, cudaStream_t stream) {
   return error;
 }
 
-cudaError_t run_image(const LocalAffineFitParams& p, int64_t image, cudaStream_t stream) {
+cudaError_t run_image(const FitLocalAffineParams& p, int64_t image, cudaStream_t stream) {
   const int64_t bytes = p.height * p.width * static_cast<int64_t>(p.is_double ? sizeof(double) : sizeof(float));
   WindowedFit f = {};
   f.coefs = static_cast<std::byte*>(p.coefs) + image * 12 * bytes;
@@ -227,12 +227,12 @@ cudaError_t run_image(const LocalAffineFitParams& p, int64_t image, cudaStream_t
 
 }  // namespace
 
-size_t local_affine_fit_scratch(const LocalAffineFitParams& p) {
+size_t fit_local_affine_scratch(const FitLocalAffineParams& p) {
   if (p.radius == 1) return 0;
   return static_cast<size_t>(kMoments * band_rows(p) * p.width) * sizeof(double);
 }
 
-cudaError_t local_affine_fit(const LocalAffineFitParams& p, cudaStream_t stream) {
+cudaError_t fit_local_affine(const FitLocalAffineParams& p, cudaStream_t stream) {
   if (p.radius > kMostRadius) return cudaErrorInvalidValue;
   if (p.batch == 0 || p.height == 0 || p.width == 0) return cudaSuccess;
   if (p.radius == 1) return p.is_double ? run_patches<double>(p, stream) : run_patches<float>(p, stream);

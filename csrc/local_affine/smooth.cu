@@ -13,8 +13,8 @@
 // read and written once, the halos come from the L2 cache; time goes to arithmetic.
 #include <cmath>
 
-#include "dispatch/cuda_kernels.h"
 #include "common/cuda_launch.h"
+#include "local_affine/params.h"
 
 namespace photostyle {
 namespace cuda {
@@ -209,7 +209,7 @@ __global__ void __launch_bounds__(kColumns, kResident<T>) smooth_kernel(const Sm
 double exp2_scale(double sigma) { return -1.4426950408889634074 / (2.0 * sigma * sigma); }
 
 template <typename T>
-cudaError_t smooth(const LocalAffineSmoothParams& p, cudaStream_t stream) {
+cudaError_t smooth(const SmoothAffineCoefficientsParams& p, cudaStream_t stream) {
   Smooth<T> s;
   s.coefs = static_cast<const T*>(p.coefs);
   s.guide = static_cast<const T*>(p.guide);
@@ -230,9 +230,9 @@ cudaError_t smooth(const LocalAffineSmoothParams& p, cudaStream_t stream) {
 
 }  // namespace
 
-size_t local_affine_smooth_scratch(const LocalAffineSmoothParams&) { return 0; }
+size_t smooth_affine_coefficients_scratch(const SmoothAffineCoefficientsParams&) { return 0; }
 
-cudaError_t local_affine_smooth(const LocalAffineSmoothParams& p, cudaStream_t stream) {
+cudaError_t smooth_affine_coefficients(const SmoothAffineCoefficientsParams& p, cudaStream_t stream) {
   if (p.batch * p.height * p.width == 0 || (!p.out && !p.applied)) return cudaSuccess;
   return p.is_double ? smooth<double>(p, stream) : smooth<float>(p, stream);
 }

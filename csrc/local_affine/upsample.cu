@@ -12,8 +12,8 @@
 // bytes per photo pixel; time goes to arithmetic.
 #include <cmath>
 
-#include "dispatch/cuda_kernels.h"
 #include "common/cuda_launch.h"
+#include "local_affine/params.h"
 
 namespace photostyle {
 namespace cuda {
@@ -188,9 +188,9 @@ float exp2_scale(double sigma) { return static_cast<float>(-1.442695040888963407
 
 }  // namespace
 
-size_t local_affine_upsample_scratch(const LocalAffineUpsampleParams&) { return 0; }
+size_t upsample_local_affine_scratch(const UpsampleLocalAffineParams&) { return 0; }
 
-cudaError_t local_affine_upsample(const LocalAffineUpsampleParams& p, cudaStream_t stream) {
+cudaError_t upsample_local_affine(const UpsampleLocalAffineParams& p, cudaStream_t stream) {
   if (p.height * p.width == 0) return cudaSuccess;
   Upsample u;
   u.coefs = p.coefs;

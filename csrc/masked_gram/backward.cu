@@ -2,8 +2,8 @@
 //
 //   1. add_transposed: S, padded with zeros to whole tiles of channels.
 //   2. apply_tiles: 64 channels of dF at 64 pixels, for all masks that are not zero everywhere there.
-#include "dispatch/cuda_kernels.h"
 #include "masked_gram/engines.cuh"
+#include "masked_gram/params.h"
 
 namespace photostyle {
 namespace cuda {

@@ -4,9 +4,10 @@
 // that the innermost loop reads in order, and that loop keeps a tile of sums in registers. Packing is where the masks
 // come in: it takes only the pixels whose mask is not zero and scales them on the way, so the product that
 // follows is dense, and its size is the number of those pixels.
-#include "dispatch/cpu_kernels.h"
-#include "masked_gram/params.h"
 #include "common/simd.h"
+#include "common/threads.h"
+#include "masked_gram/cpu_tiling.h"
+#include "masked_gram/params.h"
 
 namespace photostyle {
 namespace PHOTOSTYLE_ISA {
@@ -296,6 +297,13 @@ void gram_backward(const MaskedGramBackwardParams& p) {
 
 }  // namespace
 
+size_t masked_gram_scratch(const MaskedGramParams& p) {
+  const GramTiling t(p);
+  const size_t element = p.type == FeatureType::kDouble ? 8 : 4;
+  const int64_t accumulators = p.batch * p.masks_count * t.splits * t.padded * t.padded;
+  return element * static_cast<size_t>(accumulators + p.threads * t.padded * GramTiling::kBlock);
+}
+
 void masked_gram(const MaskedGramParams& p) {
   switch (p.type) {
     case FeatureType::kFloat:
@@ -307,6 +315,13 @@ void masked_gram(const MaskedGramParams& p) {
     case FeatureType::kHalf:
       break;  // ops hands these over as floats
   }
+}
+
+size_t masked_gram_backward_scratch(const MaskedGramBackwardParams& p) {
+  const GramBackwardTiling t(p);
+  const size_t element = p.type == FeatureType::kDouble ? 8 : 4;
+  const int64_t weights = p.batch * p.masks_count * t.padded * t.padded;
+  return element * static_cast<size_t>(weights + p.threads * t.padded * GramBackwardTiling::kRange);
 }
 
 void masked_gram_backward(const MaskedGramBackwardParams& p) {

@@ -1,4 +1,5 @@
-// GPU side of masked_gram/params.h, forward: G_k = sum_p m_k(p)^2 F(:,p) F(:,p)^T, and the distance of G to its targets.
+// GPU side of masked_gram/params.h, forward: G_k = sum_p m_k(p)^2 F(:,p) F(:,p)^T, and the distance of G to its
+// targets.
 //
 //   1. list_slabs: for every mask, the slabs of 8 pixels in which it is not zero (masked_gram/slabs.cuh).
 //   2. scan_steps: where in the sequence of all masks' steps, of 4 slabs each, a list begins.
@@ -9,8 +10,8 @@
 // So masks that do not overlap cost together what one costs, whatever their sizes, and nothing depends on timing.
 // Workers and masks both only go up along the steps, so (worker, mask) pairs that occur differ in worker + mask,
 // which is the slot that the sums are stored in.
-#include "dispatch/cuda_kernels.h"
 #include "masked_gram/engines.cuh"
+#include "masked_gram/params.h"
 #include "masked_gram/slabs.cuh"
 
 namespace photostyle {

@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/fields.h"
+
 namespace photostyle {
 
 enum class FeatureType : int { kFloat = 0, kDouble = 1, kBFloat16 = 2, kHalf = 3 };  // kHalf: CUDA only
@@ -30,6 +32,8 @@ struct MaskedGramParams {
   FeatureType type = FeatureType::kFloat;
   bool tf32 = false;  // CUDA: round float features to TF32 instead of keeping float's accuracy
   int threads = 1;
+
+  PHOTOSTYLE_FIELDS(features, masks, gram, batch, mask_batch, masks_count, channels, pixels, type, tf32)
 };
 
 struct MaskedGramBackwardParams {
@@ -46,6 +50,8 @@ struct MaskedGramBackwardParams {
   FeatureType type = FeatureType::kFloat;
   bool tf32 = false;  // CUDA: round float features to TF32 instead of keeping float's accuracy
   int threads = 1;
+
+  PHOTOSTYLE_FIELDS(features, masks, upstream, grad, batch, mask_batch, masks_count, channels, pixels, type, tf32)
 };
 
 // The style term, CUDA only: the distance of every scaled Gram matrix to its target, and its gradient in G.
@@ -70,51 +76,9 @@ struct MaskedGramLossParams {
   int64_t pixels = 0;
   FeatureType type = FeatureType::kFloat;
   bool tf32 = false;
+
+  PHOTOSTYLE_FIELDS(features, masks, targets, scales, weights, loss, upstream, batch, mask_batch, target_batch,
+                    masks_count, channels, pixels, type, tf32)
 };
-
-// How the forward pass is cut into independent tasks; a function of the shape alone, so that the result is too.
-struct GramTiling {
-  static constexpr int64_t kStripRows = 128;  // rows of G that one task computes
-  static constexpr int64_t kBlock = 192;      // packed pixels: two panels of them fit the L1 cache
-  static constexpr int64_t kPad = 32;         // channels are padded to whole panels of any instruction set
-  int64_t padded, strips, splits, tasks;
-
-  explicit GramTiling(const MaskedGramParams& p) {
-    padded = (p.channels + kPad - 1) / kPad * kPad;
-    strips = (padded + kStripRows - 1) / kStripRows;
-    const int64_t most = strips < 32 ? 32 / strips : 1;
-    splits = p.pixels / 4096;
-    splits = splits < 1 ? 1 : (splits > most ? most : splits);
-    tasks = p.batch * p.masks_count * splits * strips;
-  }
-};
-
-inline size_t masked_gram_scratch(const MaskedGramParams& p) {
-  const GramTiling t(p);
-  const size_t element = p.type == FeatureType::kDouble ? 8 : 4;
-  const int64_t accumulators = p.batch * p.masks_count * t.splits * t.padded * t.padded;
-  return element * static_cast<size_t>(accumulators + p.threads * t.padded * GramTiling::kBlock);
-}
-
-struct GramBackwardTiling {
-  static constexpr int64_t kStripRows = 128;  // channels of dF that one task computes
-  static constexpr int64_t kRange = 256;      // pixels of one task: packed, they fit the L2 cache
-  static constexpr int64_t kPad = 4;          // channels are padded to whole blocks of rows
-  int64_t padded, strips, ranges, tasks;
-
-  explicit GramBackwardTiling(const MaskedGramBackwardParams& p) {
-    padded = (p.channels + kPad - 1) / kPad * kPad;
-    strips = (padded + kStripRows - 1) / kStripRows;
-    ranges = (p.pixels + kRange - 1) / kRange;
-    tasks = p.batch * ranges * strips;
-  }
-};
-
-inline size_t masked_gram_backward_scratch(const MaskedGramBackwardParams& p) {
-  const GramBackwardTiling t(p);
-  const size_t element = p.type == FeatureType::kDouble ? 8 : 4;
-  const int64_t weights = p.batch * p.masks_count * t.padded * t.padded;
-  return element * static_cast<size_t>(weights + p.threads * t.padded * GramBackwardTiling::kRange);
-}
 
 }  // namespace photostyle

@@ -1,4 +1,5 @@
-// The Matting Laplacian and the guided filter for any radius (matting_laplacian/any_radius.h), in four passes per band of rows:
+// The Matting Laplacian and the guided filter for any radius (matting_laplacian/any_radius.h), in four passes per
+// band of rows:
 //
 //   sum_down     pixels  -> moments[q][window row][column]                  running sums down the columns
 //   fit_windows  moments -> coefs[a, b per channel][window row][column]     sums along the rows, 3x3 systems
@@ -8,8 +9,8 @@
 // No pass depends on the radius in what it reads and writes, but for the 2r rows that neighbouring bands both
 // compute; a band has at least 4r rows of output. Per pixel and group of three channels the passes move about 800
 // bytes, all but 40 of them between passes.
-#include "matting_laplacian/any_radius.h"
 #include "common/window_sums.cuh"
+#include "matting_laplacian/any_radius.h"
 
 namespace photostyle {
 namespace cuda {

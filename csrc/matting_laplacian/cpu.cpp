@@ -13,10 +13,11 @@
 // 1e-8, and colours are taken relative to one pixel of the tile, so the running sums cost about 1e-14 where 1e-7 is
 // the scale of the regularisation. Guide and x are read once and the output is written once; buffers stay in the
 // cache, and are padded with zeros to whole vectors.
-#include "dispatch/cpu_kernels.h"
-#include "matting_laplacian/params.h"
 #include "common/simd.h"
+#include "common/threads.h"
 #include "common/window_fit.h"
+#include "matting_laplacian/cpu_tiling.h"
+#include "matting_laplacian/params.h"
 
 namespace photostyle {
 namespace PHOTOSTYLE_ISA {
@@ -320,6 +321,11 @@ double run_group(const MattingLaplacianParams& p, const MattingTiling& tiling, i
 }
 
 }  // namespace
+
+size_t matting_laplacian_scratch(const MattingLaplacianParams& p) {
+  const MattingTiling tiling(p);
+  return sizeof(double) * static_cast<size_t>(p.threads * tiling.doubles_per_thread(p.radius) + tiling.tasks);
+}
 
 void matting_laplacian(const MattingLaplacianParams& p) {
   const MattingTiling tiling(p);

@@ -1,11 +1,11 @@
-// CUDA side of matting_laplacian/params.h: the Matting Laplacian of radius 1 for float x, in one pass over guide, x and out.
-// Other radii, double x and the guided filter go to matting_laplacian/any_radius.h.
+// CUDA side of matting_laplacian/params.h: the Matting Laplacian of radius 1 for float x, in one pass over guide, x
+// and out. Other radii, double x and the guided filter go to matting_laplacian/any_radius.h.
 #include <cuda_runtime.h>
 
-#include "dispatch/cuda_kernels.h"
 #include "common/cuda_launch.h"
-#include "matting_laplacian/radius1.cuh"
 #include "matting_laplacian/any_radius.h"
+#include "matting_laplacian/params.h"
+#include "matting_laplacian/radius1.cuh"
 
 namespace photostyle {
 namespace cuda {
@@ -15,7 +15,7 @@ constexpr int kWarp = 32;
 constexpr unsigned kAll = 0xffffffffu;
 constexpr int kOutputs = kWarp - 2;  // columns that a warp writes; its outer lanes only serve their neighbours
 constexpr int kWarpsPerSM = 8;       // all state is in registers, about 220 of them
-constexpr int kGroup = MattingTiling::kGroup;
+constexpr int kGroup = 3;            // channels that share one factorisation
 constexpr int kLeastStrip = 8, kMostStrip = 128;  // rows of a strip, even
 constexpr int64_t kMostColumns = 1 << 24, kMostRows = INT32_MAX - 1024;
 constexpr int kSumThreads = 256;

@@ -1,7 +1,7 @@
-"""One set of formulas for every way in which torch asks an op for derivatives.
+"""The derivatives of an op, from one set of formulas, for every way in which torch asks for them.
 
-`torch.library.register_autograd` serves `backward` and `torch.compile`, but drops forward-mode tangents without a
-word and refuses `torch.func`. An `autograd.Function` with the same formulas takes both, and `vmap`.
+`torch.library.register_autograd` serves `backward` and `torch.compile`, but silently drops forward-mode
+tangents and refuses `torch.func`. An `autograd.Function` with the same formulas supports both, and `vmap`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch  # before _core: both then share torch's OpenMP threads
 from torch import Tensor
@@ -16,6 +16,9 @@ from torch import Tensor
 import photostyle_native.ops._core as _core
 
 from ..errors import PhotostyleError
+
+if TYPE_CHECKING:
+    from photostyle_native.ops._core import Kernel
 
 LIBRARY: torch.library.Library = torch.library.Library("photostyle", "DEF")
 
@@ -28,8 +31,8 @@ _warned: set[str] = set()
 _local = threading.local()
 _KEPT_SCRATCH = 64 << 20  # bytes; a rare call that needs more gives it back
 
-# The CUDA kernels, if this build has them. They take device pointers and a stream where the CPU's take host pointers
-# and a number of threads; nothing else differs.
+# The module of the CUDA kernels, if this build has them. They take device pointers and a stream where the CPU's take
+# host pointers and a number of threads; nothing else differs.
 CUDA: ModuleType | None = getattr(_core, "cuda", None)
 
 
@@ -66,18 +69,23 @@ def register(name: str, native: Callable[..., Any], fallback: Callable[..., Any]
     torch.library.register_fake(f"photostyle::{name}", fake, lib=LIBRARY)
 
 
-def kernels(device: torch.device) -> tuple[ModuleType, int]:
-    """The kernels for tensors on `device`, and their last argument: threads (CPU) or the current stream (CUDA)."""
+def kernels(device: torch.device) -> tuple[dict[str, Kernel], int]:
+    """The kernels for tensors on `device`, by name, and their handle: threads (CPU) or the current stream (CUDA)."""
     if device.type == "cpu":
-        return _core, torch.get_num_threads()
+        return _core.kernels, torch.get_num_threads()
     if CUDA is None:
         raise PhotostyleError(f"there are no CUDA kernels in this build: {_core.cuda_status}")
-    return CUDA, torch.cuda.current_stream(device).cuda_stream
+    return CUDA.kernels, torch.cuda.current_stream(device).cuda_stream
 
 
 def uses_cpu_kernels(device: torch.device) -> bool:
     """Whether the kernels for tensors on `device` are the CPU's, which read neither float16 nor uint8."""
-    return kernels(device)[0] is _core
+    return kernels(device)[0] is _core.kernels
+
+
+def has_kernel(name: str, device: torch.device) -> bool:
+    """Whether there is a kernel `name` for tensors on `device`: a few exist for CUDA only."""
+    return name in kernels(device)[0]
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
@@ -85,20 +93,26 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return _core.bfloat16 if device.type == "cpu" else torch.cuda.get_device_capability(device) >= (8, 0)
 
 
-def launch(
-    name: str,
-    device: torch.device,
-    tensors: tuple[Tensor | None, ...],
-    arguments: tuple[int | float | bool, ...],
-    scratch_arguments: tuple[int | float | bool, ...],
-) -> None:
-    """Run the kernel `name` on contiguous tensors (None: not wanted), with the scratch that it asks for."""
+def launch(name: str, device: torch.device, **fields: Tensor | int | float | None) -> None:
+    """Run the kernel `name` of ``csrc/kernels.def``.
+
+    `fields` are those of its Params in ``csrc``, every one: contiguous tensors on `device` (None: not wanted), which
+    the caller has checked, and numbers.
+    """
+    held = []  # until the kernel has run, or is in the stream
+
+    def allocate(size: int) -> int:
+        held.append(scratch(size, device))
+        return held[0].data_ptr()
+
+    values = {
+        field: value.data_ptr() if isinstance(value, Tensor) else 0 if value is None else value
+        for field, value in fields.items()
+    }
     elsewhere = device.type == "cuda" and device.index != torch.cuda.current_device()
     with torch.cuda.device(device) if elsewhere else contextlib.nullcontext():
-        core, handle = kernels(device)
-        held = scratch(getattr(core, f"{name}_scratch")(*scratch_arguments, handle), device)
-        addresses = [0 if t is None else t.data_ptr() for t in tensors]
-        getattr(core, name)(*addresses, held.data_ptr(), *arguments, handle)
+        available, handle = kernels(device)
+        available[name](handle, allocate, **values)
 
 
 def scratch(size: int, device: torch.device) -> Tensor:

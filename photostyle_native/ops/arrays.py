@@ -21,9 +21,9 @@ from ..errors import PhotostyleError
 
 _LAYOUTS = ("channels_first", "channels_last")
 _NOTE = """
-    Arrays of NumPy, CuPy and JAX (all arguments of one library) do as well, and the result is of that library, on the
-    same memory and device: nothing is copied, and nothing is recorded for a gradient. CuPy's current stream is worked
-    on; what JAX traces (`jax.jit`) is an error.
+    Arrays of NumPy, CuPy and JAX are accepted too, if all arguments are of one library, and the result is an array of
+    that library. Nothing is copied between libraries, and nothing is recorded for a gradient. The kernels run on
+    CuPy's current stream. Arrays that JAX traces (`jax.jit`) raise `PhotostyleError`.
 """
 _LAYOUT_NOTE = """
     With ``layout="channels_last"`` {names} have their channels (or masks, or coefficients) last,
@@ -44,7 +44,7 @@ def kind(value: object) -> str | None:
 
 
 def _require_concrete(name: str, value: object) -> None:
-    """JAX hands a function that it transforms placeholders without memory."""
+    """Check that an argument is no JAX tracer: those are placeholders without memory, inside `jax.jit` and others."""
     jax = sys.modules.get("jax")
     if jax is not None and isinstance(value, jax.core.Tracer):
         raise PhotostyleError(
@@ -54,7 +54,10 @@ def _require_concrete(name: str, value: object) -> None:
 
 
 class _Writeable:
-    """The memory of a read-only NumPy array. torch has no read-only tensors and warns; no op writes to its input."""
+    """The memory of a read-only NumPy array, declared writeable.
+
+    torch has no read-only tensors and would warn. No op writes to its input.
+    """
 
     def __init__(self, array: np.ndarray) -> None:
         self.array = array  # keeps it alive
@@ -66,7 +69,7 @@ def to_tensor(name: str, value: Any) -> Tensor:
     """A tensor on the memory of `value`.
 
     Raises:
-        PhotostyleError: no array, or one whose type, strides, byte order or device torch has not got.
+        PhotostyleError: `value` is no array, or torch does not support its type, strides, byte order or device.
     """
     library = kind(value)
     if library == "torch":
@@ -88,15 +91,18 @@ def to_tensor(name: str, value: Any) -> Tensor:
 
 
 def from_tensor(value: Tensor, library: str) -> Any:
-    """`value` as an array of `library`, on the same memory. An unknown one gets the tensor, which speaks DLPack."""
+    """`value` as an array of `library`, on the same memory.
+
+    For a library that is not known by name this is the tensor itself, which supports DLPack.
+    """
     if library in ("torch", "dlpack"):
         return value
     value = value.detach().resolve_neg()
     if library == "numpy":
         return value.numpy()
-    if library == "jax":  # knows no strides
+    if library == "jax":  # has no strides
         return sys.modules["jax.numpy"].from_dlpack(value.contiguous())
-    return sys.modules["cupy"].from_dlpack(value)  # is imported: somebody made an array with it
+    return sys.modules["cupy"].from_dlpack(value)  # it is imported, since the caller has one of its arrays
 
 
 def _stream(library: str, arrays: dict[str, Any]) -> contextlib.AbstractContextManager[Any]:
@@ -106,7 +112,7 @@ def _stream(library: str, arrays: dict[str, Any]) -> contextlib.AbstractContextM
     cupy, device = sys.modules["cupy"], next(iter(arrays.values())).device.id
     with cupy.cuda.Device(device):
         pointer = cupy.cuda.get_current_stream().ptr
-    # torch takes the address 0, which is the default stream, for none given
+    # The default stream has the address 0, which ExternalStream does not take.
     stream = torch.cuda.ExternalStream(pointer, device) if pointer else torch.cuda.default_stream(device)
     return torch.cuda.stream(stream)
 
@@ -133,7 +139,7 @@ def _channels_first(name: str, value: Tensor) -> Tensor:
 
 
 def any_array(function: Callable[..., Any], channels: tuple[str, ...] = ()) -> Callable[..., Any]:
-    """Let `function` take and return arrays of any library, and give it an argument `layout`.
+    """Wrap `function` so that it takes and returns arrays of any library, and has an argument `layout`.
 
     Args:
         function: takes tensors (its parameters that are annotated so) and returns one.
@@ -150,7 +156,7 @@ def any_array(function: Callable[..., Any], channels: tuple[str, ...] = ()) -> C
         bound = signature.bind(*args, **kwargs)
         for name in arrays & bound.arguments.keys():
             _require_concrete(name, bound.arguments[name])
-        # What is no array at all is left to the checks of the function.
+        # Arguments that are no arrays are left to the checks of the function.
         given = {n: v for n, v in bound.arguments.items() if n in arrays and kind(v) is not None}
         library, last = _common_kind(given), channels if layout == "channels_last" else ()
         if "out" in given:

@@ -67,12 +67,22 @@ def _check_upstream(upstream: Tensor, image: Tensor) -> None:
     require(got == want, f"`upstream` must have shape {want}, got {got}")
 
 
-def _sizes(grid_shape: Sequence[int], image: Tensor, derivative: bool) -> tuple[int, ...]:
-    """Batch, grid batch, grid and image sizes and flags, as the kernels take them."""
+def _shape(grid_shape: Sequence[int], image: Tensor, derivative: bool) -> dict[str, int]:
+    """What both kernels are told of the grid and the image."""
     height, width = image.shape[-2:]
     batch = image.numel() // (3 * height * width)
-    grid_batch = 1 if len(grid_shape) == 4 else batch
-    return (batch, grid_batch, *grid_shape[-3:], height, width, derivative, image.dtype == torch.float64)
+    depth, grid_height, grid_width = grid_shape[-3:]
+    return {
+        "batch": batch,
+        "grid_batch": 1 if len(grid_shape) == 4 else batch,
+        "depth": depth,
+        "grid_height": grid_height,
+        "grid_width": grid_width,
+        "height": height,
+        "width": width,
+        "derivative": derivative,
+        "is_double": image.dtype == torch.float64,
+    }
 
 
 def _readable(value: Tensor) -> Tensor:
@@ -96,12 +106,21 @@ def _launch_slice(
         return out
     _check(grid, guide, image)  # the registered ops can be called directly, and may not crash
     guide = guide.expand(*image.shape[:-3], *image.shape[-2:])
-    sizes = _sizes(grid.shape, image, derivative)
     if upstream is not None:
         _check_upstream(upstream, image)
         upstream = _readable(upstream)
-    tensors = (_readable(grid), _readable(guide), _readable(image), upstream, out)
-    _backend.launch("bilateral_slice", image.device, tensors, (*sizes, transposed), sizes)
+    grid, guide, image = _readable(grid), _readable(guide), _readable(image)
+    _backend.launch(
+        "slice_bilateral_grid",
+        image.device,
+        grid=grid,
+        guide=guide,
+        image=image,
+        upstream=upstream,
+        out=out,
+        transposed=transposed,
+        **_shape(grid.shape, image, derivative),
+    )
     return out
 
 
@@ -119,9 +138,16 @@ def _backward_grid(
     _check_upstream(upstream, image)
     guide = guide.expand(*image.shape[:-3], *image.shape[-2:])
     grad = image.new_empty(grid_shape)
-    sizes = _sizes(grid_shape, image, derivative)
-    tensors = (_readable(upstream), _readable(guide), _readable(image), grad)
-    _backend.launch("bilateral_grid_backward", image.device, tensors, sizes, sizes)
+    upstream, guide, image = _readable(upstream), _readable(guide), _readable(image)
+    _backend.launch(
+        "slice_bilateral_grid_backward_grid",
+        image.device,
+        upstream=upstream,
+        guide=guide,
+        image=image,
+        grad=grad,
+        **_shape(grid_shape, image, derivative),
+    )
     return grad
 
 

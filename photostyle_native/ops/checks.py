@@ -1,4 +1,4 @@
-"""Checks of arguments. Every message names the argument, says what it must be and what it is."""
+"""Checks of arguments. Every message names the argument and says what is required and what was given."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def require_batch(name: str, value: Tensor, other_name: str, other: Tensor) -> N
 
 
 def require_integer(name: str, value: object, low: int, high: int) -> int:
-    """Check for an integer (NumPy's count) from `low` to `high`; returns it as int."""
+    """Check for an integer (NumPy's included) from `low` to `high`; returns it as int."""
     integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     require(
         integer and low <= value <= high,  # type: ignore[operator]

@@ -1,7 +1,7 @@
 """Colour guided filter.
 
-He, Sun, Tang: *Guided Image Filtering* (ECCV 2010). Its kernel is that of the Matting Laplacian with another last
-line; ``csrc/matting_laplacian/params.h`` states what it computes.
+He, Sun, Tang: *Guided Image Filtering* (ECCV 2010). Its kernel is that of the Matting Laplacian with a different last
+step; ``csrc/matting_laplacian/params.h`` states what it computes.
 """
 
 from __future__ import annotations

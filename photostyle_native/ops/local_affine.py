@@ -83,11 +83,9 @@ def _no_gradient(op: str, *tensors: Tensor) -> None:
         raise NotImplementedError(f"`{op}` has no gradient: pass detached tensors")
 
 
-def _sizes(value: Tensor, content: Tensor) -> tuple[int, int, int, int]:
-    """Batch, content batch, height, width."""
-    height, width = value.shape[-2:]
-    pixels = height * width
-    return value.numel() // (value.shape[-3] * pixels), content.numel() // (3 * pixels), height, width
+def _batch(value: Tensor) -> int:
+    """The number of images in a tensor (..., C, H, W) that is not empty."""
+    return value.numel() // value.shape[-3:].numel()
 
 
 def _clip_radius(radius: int, image: Tensor) -> int:
@@ -102,14 +100,19 @@ def _fit(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
     _check_pair("output", output, 3, "content", content)  # the registered ops can be called directly
     radius, ridge = _check_fit("radius", radius, ridge)
     output, content = output.contiguous(), content.contiguous()
-    batch, content_batch, *size = _sizes(output, content)
-    radius, double = _clip_radius(radius, output), output.dtype == torch.float64
     _backend.launch(
-        "local_affine_fit",
+        "fit_local_affine",
         output.device,
-        (content, output, coefs),
-        (batch, content_batch, *size, radius, ridge, double),
-        (batch, *size, radius, double),
+        content=content,
+        output=output,
+        coefs=coefs,
+        batch=_batch(output),
+        content_batch=_batch(content),
+        height=output.shape[-2],
+        width=output.shape[-1],
+        radius=_clip_radius(radius, output),
+        ridge=ridge,
+        is_double=output.dtype == torch.float64,
     )
     return coefs
 
@@ -129,14 +132,21 @@ def _launch_smooth(
     _check_pair("coefs", coefs, 12, "content", content)
     radius, sigma_space, sigma_color = _check_smoothing(radius, sigma_space, sigma_color)
     coefs, content = coefs.contiguous(), content.contiguous()
-    batch, content_batch, *size = _sizes(coefs, content)
-    radius, double = _clip_radius(radius, coefs), coefs.dtype == torch.float64
     _backend.launch(
-        "local_affine_smooth",
+        "smooth_affine_coefficients",
         coefs.device,
-        (coefs, content, out, applied),
-        (batch, content_batch, *size, radius, sigma_space, sigma_color, double),
-        (batch, *size, radius, double),
+        coefs=coefs,
+        guide=content,
+        out=out,
+        applied=applied,
+        batch=_batch(coefs),
+        guide_batch=_batch(content),
+        height=coefs.shape[-2],
+        width=coefs.shape[-1],
+        radius=_clip_radius(radius, coefs),
+        sigma_space=sigma_space,
+        sigma_color=sigma_color,
+        is_double=coefs.dtype == torch.float64,
     )
 
 
@@ -169,13 +179,20 @@ def _upsample(
         return out
     radius, sigma_space, sigma_color = _check_upsample(coefs, guide, photo, radius, sigma_space, sigma_color)
     coefs, guide, photo = coefs.contiguous(), guide.contiguous(), photo.contiguous()
-    sizes = (*guide.shape[-2:], *photo.shape[-2:], radius)
     _backend.launch(
-        "local_affine_upsample",
+        "upsample_local_affine",
         photo.device,
-        (coefs, guide, photo, out),
-        (*sizes, sigma_space, sigma_color),
-        sizes,
+        coefs=coefs,
+        guide=guide,
+        photo=photo,
+        out=out,
+        low_height=guide.shape[-2],
+        low_width=guide.shape[-1],
+        height=photo.shape[-2],
+        width=photo.shape[-1],
+        radius=radius,
+        sigma_space=sigma_space,
+        sigma_color=sigma_color,
     )
     return out
 

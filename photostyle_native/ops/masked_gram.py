@@ -1,8 +1,8 @@
 """Masked Gram matrices and the style loss on them, without a copy of the features per mask.
 
 Luan et al. 2017, eq. 5 (augmented style loss); masks enter squared, as in the authors' released code. On CUDA the
-loss is one kernel that never writes the matrices: it takes their distance to the targets where they are summed, and
-nothing waits for the host. The CPU has no kernel for the loss and takes it from the matrices.
+loss is one kernel that never writes the matrices: it compares them with the targets where they are summed, and does
+not wait for the host. The CPU has no kernel for the loss, and computes it from the matrices.
 ``csrc/masked_gram/params.h`` states what the kernels compute.
 """
 
@@ -28,6 +28,7 @@ from .checks import (
     wants_derivative,
 )
 
+# FeatureType of csrc/masked_gram/params.h
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 _MAX_PIXELS = 2**31 - 1
 
@@ -50,12 +51,18 @@ def _check(features: Tensor, masks: Tensor) -> None:
     require(pixels <= _MAX_PIXELS, f"`features` must have at most 2^31 - 1 pixels, got {pixels}")
 
 
-def _shape(features: Tensor, masks: Tensor) -> tuple[int, int, int, int, int]:
-    """Batch, mask batch, masks, channels, pixels."""
+def _shape(features: Tensor, masks: Tensor) -> dict[str, int]:
+    """What every kernel of this family is told of its features and masks."""
     channels, height, width = features.shape[-3:]
-    count = masks.shape[-3]
-    pixels = height * width
-    return features.numel() // (channels * pixels), masks.numel() // (count * pixels), count, channels, pixels
+    count, pixels = masks.shape[-3], height * width
+    return {
+        "batch": features.numel() // (channels * pixels),
+        "mask_batch": masks.numel() // (count * pixels),
+        "masks_count": count,
+        "channels": channels,
+        "pixels": pixels,
+        "type": _TYPES[features.dtype],
+    }
 
 
 _backend.LIBRARY.define("masked_gram(Tensor features, Tensor masks, bool tf32=False) -> Tensor")
@@ -82,8 +89,15 @@ def _gram(features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
         return out.zero_()
     _check(features, masks)  # the registered op can be called directly, and may not crash
     features, masks = _readable(features), masks.contiguous()
-    shape = (*_shape(features, masks), _TYPES[features.dtype])
-    _backend.launch("masked_gram", features.device, (features, masks, out), (*shape, tf32), shape)
+    _backend.launch(
+        "masked_gram",
+        features.device,
+        features=features,
+        masks=masks,
+        gram=out,
+        tf32=tf32,
+        **_shape(features, masks),
+    )
     return out
 
 
@@ -96,8 +110,16 @@ def _backward(upstream: Tensor, features: Tensor, masks: Tensor, tf32: bool = Fa
     require(tuple(upstream.shape) == want, f"`upstream` must have shape {want}, got {tuple(upstream.shape)}")
     readable, upstream, masks = _readable(features), upstream.contiguous(), masks.contiguous()
     out = torch.empty_like(readable)
-    shape = (*_shape(readable, masks), _TYPES[readable.dtype])
-    _backend.launch("masked_gram_backward", out.device, (readable, masks, upstream, out), (*shape, tf32), shape)
+    _backend.launch(
+        "masked_gram_backward",
+        out.device,
+        features=readable,
+        masks=masks,
+        upstream=upstream,
+        grad=out,
+        tf32=tf32,
+        **_shape(readable, masks),
+    )
     return out.to(features.dtype)
 
 
@@ -200,22 +222,28 @@ def _loss_in_two_steps(
 def _loss(
     features: Tensor, masks: Tensor, targets: Tensor, scales: Tensor, weights: Tensor, tf32: bool = False
 ) -> tuple[Tensor, Tensor]:
-    if _backend.uses_cpu_kernels(features.device) or features.numel() == 0 or masks.numel() == 0:
+    has_kernel = _backend.has_kernel("masked_gram_loss", features.device)
+    if not has_kernel or features.numel() == 0 or masks.numel() == 0:
         return _loss_in_two_steps(features, masks, targets, scales, weights, tf32)
     _check_loss(features, masks, targets, scales, weights)
     features, masks = _readable(features), masks.contiguous()
     targets, scales, weights = targets.contiguous(), scales.contiguous(), weights.contiguous()
     loss = torch.empty(features.shape[:-3], dtype=torch.float64, device=features.device)
     upstream = _gram_like(features, masks)
-    batch, mask_batch, *rest = _shape(features, masks)
-    target_batch = 1 if targets.dim() == 3 else batch
-    kind = _TYPES[features.dtype]
+    shape = _shape(features, masks)
     _backend.launch(
         "masked_gram_loss",
         features.device,
-        (features, masks, targets, scales, weights, loss, upstream),
-        (batch, mask_batch, target_batch, *rest, kind, tf32),
-        (batch, mask_batch, *rest, kind),
+        features=features,
+        masks=masks,
+        targets=targets,
+        scales=scales,
+        weights=weights,
+        loss=loss,
+        upstream=upstream,
+        target_batch=1 if targets.dim() == 3 else shape["batch"],
+        tf32=tf32,
+        **shape,
     )
     return loss.to(upstream.dtype), upstream
 
@@ -268,6 +296,24 @@ _differentiable_loss = differentiable(
 
 
 # ---- the public functions
+
+
+def gram_normalisation(masks: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """The mean of each mask, and the factor by which the authors' style loss scales its Gram matrix.
+
+    Args:
+        masks: (K, H, W), not negative.
+        channels: C, of the features.
+
+    Returns:
+        mean(m_k), (K,), and 1 / (C N mean(m_k)), (K,), with N = H W; zero for an empty mask.
+
+    Source: the released code of Luan et al. 2017.
+    """
+    share = masks.mean((-2, -1))
+    pixels = masks.shape[-1] * masks.shape[-2]
+    scale = torch.where(share > 0, 1 / (channels * pixels * share.clamp(min=1e-30)), torch.zeros_like(share))
+    return share, scale
 
 
 def masked_gram(features: Tensor, masks: Tensor, *, tf32: bool = False) -> Tensor:

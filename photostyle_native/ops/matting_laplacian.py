@@ -30,7 +30,7 @@ from .checks import (
 )
 
 _DTYPES = (torch.float32, torch.float64)
-LAPLACIAN, GUIDED = 0, 1
+LAPLACIAN, GUIDED = 0, 1  # WindowFilter of csrc/matting_laplacian/params.h
 
 
 def check(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[float, int]:
@@ -60,15 +60,23 @@ def run(
         image = as_float(image, x)  # the CPU kernels read no bytes
     x, image = x.resolve_neg().contiguous(), image.resolve_neg().contiguous()
     channels, height, width = x.shape[-3:]
-    batch = x.numel() // (channels * height * width)
-    image_batch = image.numel() // (3 * height * width)
-    double, size = x.dtype == torch.float64, (channels, height, width, radius)
     _backend.launch(
         "matting_laplacian",
         x.device,
-        (image, x, out, energy),
-        (batch, image_batch, *size, eps, mode, double, image.dtype == torch.uint8),
-        (batch, *size, mode, double),
+        image=image,
+        x=x,
+        out=out,
+        energy=energy,
+        batch=x.numel() // (channels * height * width),
+        image_batch=image.numel() // (3 * height * width),
+        channels=channels,
+        height=height,
+        width=width,
+        radius=radius,
+        eps=eps,
+        filter=mode,
+        is_double=x.dtype == torch.float64,
+        image_is_uint8=image.dtype == torch.uint8,
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .. import ops
 from .checks import require
+from .masked_gram import gram_normalisation
 
 
 def _float(x: Tensor) -> Tensor:
@@ -91,7 +92,11 @@ class MaskedGramMatrix(nn.Module):
         """
         with torch.autocast(features.device.type, enabled=False):
             gram = ops.masked_gram(features, self.masks, tf32=self.tf32)
-            return gram * _scales(self.masks, features.shape[-3])[:, None, None] if self.normalise else gram
+            return (
+                gram * gram_normalisation(self.masks, features.shape[-3])[1][:, None, None]
+                if self.normalise
+                else gram
+            )
 
     def extra_repr(self) -> str:
         return f"masks={len(self.masks)}, normalise={self.normalise}"
@@ -132,8 +137,9 @@ class MaskedGramLoss(nn.Module):
         )
         self.register_buffer("targets", targets.detach().to(masks).contiguous())
         self.register_buffer("masks", masks)
-        self.register_buffer("scales", _scales(masks, channels))
-        self.register_buffer("shares", masks.mean((-2, -1)) / channels**2)
+        share, scale = gram_normalisation(masks, channels)
+        self.register_buffer("scales", scale)
+        self.register_buffer("shares", share / channels**2)
 
     def forward(self, features: Tensor) -> Tensor:
         """The weighted loss of each item of a batch; differentiable in the features any number of times.
@@ -228,9 +234,3 @@ def _masks(masks: Tensor) -> Tensor:
         f"`masks` must be float32 or float64, got {str(masks.dtype).removeprefix('torch.')}",
     )
     return masks.detach().contiguous()
-
-
-def _scales(masks: Tensor, channels: int) -> Tensor:
-    """The factors 1 / (C N mean(m_k)), (K,); zero for an empty mask."""
-    total = masks.sum((-2, -1)) * channels
-    return torch.where(total > 0, 1 / total.clamp(min=1e-30), torch.zeros_like(total))

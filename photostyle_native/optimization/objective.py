@@ -19,6 +19,7 @@ from .. import ops
 from ..errors import PhotostyleError
 from ..network.mask_pyramid import mask_pyramid
 from ..network.vgg19 import BLOCKS, VGG19
+from ..ops.masked_gram import gram_normalisation
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT_LAYER = "conv4_2"
@@ -105,14 +106,6 @@ class _StyleTarget:
         return [ops.masked_gram_loss(features, *part) for part in zip(*parts, strict=True)]
 
 
-def _normalisation(masks: Tensor, channels: int) -> tuple[Tensor, Tensor]:
-    """The mean of each mask, (K,), and the factor 1 / (C N mean), (K,), which is zero for an empty mask."""
-    share = masks.mean((-2, -1))
-    pixels = masks.shape[-1] * masks.shape[-2]
-    scale = torch.where(share > 0, 1 / (channels * pixels * share.clamp(min=1e-30)), torch.zeros_like(share))
-    return share, scale
-
-
 class Objective:
     """The energy of an output image, given a content photo, a style photo and their masks.
 
@@ -174,9 +167,9 @@ class Objective:
         result = {}
         for layer in STYLE_LAYERS:
             channels = features[layer].shape[0]
-            _, style_scale = _normalisation(style_pyramid[layer], channels)
+            _, style_scale = gram_normalisation(style_pyramid[layer], channels)
             targets = ops.masked_gram(features[layer], style_pyramid[layer]) * style_scale[:, None, None]
-            share, scale = _normalisation(content_pyramid[layer], channels)
+            share, scale = gram_normalisation(content_pyramid[layer], channels)
             result[layer] = _StyleTarget(content_pyramid[layer].contiguous(), targets, scale, share / channels**2)
         return result
 

@@ -78,9 +78,9 @@ def test_nothing_is_copied(library: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_kernel_works_on_the_callers_memory(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     launch, seen = _backend.launch, []
 
-    def watch(name: str, device: torch.device, tensors: tuple[Tensor | None, ...], *rest: Any) -> None:
-        seen.append([t.data_ptr() for t in tensors if t is not None])
-        launch(name, device, tensors, *rest)
+    def watch(name: str, device: torch.device, **fields: Any) -> None:
+        seen.append([value.data_ptr() for value in fields.values() if isinstance(value, Tensor)])
+        launch(name, device, **fields)
 
     monkeypatch.setattr(_backend, "launch", watch)
     make: Callable[[Tensor], Any] = {"torch": Tensor.clone, "numpy": lambda t: t.numpy().copy()}.get(

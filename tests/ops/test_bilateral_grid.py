@@ -227,11 +227,13 @@ def test_only_wanted_gradients_are_computed(device: torch.device, monkeypatch: p
     called: list[str] = []
     launch = ops.bilateral_grid._backend.launch
     monkeypatch.setattr(
-        ops.bilateral_grid._backend, "launch", lambda name, *rest: (called.append(name), launch(name, *rest))[1]
+        ops.bilateral_grid._backend,
+        "launch",
+        lambda name, device, **fields: (called.append(name), launch(name, device, **fields))[1],
     )
     grid = scene[0].requires_grad_()
     torch.autograd.grad(ops.slice_bilateral_grid(*scene[:3]), grid, scene[3])
-    assert called == ["bilateral_slice", "bilateral_grid_backward"]
+    assert called == ["slice_bilateral_grid", "slice_bilateral_grid_backward_grid"]
 
 
 def test_the_fallback_computes_the_same(device: torch.device) -> None:
