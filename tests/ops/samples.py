@@ -22,6 +22,13 @@ from photostyle_native.reference import bilateral_grid, guided_filter, local_aff
 FLOAT, DOUBLE, BRAIN, HALF = torch.float32, torch.float64, torch.bfloat16, torch.float16
 # The tensors whose channels come last under layout="channels_last".
 WITH_CHANNELS = frozenset({"x", "image", "coefs", "photo", "features", "masks"})
+# Keyword arguments of `Row.sample`: one item; a batch in which each item has all tensors of its own; a batch in which
+# the tensors that may serve all items do so.
+BATCHES: dict[str, dict[str, Any]] = {
+    "one picture": {},
+    "a batch": {"batch": (2,), "share": False},
+    "a batch that shares": {"batch": (2,)},
+}
 
 
 def tensors(

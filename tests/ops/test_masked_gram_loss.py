@@ -72,6 +72,13 @@ def test_targets_of_their_own(device: torch.device) -> None:
         torch.testing.assert_close(both[i], alone, rtol=1e-6, atol=0)
 
 
+def test_masks_of_their_own(device: torch.device) -> None:
+    features, masks, *rest = _problem((2,), torch.float32, device)
+    own = torch.stack([masks, masks.flip(-1)])
+    truth = _definition(*(t.double() for t in (features, own, *rest)))
+    assert relative_error(ops.masked_gram_loss(features, own, *rest), truth) <= 1e-6
+
+
 def test_empty_inputs(device: torch.device) -> None:
     none = torch.rand(0, 4, 4, device=device)
     no = torch.rand(0, device=device)
