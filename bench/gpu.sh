@@ -41,15 +41,12 @@ build_for_device() { # build_for_device ARCHITECTURE
 }
 export -f build_for_device
 
-kernel_tests="tests/ops/test_matting_laplacian.py tests/ops/test_masked_gram.py tests/ops/test_masked_gram_loss.py
-  tests/ops/test_local_affine.py tests/ops/test_bilateral_grid.py tests/ops/test_cuda.py tests/optimization/test_solver.py"
-
 if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())"; then
   architecture=$("$python" -c "import torch; print('%d%d' % torch.cuda.get_device_capability())")
   "$python" -c "import torch; print(torch.cuda.get_device_name(), torch.__version__)"
   step build 150 bash -c "build_for_device $architecture"
   export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
-  step tests 150 "$python" -m pytest -q -p no:cacheprovider $kernel_tests -k "cuda and not emulated"
+  step tests 150 "$python" -m pytest -q -p no:cacheprovider -m kernel -k "cuda and not emulated"
   if command -v compute-sanitizer > /dev/null; then
     only=()
     compute-sanitizer --help 2>&1 | grep -q -- --kernel-regex && only=(--kernel-regex kns=photostyle)
@@ -70,7 +67,7 @@ else
   echo "There is no GPU here: this is a rehearsal in emulation, and no figure of it is a measurement."
   step build 200 bash -c "build_for_device 90"
   export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
-  step tests 900 "$python" -m pytest -q -p no:cacheprovider $kernel_tests tests/simt/test_simt.py -k "emulated or simt"
+  step tests 900 "$python" -m pytest -q -p no:cacheprovider -m kernel -k "emulated or simt"
   step sanitizer-address 600 tests/simt/sanitized "$python" -m pytest -q -p no:cacheprovider tests/ops/test_cuda.py -k "every_kernel_once and emulated"
   step bench 300 "$python" -m photostyle_native bench --device cpu --quick -o "$results"
   step transfer 200 "$python" bench/transfer_timing.py --device cpu --size 96 -o "$results"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import inspect
 import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ops.samples import PUBLIC, WITH_CHANNELS, Row
 from optional_packages import need
 from pictures import smooth_picture
 from torch import Tensor
@@ -24,33 +24,7 @@ from photostyle_native.ops import _backend, arrays
 H, W = 8, 11
 
 
-def _cases() -> dict[str, tuple[Callable[..., Any], tuple[Tensor, ...], dict[str, Any]]]:
-    image, x = smooth_picture(H, W), torch.rand(3, H, W)
-    features, masks = torch.rand(4, H, W), torch.rand(2, H, W)
-    targets, one = torch.rand(2, 4, 4), torch.rand(2)
-    coefs, small = torch.rand(12, H, W), {"radius": 2}
-    return {
-        "matting_laplacian": (ops.matting_laplacian, (x, image), {}),
-        "matting_energy": (ops.matting_energy, (x, image), {}),
-        "guided_filter": (ops.guided_filter, (x, image), small),
-        "masked_gram": (ops.masked_gram, (features, masks), {}),
-        "masked_gram_loss": (ops.masked_gram_loss, (features, masks, targets, one, one), {}),
-        "fit_local_affine": (ops.fit_local_affine, (x, image), {}),
-        "apply_local_affine": (ops.apply_local_affine, (coefs, image), {}),
-        "smooth_affine_coefficients": (ops.smooth_affine_coefficients, (coefs, image), small),
-        "smooth_local_affine": (ops.smooth_local_affine, (x, image), small),
-        "upsample_local_affine": (ops.upsample_local_affine, (coefs, image, smooth_picture(2 * H, 2 * W)), {}),
-        "slice_bilateral_grid": (ops.slice_bilateral_grid, (torch.rand(12, 3, 2, 2), image[0].contiguous(), x), {}),
-    }
-
-
-CASES = sorted(_cases())
-
-
-def test_every_op_is_here() -> None:
-    assert (
-        sorted(name for name in ops.__all__ if inspect.isfunction(getattr(ops, name)) and name != "backend") == CASES
-    )
+ROWS = pytest.mark.parametrize("row", sorted(PUBLIC, key=lambda row: row.name), ids=lambda row: row.name)
 
 
 def _read_only(value: Tensor) -> np.ndarray:
@@ -64,16 +38,16 @@ def _jax() -> Any:
     return need("jax.numpy")
 
 
-@pytest.mark.parametrize("name", CASES)
+@ROWS
 @pytest.mark.parametrize("library", ["numpy", "numpy read-only", "jax"])
-def test_same_numbers_of_the_same_library(name: str, library: str) -> None:
-    op, tensors, options = _cases()[name]
-    expected = op(*tensors, **options)
+def test_same_numbers_of_the_same_library(row: Row, library: str) -> None:
+    sample = row.sample(H, W)
+    tensors, expected = sample.tensors, sample()
     if library == "jax":
         given, want = [_jax().asarray(t.numpy()) for t in tensors], type(_jax().zeros(1))
     else:
         given, want = [_read_only(t) if "only" in library else t.numpy() for t in tensors], np.ndarray
-    result = op(*given, **options)
+    result = sample.function(*given)
     assert type(result) is want
     assert np.array_equal(np.asarray(result), expected.numpy())
 
@@ -221,18 +195,18 @@ def test_cupy_arrays_are_worked_on_in_cupys_stream(monkeypatch: pytest.MonkeyPat
     assert not current
 
 
-@pytest.mark.parametrize("name", CASES)
+@ROWS
 @pytest.mark.parametrize("library", ["torch", "numpy"])
-def test_channels_last(name: str, library: str) -> None:
-    op, tensors, options = _cases()[name]
-    expected = op(*tensors, **options)
-    last = ("x", "image", "output", "content", "features", "masks", "coefs", "photo")
-    names = list(inspect.signature(op).parameters)
-    moves = [n in last or (n == "guide" and name == "upsample_local_affine") for n in names]
-    given = [t.movedim(-3, -1).contiguous() if m else t for t, m in zip(tensors, moves, strict=False)]
-    result = op(*(t.numpy() if library == "numpy" else t for t in given), **options, layout="channels_last")
+def test_channels_last(row: Row, library: str) -> None:
+    sample = row.sample(H, W)
+    expected = sample()
+    given = [
+        t.movedim(-3, -1).contiguous() if name in WITH_CHANNELS else t
+        for name, t in zip(row.tensor_names, sample.tensors, strict=True)
+    ]
+    result = sample.function(*(t.numpy() if library == "numpy" else t for t in given), layout="channels_last")
     result = torch.as_tensor(result)
-    if name not in ("matting_energy", "masked_gram", "masked_gram_loss"):
+    if row.is_picture:
         assert result.shape[-1] == expected.shape[-3]
         result = result.movedim(-1, -3)
     assert torch.equal(result, expected)

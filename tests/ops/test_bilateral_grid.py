@@ -7,12 +7,14 @@ from typing import Any
 import emulation
 import pytest
 import torch
-from checks import check_gradients, relative_error
+from checks import relative_error
 from pictures import smooth_picture
 from torch import Tensor
 
 from photostyle_native import PhotostyleError, ops
 from photostyle_native.reference import bilateral_grid as reference
+
+pytestmark = pytest.mark.kernel
 
 SIZES = [(1, 1), (2, 5), (7, 11), (33, 19), (67, 131), (3, 700)]
 GRIDS = [(1, 1, 1), (2, 2, 2), (9, 13, 17), (3, 1, 40), (20, 5, 1)]
@@ -220,28 +222,6 @@ def test_same_bits_for_any_number_of_threads() -> None:
                 assert torch.equal(first, again)
 
 
-@pytest.mark.parametrize("lead", [(), (2,)], ids=str)
-def test_gradcheck(lead: tuple[int, ...], device: torch.device) -> None:
-    grid, guide, image, _ = _scene((3, 4), (3, 2, 3), (2,), lead)
-    # Away from the vertices, where the derivative in the guide jumps, and on both sides of [0, 1].
-    guide = (torch.rand_like(guide) * 0.3 + 0.1 + 0.5 * (guide > 0.5)).clamp(0.1, 0.9)
-    guide[0, 0, :2] = torch.tensor([-0.3, 1.2])
-    inputs = [t.to(device).requires_grad_() for t in (grid, guide, image)]
-    check_gradients(ops.slice_bilateral_grid, *inputs)
-
-
-def test_gradients_of_the_gradients(device: torch.device) -> None:
-    grid, guide, image, upstream = _scene((2, 3), (3, 2, 2))
-    guide = (guide - guide.min()) * 0.1 + 0.15
-    grid, guide, image, upstream = (t.to(device).requires_grad_() for t in (grid, guide, image, upstream))
-    to = torch.ops.photostyle
-    check_gradients(
-        lambda u, g, i: to.slice_bilateral_grid_backward_grid(u, g, i, (12, 3, 2, 2), False), upstream, guide, image
-    )
-    check_gradients(lambda u, m, g: to.slice_bilateral_grid_backward_image(u, m, g, False), upstream, grid, guide)
-    check_gradients(to.slice_bilateral_grid_backward_guide, upstream, grid, guide, image)
-
-
 def test_only_wanted_gradients_are_computed(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = [t.to(device) for t in _scene((5, 6), (3, 2, 2))]
     called: list[str] = []
@@ -254,18 +234,6 @@ def test_only_wanted_gradients_are_computed(device: torch.device, monkeypatch: p
     grid = scene[0].requires_grad_()
     torch.autograd.grad(ops.slice_bilateral_grid(*scene[:3]), grid, scene[3])
     assert called == ["slice_bilateral_grid", "slice_bilateral_grid_backward_grid"]
-
-
-def test_opcheck(device: torch.device) -> None:
-    to = torch.ops.photostyle
-    for lead, derivative in (((), True), ((2,), False)):
-        grid, guide, image, upstream = (t.float().to(device) for t in _scene((5, 6), (3, 2, 4), (2,), lead))
-        wanted = [t.detach().requires_grad_() for t in (grid, guide, image)]
-        torch.library.opcheck(to.slice_bilateral_grid.default, (*wanted, derivative))
-        arguments = (upstream, guide, image, list(grid.shape), derivative)
-        torch.library.opcheck(to.slice_bilateral_grid_backward_grid.default, arguments)
-        torch.library.opcheck(to.slice_bilateral_grid_backward_image.default, (upstream, grid, guide, derivative))
-        torch.library.opcheck(to.slice_bilateral_grid_backward_guide.default, (upstream, grid, guide, image))
 
 
 def test_the_fallback_computes_the_same(device: torch.device) -> None:

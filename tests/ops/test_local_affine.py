@@ -15,6 +15,8 @@ from torch import Tensor
 from photostyle_native import PhotostyleError, ops
 from photostyle_native.reference import local_affine as reference
 
+pytestmark = pytest.mark.kernel
+
 SHAPES = [(1, 1), (2, 5), (3, 3), (7, 11), (33, 19), (67, 131)]
 TOLERANCE = {torch.float32: 4e-7, torch.float64: 2e-12}
 IDENTITY = [1.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]
@@ -272,24 +274,6 @@ def test_same_bits_for_any_number_of_threads() -> None:
     for other in results[1:]:
         for first, again in zip(results[0], other, strict=True):
             assert torch.equal(first, again)
-
-
-def test_opcheck(device: torch.device) -> None:
-    image, batch = torch.rand(3, 6, 7, device=device), torch.rand(2, 3, 6, 7, device=device)
-    coefs = torch.rand(2, 12, 6, 7, device=device)
-    namespace = torch.ops.photostyle
-    for arguments in ((image, image, 1, 1e-3), (batch, image, 2, 1e-3)):
-        torch.library.opcheck(namespace.fit_local_affine.default, arguments)
-    torch.library.opcheck(namespace.smooth_affine_coefficients.default, (coefs, image, 2, 1.0, 0.1))
-    torch.library.opcheck(namespace.smooth_local_affine.default, (batch, image, 1, 1e-3, 2, 1.0, 0.1))
-    photo = torch.rand(3, 9, 4, device=device)
-    torch.library.opcheck(namespace.upsample_local_affine.default, (coefs[0], image, photo, 2, 0.7, 0.1))
-
-
-def test_application_is_differentiable(device: torch.device) -> None:
-    coefs = torch.rand(12, 3, 4, dtype=torch.float64, device=device, requires_grad=True)
-    image = torch.rand(3, 3, 4, dtype=torch.float64, device=device, requires_grad=True)
-    assert torch.autograd.gradcheck(ops.apply_local_affine, (coefs, image))
 
 
 def test_gradients_are_refused_not_dropped() -> None:

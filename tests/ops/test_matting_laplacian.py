@@ -1,18 +1,19 @@
-"""Matting Laplacian and guided filter: against the reference, against the definition, against third parties."""
+"""Matting Laplacian: against the reference, against the definition, against third parties."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from checks import check_gradients, relative_error
+from checks import relative_error
 from optional_packages import need
 from pictures import smooth_picture
 from torch import Tensor
 
 from photostyle_native import PhotostyleError, ops
-from photostyle_native.reference import guided_filter as guided_reference
 from photostyle_native.reference import matting_laplacian as reference
+
+pytestmark = pytest.mark.kernel
 
 SHAPES = [(3, 1, 1), (3, 2, 5), (3, 3, 3), (1, 7, 11), (2, 3, 67, 131), (5, 70, 150), (2, 2, 4, 19, 263)]
 TOLERANCE = {torch.float32: 3e-7, torch.float64: 1e-12}
@@ -35,15 +36,6 @@ def test_product_and_energy_agree_with_the_reference(
     energy = ops.matting_energy(x, image, radius=radius)
     assert energy.shape == x.shape[:-3]
     assert relative_error(energy, (x.double() * truth).sum((-3, -2, -1))) <= TOLERANCE[dtype]
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("radius", [1, 4])
-def test_guided_filter_agrees_with_the_reference(shape: tuple[int, ...], radius: int, device: torch.device) -> None:
-    x = torch.rand(shape, device=device)
-    image = _image_for(x)
-    truth = guided_reference.guided_filter(x.double(), image.double(), radius=radius)
-    assert relative_error(ops.guided_filter(x, image, radius=radius), truth) <= 3e-7
 
 
 def test_a_single_window_by_hand(device: torch.device) -> None:
@@ -148,28 +140,12 @@ def test_nan_is_not_hidden(device: torch.device) -> None:
     assert ops.matting_energy(x, image).isnan()
 
 
-def test_gradients(device: torch.device) -> None:
+def test_the_gradient_of_the_energy_is_twice_the_product(device: torch.device) -> None:
     image = torch.rand(3, 6, 7, dtype=torch.float64, device=device)
     x = torch.rand(2, 6, 7, dtype=torch.float64, device=device, requires_grad=True)
 
-    def energy(v: Tensor) -> Tensor:
-        return ops.matting_energy(v, image, eps=1e-3)
-
-    def product(v: Tensor) -> Tensor:
-        return ops.matting_laplacian(v, image, eps=1e-3)
-
-    check_gradients(energy, x)
-    check_gradients(product, x)
-    (gradient,) = torch.autograd.grad(energy(x), x)
-    torch.testing.assert_close(gradient, 2 * product(x.detach()))
-
-
-@pytest.mark.parametrize("op", ["matting_laplacian", "matting_energy", "guided_filter"])
-def test_opcheck(op: str, device: torch.device) -> None:
-    overload = getattr(torch.ops.photostyle, op).default
-    for x_shape, image_shape in (((2, 5, 7), (3, 5, 7)), ((2, 1, 6, 9), (3, 6, 9))):
-        x = torch.rand(x_shape, device=device, requires_grad=op != "guided_filter")
-        torch.library.opcheck(overload, (x, torch.rand(image_shape, device=device), 1e-4, 1))
+    (gradient,) = torch.autograd.grad(ops.matting_energy(x, image, eps=1e-3), x)
+    torch.testing.assert_close(gradient, 2 * ops.matting_laplacian(x.detach(), image, eps=1e-3))
 
 
 def test_one_guide_serves_a_batch_and_strides_do_not_matter(device: torch.device) -> None:
@@ -237,8 +213,6 @@ def test_unsupported_gradients_raise() -> None:
     x, image = torch.rand(1, 5, 5), torch.rand(3, 5, 5, requires_grad=True)
     with pytest.raises(NotImplementedError, match="image"):
         ops.matting_energy(x, image)
-    with pytest.raises(NotImplementedError, match="guided_filter"):
-        ops.guided_filter(x.requires_grad_(), image.detach())
 
 
 def test_same_bits_for_any_number_of_threads() -> None:

@@ -29,6 +29,7 @@ def problem() -> tuple[Objective, Tensor]:
     return Objective(content, style, masks, style_masks, load_vgg19()), content
 
 
+@pytest.mark.kernel
 def test_an_iteration_never_waits(problem: tuple[Objective, Tensor], device: torch.device) -> None:
     objective, start = problem
     if device.type == "cuda":
@@ -149,6 +150,7 @@ def test_a_graph_gives_the_same_pictures(
     assert run.best_terms["total"] == pytest.approx(plain.best_terms["total"], rel=2e-2)
 
 
+@pytest.mark.kernel
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_a_cuda_gpu(problem: tuple[Objective, Tensor]) -> None:
     """The captured iteration gives the CPU's energies, and within a chunk the host never waits."""

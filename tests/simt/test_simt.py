@@ -6,6 +6,8 @@ import emulation
 import pytest
 import torch
 
+pytestmark = pytest.mark.kernel
+
 ORDERS = ["forward", "reverse", "shuffled"]
 INPUT = torch.linspace(0, 1.9, 192).tolist()
 

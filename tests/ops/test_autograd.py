@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from checks import check_gradients
+from ops.samples import BATCHES, OBJECTS, OPS, PUBLIC, Row
 from torch import Tensor
 from torch.autograd import forward_ad
 from torch.func import grad, hessian, jacfwd, jvp, vmap
 
-from photostyle_native import MaskedGramLoss, MaskedGramMatrix, MattingLoss, ops
+from photostyle_native import MattingLoss, ops
 
 # torch's own forward-mode machinery still compiles its decompositions with torch.jit
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script`:FutureWarning")
@@ -19,52 +21,49 @@ DOUBLE = torch.float64
 HEIGHT, WIDTH = 4, 5
 
 
-def _functions() -> dict[str, Callable[[Tensor], Tensor]]:
-    image, masks = torch.rand(3, HEIGHT, WIDTH, dtype=DOUBLE), torch.rand(2, HEIGHT, WIDTH, dtype=DOUBLE)
-    targets, one = torch.rand(2, 3, 3, dtype=DOUBLE), torch.rand(2, 2, dtype=DOUBLE)
-    return {
-        "matting_laplacian": lambda x: ops.matting_laplacian(x, image, eps=1e-3),
-        "matting_energy": lambda x: ops.matting_energy(x, image, eps=1e-3),
-        "masked_gram": lambda x: ops.masked_gram(x, masks),
-        "masked_gram_loss": lambda x: ops.masked_gram_loss(x, masks, targets, *one),
-        "MattingLoss": MattingLoss(image, eps=1e-3),
-        "MaskedGramMatrix": MaskedGramMatrix(masks),
-        "MaskedGramLoss": MaskedGramLoss(targets, masks),
-    }
+ROWS = pytest.mark.parametrize(
+    "row", [row for row in (*PUBLIC, *OBJECTS) if row.torch_func], ids=lambda row: row.name
+)
 
 
-NAMES = sorted(_functions())
+@pytest.mark.kernel
+@pytest.mark.parametrize("row", [row for row in OPS if row.derivative], ids=lambda row: row.name)
+@pytest.mark.parametrize("batch", list(BATCHES))
+def test_first_and_second_derivatives(row: Row, batch: str, device: torch.device) -> None:
+    size = (4, 5) if batch == "one picture" else (3, 3)
+    sample = row.sample(*size, dtype=DOUBLE, device=device, **BATCHES[batch])
+    check_gradients(sample.function, *sample.leaves())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_first_and_second_derivatives_in_both_modes_and_batched(name: str) -> None:
-    function = _functions()[name]
-    x = torch.rand(3, HEIGHT, WIDTH, dtype=DOUBLE, requires_grad=True)
+@ROWS
+def test_derivatives_in_both_modes_and_batched(row: Row) -> None:
+    sample = row.sample(HEIGHT, WIDTH, dtype=DOUBLE)
+    leaves = sample.leaves()
     assert torch.autograd.gradcheck(
-        function, x, check_forward_ad=True, check_batched_grad=True, check_batched_forward_grad=True
+        sample.function, leaves, check_forward_ad=True, check_batched_grad=True, check_batched_forward_grad=True
     )
-    assert torch.autograd.gradgradcheck(function, x, check_fwd_over_rev=True, check_rev_over_rev=True)
+    assert torch.autograd.gradgradcheck(sample.function, leaves, check_fwd_over_rev=True, check_rev_over_rev=True)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_torch_func_agrees_with_backward(name: str) -> None:
-    function = _functions()[name]
-    x = torch.rand(3, HEIGHT, WIDTH, dtype=DOUBLE)
+@ROWS
+def test_torch_func_agrees_with_backward(row: Row) -> None:
+    sample = row.sample(HEIGHT, WIDTH, dtype=DOUBLE)
+    function, x = sample.of_first, sample.tensors[0]
     torch.testing.assert_close(jacfwd(function)(x), torch.autograd.functional.jacobian(function, x))
 
     def scalar(x: Tensor) -> Tensor:
         return function(x).square().sum()
 
     torch.testing.assert_close(hessian(scalar)(x), torch.autograd.functional.hessian(scalar, x))
-    several = torch.rand(4, 3, HEIGHT, WIDTH, dtype=DOUBLE)
+    several = torch.rand(4, *x.shape, dtype=DOUBLE)
     each = torch.stack([torch.autograd.functional.jacobian(scalar, item) for item in several])
     torch.testing.assert_close(vmap(grad(scalar))(several), each)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_vmap_is_one_call_on_a_batch(name: str) -> None:
-    function = _functions()[name]
-    x = torch.rand(4, 3, HEIGHT, WIDTH, dtype=DOUBLE)
+@ROWS
+def test_vmap_is_one_call_on_a_batch(row: Row) -> None:
+    sample = row.sample(HEIGHT, WIDTH, dtype=DOUBLE)
+    function, x = sample.of_first, torch.rand(4, *sample.tensors[0].shape, dtype=DOUBLE)
     torch.testing.assert_close(vmap(function)(x), function(x))  # torch would warn of a loop
     torch.testing.assert_close(vmap(function, in_dims=2)(x.movedim(0, 2)), function(x))
     nested = torch.stack([x, 2 * x, -x])

@@ -1,0 +1,51 @@
+"""What every op gets from `_backend`: its registration with torch, scratch memory, and the announced fallback."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from ops.samples import BATCHES, REGISTERED, Row
+
+from photostyle_native import ops
+from photostyle_native.ops import _backend
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("row", "batch"),
+    [
+        pytest.param(row, batch, id=f"{row.name}-{batch}")
+        for row in REGISTERED
+        for batch in (BATCHES if row.batches else ["one picture"])
+    ],
+)
+def test_opcheck(row: Row, batch: str, device: torch.device) -> None:
+    for dtype in row.dtypes:
+        sample = row.sample(5, 6, dtype=dtype, device=device, **BATCHES[batch])
+        torch.library.opcheck(row.registered_op(), sample.leaves(), {**row.options, **(row.registered or {})})
+
+
+def test_the_backend_is_named() -> None:
+    assert ops.backend("cpu").startswith("native-cpu (")
+    assert ops.backend(torch.device("meta")).startswith("reference on meta (CUDA kernels ")
+
+
+def test_a_fallback_is_announced_once_per_device_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_backend, "_warned", set())
+    with pytest.warns(ops.FallbackWarning, match="photostyle::masked_gram has no native kernel for meta"):
+        _backend.warn_fallback("masked_gram", torch.device("meta"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _backend.warn_fallback("guided_filter", torch.device("meta"))
+
+
+def test_scratch_is_aligned_and_kept_between_calls() -> None:
+    first = _backend.scratch(1000, torch.device("cpu"))
+    assert first.data_ptr() % 256 == 0
+    assert first.numel() >= 1000
+    assert _backend.scratch(10, torch.device("cpu")).data_ptr() == first.data_ptr()
+    larger = _backend.scratch(first.numel() + 1, torch.device("cpu"))
+    assert larger.numel() > first.numel()
+    assert larger.data_ptr() % 256 == 0
