@@ -249,6 +249,11 @@ VARIANTS = (
     _variant("slice_bilateral_grid", "many vertices", grid="fine grid"),
     _variant("slice_bilateral_grid", "many columns", grid="wide grid"),
     _variant("slice_bilateral_grid", "40 levels", grid="deep grid"),
+    # The public function has no such option: this row calls the registered op.
+    replace(
+        _variant("slice_bilateral_grid", "by guide", {"derivative": True}),
+        build=lambda: torch.ops.photostyle.slice_bilateral_grid.default,
+    ),
     _variant("slice_bilateral_grid_backward_grid", "many vertices", {"grid_shape": (12, 4, 4, 6)}),
     _variant("slice_bilateral_grid_backward_grid", "40 levels", {"grid_shape": (12, 40, 3, 30)}),
     _variant("slice_bilateral_grid_backward_grid", "by guide", {"derivative": True}),

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 import torch
-from ops.samples import BATCHES, REGISTERED, Row
+from ops.samples import BATCHES, REGISTERED, VARIANTS, Row
 
 from photostyle_native import ops
 from photostyle_native.ops import _backend
@@ -17,14 +17,14 @@ from photostyle_native.ops import _backend
     ("row", "batch"),
     [
         pytest.param(row, batch, id=f"{row.name}-{batch}")
-        for row in REGISTERED
+        for row in (*REGISTERED, *(row for row in VARIANTS if row.name.endswith("by guide")))
         for batch in (BATCHES if row.batches else ["one picture"])
     ],
 )
 def test_opcheck(row: Row, batch: str, device: torch.device) -> None:
     for dtype in row.dtypes:
         sample = row.sample(5, 6, dtype=dtype, device=device, **BATCHES[batch])
-        torch.library.opcheck(row.registered_op(), sample.leaves(), {**row.options, **(row.registered or {})})
+        torch.library.opcheck(row.registered_op(), sample.leaves(), {**(row.registered or {}), **row.options})
 
 
 def test_the_backend_is_named() -> None:
