@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor
 
 Call = Callable[[], Any]
+# Whether `Case.offer_compiled` offers its ways; each takes up to a minute to compile.
+COMPILE: ContextVar[bool] = ContextVar("COMPILE", default=True)
 
 
 class WrongResult(RuntimeError):
@@ -76,8 +79,11 @@ class Case:
         """Add `function` under torch.compile, or record torch's message if it cannot compile the function.
 
         `step` makes the job from the compiled function; by default the function is the job. The result may differ by
-        `limit` (see `check`) from that of the job without compilation.
+        `limit` (see `check`) from that of the job without compilation. While `COMPILE` is false, it is left out.
         """
+        if not COMPILE.get():
+            self.missing[name] = "left out by --no-compile"
+            return
         torch.compiler.reset()  # after a few recompilations of one function torch would quietly run it uncompiled
         job = step(torch.compile(function, dynamic=False))
 

@@ -10,12 +10,13 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from ..optimization.cuda_graph import CaptureFailed, capture
 from .case import Call, is_ours, reason
 
 _SHORTEST_SAMPLE = 2e-3  # seconds; in shorter samples the clock and the timer interrupt matter
@@ -121,18 +122,10 @@ def captured(run: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
     """
     if _waits(run):
         return None
-    graph = torch.cuda.CUDAGraph()
     try:
-        with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
-            run()
-    except RuntimeError:  # a wait that torch did not see: undo what can be undone
-        with suppress(RuntimeError):
-            graph.reset()
-        torch.cuda.synchronize()
-        generator = torch.cuda.default_generators[torch.cuda.current_device()]
-        generator.graphsafe_set_state(torch.Generator(generator.device))
+        return capture(run)
+    except CaptureFailed:  # a wait that torch did not see
         return None
-    return graph
 
 
 def _waits(run: Callable[[], None]) -> bool:

@@ -16,7 +16,6 @@ from typing import Any
 from ..errors import PhotostyleError
 from ..files import check_file, make_folder, write_atomically
 
-_PASSES = 3
 _RESULTS, _REPORT = "results.json", "report.html"
 _SECONDS = {False: 0.4, True: 0.06}  # time for each way in each pass, without and with --quick
 
@@ -27,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from ..benchmark import plan as cases
+    from ..benchmark.case import COMPILE
     from ..benchmark.report.terminal import show
     from ..benchmark.run import INTERRUPTED, NOT_REACHED
     from ..benchmark.run import run as run_cases
@@ -48,10 +48,11 @@ def run(options: argparse.Namespace) -> int:
     # TF32 is off, so that products of float32 have its full accuracy, for this package and for its peers.
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    COMPILE.set(not options.no_compile)
     try:
         with _progress() as progress:
             seconds = _SECONDS[options.quick]
-            result = run_cases(devices, sizes, _PASSES, seconds, options.quick, only, options.limit, progress)
+            result = run_cases(devices, sizes, options.passes, seconds, options.quick, only, options.limit, progress)
     finally:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
     result["command"] = "photostyle " + " ".join(sys.argv[1:])

@@ -210,9 +210,17 @@ def _add_bench(commands: Any) -> None:
         "--sizes", metavar="N,N", type=_sizes, help="widths of the pictures (default: three, 350 to 3328 by device)"
     )
     parser.add_argument(
-        "--only", metavar="JOB,JOB", type=_file_name, help="jobs to run, such as matting (default: all)"
+        "--only", metavar="JOB,JOB", type=_file_name, help="jobs to run, such as matting_laplacian (default: all)"
     )
     parser.add_argument("--quick", action="store_true", help="small pictures, few samples: under two minutes")
+    parser.add_argument("--no-compile", action="store_true", help="leave out the peers that torch.compile makes")
+    parser.add_argument(
+        "--passes",
+        metavar="N",
+        type=_positive,
+        default=3,
+        help="rounds over all jobs (default: 3; `compare` needs 2)",
+    )
     parser.add_argument(
         "--limit", metavar="S", type=_positive, default=math.inf, help="seconds after which no case is begun any more"
     )

@@ -26,6 +26,49 @@ def _cosines(n: int) -> Tensor:
     return rows
 
 
+def _gain(height: int, width: int, rows: Tensor, columns: Tensor) -> Tensor:
+    """The gain of S at the frequencies rows / (2 height) and columns / (2 width), (len(rows), len(columns))."""
+
+    def falloff(frequency: Tensor) -> Tensor:
+        return (_CORNER / (frequency + _CORNER)) ** (_EXPONENT / 2)
+
+    frequency = torch.sqrt((rows / (2 * height))[:, None] ** 2 + (columns / (2 * width)) ** 2)
+    finest = torch.tensor([(height - 1) / (2 * height), (width - 1) / (2 * width)]).norm()
+    return falloff(frequency) / falloff(finest)
+
+
+class _CosineFilter:
+    """The filter by two products with matrices of the cosine transform: the fastest on a CPU."""
+
+    def __init__(self, height: int, width: int, device: torch.device | str) -> None:
+        self._down, self._across = (_cosines(n).to(device, torch.float32) for n in (height, width))
+        self._gain = _gain(height, width, torch.arange(height), torch.arange(width)).to(device)
+
+    def __call__(self, v: Tensor) -> Tensor:
+        spectrum = self._down @ v @ self._across.T * self._gain
+        return self._down.T @ spectrum @ self._across
+
+
+class _FourierFilter:
+    """The same filter by Fourier transforms of the picture and its mirror images.
+
+    The products take 2 (H + W) operations per pixel and transform, which on a GPU would be the largest part of an
+    iteration for large pictures.
+    """
+
+    def __init__(self, height: int, width: int, device: torch.device | str) -> None:
+        self._size = 2 * height, 2 * width
+        rows, columns = torch.arange(2 * height), torch.arange(width + 1)
+        self._gain = _gain(height, width, torch.minimum(rows, 2 * height - rows), columns).to(device)
+        mirrored = (torch.cat((torch.arange(n), torch.arange(n).flip(0))).to(device) for n in (height, width))
+        self._rows, self._columns = mirrored
+
+    def __call__(self, v: Tensor) -> Tensor:
+        spectrum = torch.fft.rfft2(v[:, self._rows[:, None], self._columns])
+        filtered = torch.fft.irfft2(spectrum.mul_(self._gain), s=self._size)
+        return filtered[:, : v.shape[1], : v.shape[2]]
+
+
 class ImageMetric:
     """The operator S for pictures of one size.
 
@@ -35,12 +78,8 @@ class ImageMetric:
     """
 
     def __init__(self, height: int, width: int, device: torch.device | str = "cpu") -> None:
-        self._down, self._across = (_cosines(n).to(device, torch.float32) for n in (height, width))
-        frequency_y = torch.arange(height)[:, None] / (2 * height)
-        frequency_x = torch.arange(width) / (2 * width)
-        frequency = torch.sqrt(frequency_y**2 + frequency_x**2)
-        gain = (_CORNER / (frequency + _CORNER)) ** (_EXPONENT / 2)
-        self._gain = (gain / gain[-1, -1]).to(device)  # 1 at the finest detail
+        make = _FourierFilter if torch.device(device).type == "cuda" else _CosineFilter
+        self._filter = make(height, width, device)
         axes = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]])
         axes /= axes.norm(dim=1, keepdim=True)
         self._color = (axes.T @ torch.diag(torch.tensor([1.0, _CHROMA, _CHROMA])) @ axes).to(device)
@@ -54,6 +93,4 @@ class ImageMetric:
         Returns:
             S v, shaped like `v`.
         """
-        spectrum = self._down @ v @ self._across.T * self._gain
-        filtered = self._down.T @ spectrum @ self._across
-        return (self._color @ filtered.flatten(1)).view_as(v)
+        return (self._color @ self._filter(v).flatten(1)).view_as(v)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .. import ops
 from ..numerics.lbfgs import LBFGS
+from .cuda_graph import CaptureFailed, capture
 from .image_metric import ImageMetric
 from .objective import ENERGIES, TERMS, Objective
 from .stage import PROGRESS_WINDOW, Stage
@@ -24,7 +25,7 @@ from .stage import PROGRESS_WINDOW, Stage
 # In a bounded stage, the weight of the mean square by which the variables exceed [0, 1]. It is small enough for steps
 # to leave the range for a while. A hard bound would change the steps, and L-BFGS would store wrong differences.
 _EXCESS = 1e8
-_WARM_UP = 3  # iterations before the one that is captured as a graph
+_WARM_UP = 1  # iterations before the one that is captured as a graph
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Solver:
         self.best_terms: dict[str, float] = {}
         self.interrupted = False
         self.resets = 0
+        self.notes: list[str] = []
         self._objective, self._callback = objective, callback
         self._every = every or (10 if _on_gpu(start.device) else 1)
 
@@ -97,6 +99,8 @@ class Solver:
             self.interrupted = True
             self._record(stage, energies, loop.energies_from(len(energies)))
         self.resets += int(loop.optimizer.resets)
+        if loop.note:
+            self.notes.append(f"{stage.name}: {loop.note}")
         if energies:
             self.best_terms = energies[loop.best_iteration()]
             loop.optimizer.restore_best()
@@ -176,6 +180,7 @@ class Loop:
         self._losses = torch.full_like(self._energies[:, 0], float("inf"))
         self._row = torch.zeros(1, dtype=torch.int64, device=start.device)
         self._graph: torch.cuda.CUDAGraph | None = None
+        self.note = ""  # what the user should know about how the iterations ran
         self._stream = None if self.synchronous else torch.cuda.Stream(start.device)
 
     def advance(self, count: int) -> _Chunk:
@@ -205,14 +210,21 @@ class Loop:
 
     def _iterate_on_gpu(self, k: int) -> None:
         """Run iteration k. The first ones warm up libraries and allocator, then one is captured and replayed."""
-        if not self._graphed or k < _WARM_UP:
-            self._iterate()
-            return
+        if self._graph is None and self._graphed and k >= _WARM_UP:
+            self._capture()
         if self._graph is None:
-            self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph, stream=self._stream):
-                self._iterate()
-        self._graph.replay()
+            self._iterate()
+        else:
+            self._graph.replay()
+
+    def _capture(self) -> None:
+        """Capture an iteration; where that fails, which no known version does, the transfer goes on without."""
+        assert self._stream is not None
+        try:
+            self._graph = capture(self._iterate, self._stream)
+        except CaptureFailed as error:
+            self._graphed = False
+            self.note = f"slower than usual: the iteration could not be captured as a CUDA graph ({error})"
 
     def _iterate(self) -> None:
         """Evaluate the energy and take a step, without synchronisation, so that a graph can capture it."""

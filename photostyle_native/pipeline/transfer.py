@@ -164,7 +164,7 @@ def transfer(
         content=photo,
         preset=preset,
         labels=masks.labels,
-        notes=(*_named_notes(photo), *_named_notes(style_photo), *masks.notes),
+        notes=(*_named_notes(photo), *_named_notes(style_photo), *masks.notes, *solver.notes),
         history=solver.history,
         energies=solver.best_terms,
         timings=clock.timings,

@@ -63,7 +63,7 @@ class StandIn:
         return types.SimpleNamespace(replay=lambda: self.log.append("replay"), reset=lambda: self.log.append("reset"))
 
     @contextlib.contextmanager
-    def graph(self, _: Any) -> Iterator[None]:
+    def graph(self, _: Any, **__: Any) -> Iterator[None]:
         yield
         if self.breaks:
             raise RuntimeError("operation failed due to a previous error during capture")
