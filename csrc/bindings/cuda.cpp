@@ -9,6 +9,10 @@ namespace photostyle {
 namespace {
 
 void check(cudaError_t error, const char* kernel) {
+  if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorInvalidDeviceFunction)
+    throw std::runtime_error(
+        "photostyle: the CUDA kernels were not built for this GPU (photostyle doctor says for which): install the "
+        "package again on this machine");
   if (error != cudaSuccess)
     throw std::runtime_error(std::string("photostyle: the CUDA kernel ") + kernel +
                              " failed to launch: " + cudaGetErrorString(error));
@@ -25,6 +29,14 @@ void bind_cuda(py::module_& m) {
 #define CUDA_KERNEL KERNEL
 #include "kernels.def"
   m.attr("kernels") = kernels;
+  // The CUDA version that the installed driver supports (0 without a driver), and the one this module was built with,
+  // as 1000 major + 10 minor. Neither call needs a driver.
+  m.def("versions", [] {
+    int driver = 0, runtime = 0;
+    if (cudaDriverGetVersion(&driver) != cudaSuccess) driver = 0;
+    if (cudaRuntimeGetVersion(&runtime) != cudaSuccess) runtime = 0;
+    return py::make_tuple(driver, runtime);
+  });
 }
 
 }  // namespace photostyle

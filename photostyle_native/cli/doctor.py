@@ -121,11 +121,12 @@ def _backends(core: ModuleType | None, torch: ModuleType | None) -> Facts:
             for device in ("cpu", "cuda")
         }
     from ..ops import backend
+    from ..ops._backend import CUDA_STATUS
 
     found = {}
     for device in ("cpu", "cuda"):
         name = backend(device)
-        why = f"CUDA kernels {core.cuda_status}" if name.startswith("reference") else ""
+        why = f"CUDA kernels {CUDA_STATUS}" if name.startswith("reference") else ""
         found[device] = {"backend": name, "fallback": bool(why), "why": why}
     if not torch.cuda.is_available():
         found["cuda"] = {"backend": None, "fallback": False, "why": _why_no_cuda(torch)}

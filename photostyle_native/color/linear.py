@@ -95,7 +95,7 @@ def masked_mk_transfer(
     sources = [*zip(weights, style_weights, strict=True), (everywhere, style_everywhere)]
     for share, (weight, style_weight) in zip(blend, sources, strict=True):
         statistics = _statistics(pixels, weight), _statistics(style_pixels, style_weight)
-        transform, offset = _bounded_map(*statistics, regularization, max_gain)
+        transform, offset = (t.to(pixels) for t in _bounded_map(*statistics, regularization, max_gain))
         result += share * (transform @ pixels + offset[:, None])
     return result.clamp(0, 1).float().view(content.shape)
 
@@ -125,11 +125,11 @@ def _bounded_map(
 
 
 def _statistics(pixels: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weighted mean (3,) and covariance (3, 3) of pixels (3, N)."""
+    """Weighted mean (3,) and covariance (3, 3) of pixels (3, N), on the CPU, which is fastest with small matrices."""
     weight = weight / weight.sum()
     mean = pixels @ weight
     centered = pixels - mean[:, None]
-    return mean, (centered * weight) @ centered.mT
+    return mean.cpu(), ((centered * weight) @ centered.mT).cpu()
 
 
 def _sqrt_psd(matrix: torch.Tensor) -> torch.Tensor:

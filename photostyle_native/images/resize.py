@@ -6,6 +6,9 @@ import torch
 
 from ..errors import PhotostyleError
 
+# torch's filter for GPUs holds its weights in shared memory, and refuses reductions by more than about 47.
+_LARGEST_REDUCTION = 24
+
 
 def working_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
     """The size (H, W) reduced in proportion so that its longer side has at most `longest` pixels.
@@ -48,6 +51,9 @@ def resize(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         raise PhotostyleError(f"`size` must be at least 1 x 1, got {size[0]} x {size[1]}")
     if tuple(image.shape[-2:]) == tuple(size):
         return image.clamp(0, 1)
+    reduction = max(image.shape[-2] / size[0], image.shape[-1] / size[1])
+    if image.device.type == "cuda" and reduction > _LARGEST_REDUCTION:
+        return resize(image.cpu(), size).to(image.device)
     batch = image.reshape(-1, *image.shape[-3:])
     # With `antialias`, torch widens the filter by the factor of reduction, and uses a = -0.5 when enlarging too.
     resized = torch.nn.functional.interpolate(batch, size=tuple(size), mode="bicubic", antialias=True)

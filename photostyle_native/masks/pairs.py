@@ -38,6 +38,10 @@ class MaskPair:
     labels: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
+    def to(self, device: torch.device) -> MaskPair:
+        """The same masks on another device."""
+        return replace(self, content=self.content.to(device), style=self.style.to(device))
+
 
 def single_region(content_size: Size, style_size: Size) -> MaskPair:
     """Make masks with one label that covers both photos, for a transfer without masks. Sizes are (height, width)."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 QUANTILES = 256
+_UNIT = 2**52  # ranks are whole multiples of 1 / _UNIT, so that their sums are exact and equal on every device
 
 
 def color_quantiles(colors: Tensor, weight: Tensor, directions: Tensor) -> Tensor:
@@ -22,7 +23,7 @@ def color_quantiles(colors: Tensor, weight: Tensor, directions: Tensor) -> Tenso
     seen = weight > 0
     weight = weight[seen].double()
     values, order = (directions.double() @ colors[:, seen].double()).sort(1)
-    ranks = (weight / weight.sum())[order].cumsum(1)
-    middles = (torch.arange(QUANTILES, dtype=torch.float64, device=colors.device) + 0.5) / QUANTILES
+    ranks = (weight / weight.sum() * _UNIT).round().long()[order].cumsum(1)
+    middles = (2 * torch.arange(QUANTILES, device=colors.device) + 1) * (_UNIT // (2 * QUANTILES))
     index = torch.searchsorted(ranks, middles.expand(len(directions), -1).contiguous())
     return values.gather(1, index.clamp(max=values.shape[1] - 1))

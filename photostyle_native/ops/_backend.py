@@ -31,9 +31,22 @@ _warned: set[str] = set()
 _local = threading.local()
 _KEPT_SCRATCH = 64 << 20  # bytes; a rare call that needs more gives it back
 
-# The module of the CUDA kernels, if this build has them. They take device pointers and a stream where the CPU's take
-# host pointers and a number of threads; nothing else differs.
-CUDA: ModuleType | None = getattr(_core, "cuda", None)
+
+def usable_cuda(core: ModuleType) -> tuple[ModuleType | None, str]:
+    """The CUDA kernels of an extension, None if they cannot run here; and what they were built with, or why not."""
+    module: ModuleType | None = getattr(core, "cuda", None)
+    if module is None:
+        return None, core.cuda_status
+    driver, runtime = (version // 1000 for version in module.versions())
+    if 0 < driver < runtime:  # torch may be built with an older CUDA, and work
+        needed = f"they need an NVIDIA driver for CUDA {runtime}, and the installed one supports CUDA {driver}"
+        return None, f"{core.cuda_status}, cannot run: {needed}"
+    return module, core.cuda_status
+
+
+# The kernels for CUDA take device pointers and a stream where the CPU's take host pointers and a number of threads;
+# nothing else differs.
+CUDA, CUDA_STATUS = usable_cuda(_core)
 
 
 def backend(device: torch.device | str) -> str:
@@ -45,7 +58,7 @@ def backend(device: torch.device | str) -> str:
         if not torch.cuda.is_available():
             return "native-cuda"
         return "native-cuda (sm_{}{})".format(*torch.cuda.get_device_capability(device))
-    return f"reference on {device.type} (CUDA kernels {_core.cuda_status})"
+    return f"reference on {device.type} (CUDA kernels {CUDA_STATUS})"
 
 
 def warn_fallback(op: str, device: torch.device) -> None:
@@ -74,7 +87,7 @@ def kernels(device: torch.device) -> tuple[dict[str, Kernel], int]:
     if device.type == "cpu":
         return _core.kernels, torch.get_num_threads()
     if CUDA is None:
-        raise PhotostyleError(f"there are no CUDA kernels in this build: {_core.cuda_status}")
+        raise PhotostyleError(f"there are no CUDA kernels: {CUDA_STATUS}")
     return CUDA.kernels, torch.cuda.current_stream(device).cuda_stream
 
 

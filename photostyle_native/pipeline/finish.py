@@ -31,4 +31,4 @@ def finish(x: Tensor, guide: Tensor, photo: Photo) -> Tensor:
     if photo.size == tuple(x.shape[-2:]):
         return ops.smooth_local_affine(x, guide, radius=radius).clamp_(0, 1).cpu()
     coefs = ops.smooth_affine_coefficients(ops.fit_local_affine(x, guide), guide, radius=radius)
-    return ops.upsample_local_affine(coefs, guide, photo.tensor().to(x.device)).clamp_(0, 1).cpu()
+    return ops.upsample_local_affine(coefs, guide, photo.tensor(device=x.device)).clamp_(0, 1).cpu()

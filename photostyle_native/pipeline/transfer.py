@@ -123,7 +123,7 @@ def transfer(
         style_photo = as_photo(style, "style").converted_to(photo.icc_profile)
         longest = DEFAULT_SIZES["cpu" if target.type == "cpu" else "cuda"] if size is None else size
         small, small_style = (fitting_size(p, longest) for p in (photo, style_photo))
-        content_image, style_image = photo.tensor(small), style_photo.tensor(small_style)
+        content_image, style_image = photo.tensor(small, target), style_photo.tensor(small_style, target)
     history = max(stage.history for stage in PRESETS[preset].stages)
     low_memory = plan_low_memory(small, dtype, history if iterations is None else min(history, iterations), target)
     with clock.phase("network"):
@@ -136,16 +136,18 @@ def transfer(
                 photo, style_photo, sizes, auto_mask, vgg, regions=regions, segment_model=segment_model
             )
         else:
-            masks = prepare_pair(*labels, *sizes, content_image=content_image, style_image=style_image)
+            images = content_image.cpu(), style_image.cpu()
+            masks = prepare_pair(*labels, *sizes, content_image=images[0], style_image=images[1])
+        masks = masks.to(target)
     with clock.phase("start"):
         start = starting_picture(PRESETS[preset], content_image, style_image, masks, seed)
     with clock.phase("network"):
         vgg = vgg.at_precision(dtype)
         objective = Objective(
-            content_image.to(target),
-            style_image.to(target),
-            masks.content.to(target),
-            masks.style.to(target),
+            content_image,
+            style_image,
+            masks.content,
+            masks.style,
             vgg,
             term_weights,
             low_memory,

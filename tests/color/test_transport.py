@@ -53,3 +53,11 @@ def test_labels_too_small_for_a_distribution(masked_pair: tuple[Tensor, ...]) ->
     assert bool(masked_transport(content, style, masks, style_masks).isfinite().all())
     masks[0], masks[1] = 0, 1
     assert bool(masked_transport(content, style, masks, style_masks).isfinite().all())
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_cuda_gpu(masked_pair: tuple[Tensor, ...]) -> None:
+    there = [masked_transport(*(t.cuda() for t in masked_pair)) for _ in range(2)]
+    assert torch.equal(*there)
+    torch.testing.assert_close(there[0].cpu(), masked_transport(*masked_pair), atol=2e-3, rtol=0)

@@ -16,7 +16,7 @@ from image_files import HEIGHT, WIDTH, adobe_like, noise
 from PIL import Image
 
 from photostyle_native.errors import PhotostyleError
-from photostyle_native.images.photo import Photo, as_photo, read_photo
+from photostyle_native.images.photo import Photo, _planes_on, as_photo, read_photo
 
 
 def test_arrays_of_every_accepted_kind() -> None:
@@ -176,6 +176,26 @@ def test_tensor_and_back_is_exact() -> None:
         np.testing.assert_array_equal(tensor[0].numpy(), (ramp / top).astype(np.float32))
         stored = as_photo(tensor).pixels[..., 0]
         np.testing.assert_array_equal(stored, ramp.astype(np.uint16) * (65535 // top))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("writeable", [True, False])
+def test_a_gpu_converts_samples_itself(dtype: type, writeable: bool) -> None:
+    samples = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (7, 5, 3), endpoint=True).astype(dtype)
+    samples.flags.writeable = writeable
+    there = _planes_on(torch.device("cpu"), samples)
+    torch.testing.assert_close(there, Photo(samples).tensor(), rtol=1e-7, atol=0)
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("size", [None, (100, 75), (2, 2)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_on_a_cuda_gpu(dtype: type, size: tuple[int, int] | None) -> None:
+    samples = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (200, 150, 3), endpoint=True).astype(dtype)
+    there = Photo(samples).tensor(size, "cuda")
+    assert there.is_cuda
+    torch.testing.assert_close(there.cpu(), Photo(samples).tensor(size), rtol=1e-5, atol=1e-5)
 
 
 def test_colours_convert_by_the_matrices() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 import warnings
 
 import pytest
@@ -49,3 +50,24 @@ def test_scratch_is_aligned_and_kept_between_calls() -> None:
     larger = _backend.scratch(first.numel() + 1, torch.device("cpu"))
     assert larger.numel() > first.numel()
     assert larger.data_ptr() % 256 == 0
+
+
+@pytest.mark.parametrize(
+    ("versions", "usable"),
+    [
+        ((13000, 13000), True),
+        ((13020, 13000), True),
+        ((13000, 13020), True),
+        ((0, 13000), True),
+        ((12080, 13000), False),
+    ],
+)
+def test_cuda_kernels_need_a_driver_of_their_major_version(versions: tuple[int, int], usable: bool) -> None:
+    cuda = types.ModuleType("cuda")
+    cuda.versions = lambda: versions  # type: ignore[attr-defined]
+    core = types.ModuleType("core")
+    core.cuda, core.cuda_status = cuda, "built with CUDA 13.0"  # type: ignore[attr-defined]
+    found, status = _backend.usable_cuda(core)
+    assert (found is cuda) == usable
+    assert status.startswith("built with CUDA 13.0")
+    assert ("they need an NVIDIA driver for CUDA 13, and the installed one supports CUDA 12" in status) != usable

@@ -144,9 +144,12 @@ def test_a_second_stream() -> None:
 @needs_gpu
 def test_capture_and_replay() -> None:
     made = tensors(37, 53, device="cuda", channels=70, labels=5)
-    x, features = made["x"].requires_grad_(), made["features"].requires_grad_()
+    data = made["x"], made["features"]
 
     def step() -> tuple[Tensor, ...]:
+        x, features = (
+            t.detach().requires_grad_() for t in data
+        )  # autograd ties a leaf to the stream of its first use
         loss = ops.masked_gram_loss(features, *(made[n] for n in ("masks", "targets", "scales", "weights")))
         energy = ops.matting_energy(x, made["image"])
         return loss, energy, *torch.autograd.grad(loss + energy, (x, features))
@@ -159,8 +162,8 @@ def test_capture_and_replay() -> None:
     with torch.cuda.graph(graph):
         captured = step()
     with torch.no_grad():
-        x.copy_(x.flip(-1))
-        features.copy_(features.flip(-1))
+        for t in data:
+            t.copy_(t.flip(-1))
     graph.replay()
     for result, expected in zip(captured, step(), strict=True):
         assert torch.equal(result, expected)

@@ -83,7 +83,12 @@ def test_masks_of_their_own(device: torch.device) -> None:
 def test_empty_inputs(device: torch.device) -> None:
     none = torch.rand(0, 4, 4, device=device)
     no = torch.rand(0, device=device)
-    assert float(ops.masked_gram_loss(torch.rand(4, 3, 3, device=device), torch.rand(0, 3, 3), none, no, no)) == 0
+    assert (
+        float(
+            ops.masked_gram_loss(torch.rand(4, 3, 3, device=device), torch.rand(0, 3, 3, device=device), none, no, no)
+        )
+        == 0
+    )
 
 
 @pytest.mark.parametrize(

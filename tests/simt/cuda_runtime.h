@@ -144,6 +144,8 @@ enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorInvalidConfiguration = 9,
+  cudaErrorInvalidDeviceFunction = 98,
+  cudaErrorNoKernelImageForDevice = 209,
   cudaErrorLaunchFailure = 719
 };
 enum cudaDeviceAttr {
@@ -164,6 +166,14 @@ inline const char* cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess             ? "no error"
          : error == cudaErrorInvalidValue ? "invalid argument"
                                           : "invalid configuration";
+}
+inline cudaError_t cudaDriverGetVersion(int* version) {
+  *version = 13000;
+  return cudaSuccess;
+}
+inline cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = 13000;
+  return cudaSuccess;
 }
 inline cudaError_t cudaGetDevice(int* device) {
   *device = 0;
