@@ -99,6 +99,7 @@ if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())";
     step doctor 20 "$python" -m photostyle_native doctor
     step kernels 80 "${pytest[@]}" "${spread[@]}" tests/ops tests/optimization -m kernel -k "cuda and not emulated"
     step iteration 80 "$python" bench/iteration_profile.py -o "$log"
+    step first-calls 40 "$python" bench/first_calls.py
     step transfer 90 "$python" bench/transfer_timing.py --device cuda -o "$log"
     bench=("$python" -m photostyle_native bench --device cuda)
     # The first run has what matters most, twice each, so that `bench compare` can tell noise.
@@ -148,7 +149,7 @@ else
     echo "ncu: only a GPU has counters"
   fi
 fi
-for name in transfer.md iteration.md; do [ -e "$log/$name" ] && cat "$log/$name"; done
+for name in first-calls.log transfer.md iteration.md; do [ -e "$log/$name" ] && cat "$log/$name"; done
 if [ ${#failed[@]} -gt 0 ]; then
   echo "failed: ${failed[*]}"
   exit 1

@@ -94,7 +94,9 @@ def available_bytes(device: torch.device) -> float:
     if device.type == "cuda":
         import torch
 
-        return float(torch.cuda.mem_get_info(device)[0])
+        # Blocks that torch holds for later allocations are free, too.
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return float(torch.cuda.mem_get_info(device)[0] + held)
     limits = [_free_memory(), _free_in_group()]
     return min((limit for limit in limits if limit is not None), default=float("inf"))
 
