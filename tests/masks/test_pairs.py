@@ -1,24 +1,25 @@
-"""None"""
+"""Pairs of masks made from label images, unchanged for an evaluation and adapted for a transfer."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from masks.painted import labels, letters, paint, photo
+from masks.painted import labels, letters, paint
 
 from photostyle_native.errors import PhotostyleError
 from photostyle_native.masks.label_images import read_labels
 from photostyle_native.masks.pairs import check_aspect, exact_pair, extract_masks, prepare_pair, single_region
 
 
-def test_authors_images_are_resized_before_the_comparison():
-    # Doubled: 0, 1/4, 3/4, 1 in each row; the two blends are no colour. Sampling would leave no gap.
+def test_authors_images_are_resized_before_the_comparison() -> None:
+    # Enlarged twice, each row has the greys 0, 1/4, 3/4, 1. The two in the middle match no colour. Sampling instead
+    # would leave no pixel without a label.
     stack, names = extract_masks(labels("kw", "kw"), (4, 4))
     assert letters(stack, names) == ["b..w"] * 4
 
 
-def test_other_palettes_and_numbers_are_sampled():
+def test_other_palettes_and_numbers_are_sampled() -> None:
     stack, names = extract_masks(labels("kd", "kd"), (4, 4))
     assert names == ("black", "#800000")
     assert letters(stack, names) == ["bb##"] * 4
@@ -26,21 +27,21 @@ def test_other_palettes_and_numbers_are_sampled():
     assert letters(stack, names) == ["777555"] * 3
 
 
-def test_sampling_takes_the_nearest_centre():
-    # Six pixels to four: centres 0.75, 2.25, 3.75, 5.25. Six to two: 1.5 and 4.5.
+def test_sampling_takes_the_nearest_centre() -> None:
+    # The centres of four pixels lie at 0.75, 2.25, 3.75, 5.25 of six pixels, those of two at 1.5 and 4.5.
     read = read_labels(np.arange(6)[None])
     assert letters(*extract_masks(read, (1, 4))) == ["0235"]
     assert letters(*extract_masks(read, (1, 2))) == ["14"]
 
 
-def test_soft_masks_are_resized_bilinearly():
+def test_soft_masks_are_resized_bilinearly() -> None:
     stack, names = extract_masks(read_labels(np.array([[[0.0, 1.0]], [[1.0, 0.5]]])), (2, 4))
     assert names == ("0", "1")
     torch.testing.assert_close(stack[0], torch.tensor([0.0, 0.25, 0.75, 1.0]).expand(2, 4))
     torch.testing.assert_close(stack[1], torch.tensor([1.0, 0.875, 0.625, 0.5]).expand(2, 4))
 
 
-def test_exact_pair_merges_nothing():
+def test_exact_pair_merges_nothing() -> None:
     content = labels("kkkkkkkkkkkkkkkkkkkk" * 20 + "w")  # one pixel of 401
     style = labels("kkkkkkkkkkkkkkkkkkkr")
     pair = exact_pair(content, style, (1, 401), (1, 20))
@@ -50,7 +51,7 @@ def test_exact_pair_merges_nothing():
     assert pair.notes == ()
 
 
-def test_exact_pair_needs_a_labelled_pixel():
+def test_exact_pair_needs_a_labelled_pixel() -> None:
     with pytest.raises(PhotostyleError, match="stack must have a label on some pixel"):
         exact_pair(
             read_labels(np.zeros((2, 4, 5)), "stack"),
@@ -60,14 +61,14 @@ def test_exact_pair_needs_a_labelled_pixel():
         )
 
 
-def test_one_region():
+def test_one_region() -> None:
     pair = single_region((3, 5), (2, 7))
     assert pair.labels == ("all",)
     torch.testing.assert_close(pair.content, torch.ones(1, 3, 5))
     torch.testing.assert_close(pair.style, torch.ones(1, 2, 7))
 
 
-def test_unlabelled_pixels_join_the_nearest_label():
+def test_unlabelled_pixels_join_the_nearest_label() -> None:
     row = "k" * 60 + "???" + "w" * 60 + "?" + "w" * 76
     pair = prepare_pair(labels(row, "w" * 200, name="in.png"), labels("kw"), (2, 200), (1, 2))
     assert pair.labels == ("black", "white")
@@ -78,7 +79,7 @@ def test_unlabelled_pixels_join_the_nearest_label():
     assert pair.notes == ("in.png: 1 % of the pixels match no label and joined the nearest one.",)
 
 
-def test_slivers_join_the_labels_around_them():
+def test_slivers_join_the_labels_around_them() -> None:
     rows = ["b" * 20] * 7 + ["b" * 9 + "r" + "b" * 10] + ["g" * 20] * 7  # red: one pixel of 300
     pair = prepare_pair(labels(*rows, name="in.png"), labels("bgr", name="tar.png"), (15, 20), (1, 3))
     assert pair.labels == ("blue", "green")
@@ -92,7 +93,7 @@ def test_slivers_join_the_labels_around_them():
     assert kept.notes == ()
 
 
-def test_the_largest_of_many_tiny_labels_remains():
+def test_the_largest_of_many_tiny_labels_remains() -> None:
     numbers = np.arange(250).reshape(10, 25)
     numbers[0, :2] = 1
     read = read_labels(numbers)
@@ -102,7 +103,7 @@ def test_the_largest_of_many_tiny_labels_remains():
 
 
 @pytest.mark.parametrize("target", [(20, 30), (13, 20), (41, 61)])
-def test_every_pixel_gets_one_label(target):
+def test_every_pixel_gets_one_label(target: tuple[int, int]) -> None:
     rng = np.random.default_rng(4)
     picture = paint("kwr", "byc", scale=10)
     picture = np.where(rng.random((20, 30, 1)) < 0.2, rng.integers(30, 100, (20, 30, 3), np.uint8), picture)
@@ -114,7 +115,7 @@ def test_every_pixel_gets_one_label(target):
     assert bool((pair.content.sum((1, 2)) > 0).all())
 
 
-def test_soft_masks_become_hard():
+def test_soft_masks_become_hard() -> None:
     stack = np.array([[[0.6, 0.4, 0.0, 0.0, 1.0]], [[0.4, 0.5, 0.1, 0.0, 0.0]]])
     stack[1, 0, 4] = 0.1
     read = read_labels(stack, "stack")
@@ -123,45 +124,7 @@ def test_soft_masks_become_hard():
     assert pair.notes[0] == "stack: 20 % of the pixels match no label and joined the nearest one."
 
 
-ORPHAN_CONTENT = ("bbbb", "rrrr", "gggg")
-
-
-ORPHAN_STYLE = ("bbbb", "wwww", "yyyy", "gggg")
-
-
-def test_an_orphan_follows_the_style_label_of_its_height_and_area():
-    content, style = labels(*ORPHAN_CONTENT, name="in.png"), labels("bbbb", "gggg", "gggg", name="tar.png")
-    pair = prepare_pair(content, style, (3, 4), (3, 4))
-    # Red: height 1/2, area 1/3. Blue: 1/6, 1/3, so 1/3 apart. Green: 2/3, 2/3, so 1/2 apart.
-    assert pair.labels == ("blue", "green")
-    assert letters(pair.content, pair.labels) == ["bbbb", "bbbb", "gggg"]
-    assert pair.notes == (
-        "in.png: `red` (33 %) is not in tar.png and follows `blue`, the closest by height and area.",
-    )
-
-
-def test_an_orphan_follows_the_style_label_that_looks_like_it():
-    content, style = labels(*ORPHAN_CONTENT, name="in.png"), labels(*ORPHAN_STYLE, name="tar.png")
-    images = {"content_image": photo(0.8, 0.3, 0.7), "style_image": photo(0.1, 0.05, 0.35, 0.1)}
-    pair = prepare_pair(content, style, (3, 4), (4, 4), **images)
-    # Red is 0.3 darker than its photo, halfway down. White, at 3/8, is 0.1 darker than its own photo;
-    # yellow, at 5/8, is 0.2 brighter, though red's own brightness is almost yellow's: this style is a night.
-    assert pair.labels == ("blue", "green", "white")
-    assert letters(pair.content, pair.labels) == ["bbbb", "wwww", "gggg"]
-    assert letters(pair.style, pair.labels) == ["bbbb", "wwww", "....", "gggg"]
-    assert pair.notes == (
-        "in.png: `red` (33 %) is not in tar.png and follows `white`, the closest by colour and height.",
-        "tar.png: `yellow` (25 %) is not in in.png and is not used.",
-    )
-
-
-def test_photo_of_another_size_than_its_masks():
-    read = labels("kw", "kw")
-    with pytest.raises(PhotostyleError, match=r"`style_image` must have the shape \(3, 2, 2\) .* got \(3, 4, 4\)"):
-        prepare_pair(read, read, (2, 2), (2, 2), style_image=torch.zeros(3, 4, 4))
-
-
-def test_numbers_are_matched_and_ordered_as_numbers():
+def test_numbers_are_matched_and_ordered_as_numbers() -> None:
     content, style = read_labels(np.array([[10, 2, 10]])), read_labels(np.array([[7, 10, 2]]))
     pair = prepare_pair(content, style, (1, 3), (1, 3))
     assert pair.labels == ("2", "10")
@@ -169,7 +132,7 @@ def test_numbers_are_matched_and_ordered_as_numbers():
     assert pair.style[:, 0].tolist() == [[0, 0, 1], [0, 1, 0]]
 
 
-def test_no_label_in_common():
+def test_no_label_in_common() -> None:
     with pytest.raises(PhotostyleError) as caught:
         prepare_pair(labels("bg", name="`content mask`"), labels("rr", name="`style mask`"), (1, 2), (1, 2))
     assert str(caught.value) == (
@@ -178,12 +141,12 @@ def test_no_label_in_common():
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, float("nan")])
-def test_min_fraction_out_of_range(fraction):
+def test_min_fraction_out_of_range(fraction: float) -> None:
     with pytest.raises(PhotostyleError, match="`min_fraction` must be in"):
         prepare_pair(labels("k"), labels("k"), (1, 1), (1, 1), min_fraction=fraction)
 
 
-def test_aspect_ratio():
+def test_aspect_ratio() -> None:
     read = read_labels(np.zeros((200, 300), int), "`--content-mask` seg.png")
     with pytest.raises(PhotostyleError) as caught:
         prepare_pair(read, read, (525, 700), (200, 300))
@@ -203,13 +166,13 @@ def test_aspect_ratio():
         ((200, 300), (400, 611), True),  # 1.8 %
         ((200, 300), (400, 613), False),  # 2.2 %
         ((525, 700), (12, 16), True),
-        ((525, 700), (11, 16), True),  # 8 %, but one row of twelve
+        ((525, 700), (11, 16), True),  # 8 %, but that is one row of twelve
         ((525, 700), (10, 16), False),
-        ((5, 7), (525, 700), True),  # the mask is the small one: 5.25 rows
+        ((5, 7), (525, 700), True),  # here the mask is smaller than the photo: 5 rows for 5.25
         ((700, 525), (525, 700), False),
     ],
 )
-def test_aspect_tolerance(mask, photo_size, fits):
+def test_aspect_tolerance(mask: tuple[int, int], photo_size: tuple[int, int], fits: bool) -> None:
     if fits:
         check_aspect("mask", mask, photo_size)
     else:

@@ -1,4 +1,4 @@
-"""Memory: what is planned for what is free, and that the frugal way gives the same energies."""
+"""The plan for the free memory, and that computing blocks of the network twice gives the same energies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return lambda amount: monkeypatch.setattr(memory, "available_bytes", lambda _: amount)
 
 
-def test_frugal_only_where_it_must(free: Callable[[float], None]) -> None:
+def test_blocks_are_computed_twice_only_if_memory_is_short(free: Callable[[float], None]) -> None:
     plenty, little = (needed_bytes(SIZE, torch.float32, low, 40) for low in (False, True))
     assert little < plenty
     free(1.2 * plenty)
@@ -32,7 +32,7 @@ def test_frugal_only_where_it_must(free: Callable[[float], None]) -> None:
     assert plan_low_memory(SIZE, torch.float32, 40, CPU)
 
 
-def test_names_a_size_that_fits(free: Callable[[float], None]) -> None:
+def test_too_little_memory_is_an_error_that_names_a_size_that_fits(free: Callable[[float], None]) -> None:
     free(2e9)
     with pytest.raises(PhotostyleError, match=r"2048 pixels takes about .* GB of memory, 1\.8 GB are free") as error:
         plan_low_memory(SIZE, torch.float32, 40, CPU)
@@ -46,7 +46,7 @@ def test_this_machine_has_some_memory() -> None:
     assert 1e8 < available_bytes(CPU) < 1e15
 
 
-def test_the_same_energies_and_gradients() -> None:
+def test_low_memory_gives_the_same_energies_and_gradients() -> None:
     content, style = smooth_picture(48, 64), smooth_picture(64, 48).flip(0)
     masks, style_masks = torch.ones(1, 48, 64), torch.ones(1, 64, 48)
     results = []
@@ -60,7 +60,7 @@ def test_the_same_energies_and_gradients() -> None:
     torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-4, atol=1e-4 * float(results[0][1].abs().max()))
 
 
-def test_a_transfer_says_so(free: Callable[[float], None]) -> None:
+def test_a_transfer_says_whether_it_saved_memory(free: Callable[[float], None]) -> None:
     pair = smooth_picture(48, 64), smooth_picture(48, 64).flip(0)
     options = {"size": 64, "iterations": 2, "device": "cpu", "precision": "float32"}
     assert not transfer(*pair, **options).low_memory

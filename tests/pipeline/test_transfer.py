@@ -1,4 +1,4 @@
-"""The driver on small pictures: it lowers the energy, keeps sizes and edges, and reports what happened."""
+"""Whole transfers of small pictures: the energy falls, sizes and edges stay, and the result says what happened."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_ends_when_progress_fades(pair: tuple[Tensor, Tensor], vgg: VGG19) -> No
     assert len(totals) <= 81
     if len(totals) < 81:
         assert min(totals) > 0.985 * min(totals[:-10])
-    for end in range(21, len(totals)):  # and not before
+    for end in range(21, len(totals)):  # until then, 10 iterations always lowered the energy by 1.5 %
         assert min(totals[:end]) <= 0.985 * min(totals[: end - 10])
 
 

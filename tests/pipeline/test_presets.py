@@ -1,0 +1,34 @@
+"""The presets, which the command line reads without torch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import photostyle_native
+from photostyle_native.pipeline.presets import DEFAULT_SIZES, PRESETS
+
+
+@pytest.mark.parametrize("module", ["pipeline.presets", "segmentation.automatic", "cli.options"])
+def test_what_the_help_reads_imports_no_torch(tmp_path: Path, module: str) -> None:
+    code = f"import sys, photostyle_native.{module}; sys.exit('torch' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(Path(photostyle_native.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=tmp_path)
+
+
+def test_the_paper_preset_is_the_authors_schedule_and_the_default_one_ends_by_itself() -> None:
+    assert list(PRESETS) == ["default", "paper"]
+    paper, default = PRESETS["paper"], PRESETS["default"]
+    assert (paper.start, default.start) == ("noise", "colour")
+    assert [(stage.iterations, stage.photo, stage.progress) for stage in paper.stages] == [
+        (1000, False, 0.0),
+        (1000, True, 0.0),
+    ]
+    (stage,) = default.stages
+    assert (stage.iterations, stage.photo) == (80, True)
+    assert stage.progress > 0
+    assert DEFAULT_SIZES["cpu"] < DEFAULT_SIZES["cuda"]
