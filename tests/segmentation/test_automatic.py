@@ -10,7 +10,7 @@ from photostyle_native.errors import PhotostyleError
 from photostyle_native.images.photo import as_photo
 from photostyle_native.masks.palettes import AUTHORS_COLORS
 from photostyle_native.network.vgg19 import VGG19
-from photostyle_native.segmentation.automatic import MAX_REGIONS, automatic_pair, check_automatic
+from photostyle_native.segmentation.automatic import MAX_REGIONS, SOURCES, automatic_pair, check_automatic
 
 
 def test_there_are_as_many_regions_as_colours_in_the_authors_palette() -> None:
@@ -34,7 +34,8 @@ def test_automatic_masks(vgg: VGG19) -> None:
 
 
 def test_automatic_masks_that_are_not_known() -> None:
-    with pytest.raises(PhotostyleError, match="`auto_mask` must be features, ade20k or none, got 'magic'"):
+    *others, last = SOURCES
+    with pytest.raises(PhotostyleError, match=f"`auto_mask` must be {', '.join(others)} or {last}, got 'magic'"):
         check_automatic("magic", None)
     with pytest.raises(PhotostyleError, match="`regions` must be from 1 to 9, got 12"):
         check_automatic("features", 12)
