@@ -17,7 +17,7 @@ from .errors import PhotostyleError, choice_error
 if TYPE_CHECKING:
     import torch
 
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda", "cuda:N")
 # The levels of the x86-64 psABI, each with the flags of /proc/cpuinfo that it adds to the level before.
 _X86_LEVELS = (
     ("x86-64-v2", "cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3"),
@@ -72,7 +72,7 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     """The torch device that a name stands for; ``auto`` means CUDA where it is available, else the CPU.
 
     Raises:
-        PhotostyleError: the name is not a CPU or CUDA device, or is CUDA where torch finds no CUDA device.
+        PhotostyleError: the name is not a CPU or CUDA device, or is a CUDA device that torch does not find.
     """
     import torch
 
@@ -82,10 +82,13 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
         resolved = torch.device(device)
     except RuntimeError:
         raise choice_error("device", str(device), DEVICES) from None
-    if resolved.type not in DEVICES:
+    if resolved.type not in ("cpu", "cuda"):
         raise choice_error("device", str(device), DEVICES)
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise PhotostyleError("`device` is cuda, but torch finds no CUDA device (photostyle doctor says more)")
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise PhotostyleError(f"`device` is {resolved}, but torch finds {count} CUDA device{'s' * (count > 1)}")
     return resolved
 
 

@@ -13,6 +13,7 @@ import argparse
 import importlib
 import inspect
 import math
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -22,6 +23,7 @@ from ..machine import DEVICES
 from ..pipeline.presets import DEFAULT_SIZES, PRECISIONS, PRESETS
 from ..segmentation.automatic import MAX_REGIONS, SOURCES
 
+_DEVICES = ", ".join(DEVICES[:-1]) + f" or {DEVICES[-1]}"
 _SIZES = f"default: {DEFAULT_SIZES['cpu']} on the CPU, {DEFAULT_SIZES['cuda']} on a GPU"
 
 
@@ -200,12 +202,7 @@ def _add_demo(commands: Any) -> None:
 def _add_bench(commands: Any) -> None:
     about = "time this package beside its peers on this machine; `bench compare` shows what changed"
     parser = commands.add_parser("bench", help=about, description=about)
-    parser.add_argument(
-        "--device",
-        choices=DEVICES,
-        default="auto",
-        help="default: auto, the CPU and a GPU if there is",
-    )
+    _add_device_option(parser, default="auto", about="default: auto, the CPU and a GPU if there is one")
     parser.add_argument(
         "--sizes", metavar="N,N", type=_sizes, help="widths of the pictures (default: three, 350 to 3328 by device)"
     )
@@ -315,7 +312,17 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", choices=DEVICES, default=argparse.SUPPRESS, help="default: auto")
+    _add_device_option(parser, default=argparse.SUPPRESS, about="default: auto")
+
+
+def _add_device_option(parser: argparse.ArgumentParser, default: str, about: str) -> None:
+    parser.add_argument("--device", metavar="D", type=_device, default=default, help=f"{_DEVICES}; {about}")
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"must be {_DEVICES}, got {text!r}")
+    return text
 
 
 def _file_name(text: str) -> str:
