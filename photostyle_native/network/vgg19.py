@@ -8,7 +8,7 @@ border (ceil mode), as in Caffe.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import PhotostyleError
+from .convolution import convolution_relu
 
 # The blocks of the whole network; between two blocks is a pooling.
 CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
@@ -78,6 +79,15 @@ class VGG19(torch.nn.Module):
         other._buffers = {name: b if name == "mean" else b.to(dtype) for name, b in self.named_buffers()}
         return other
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> VGG19:
+        """What `to`, `cuda` and their like call; on a GPU weights are kept as convolutions read them."""
+        super()._apply(fn, recurse)
+        layout = torch.channels_last if self.conv1_1_weight.is_cuda else torch.contiguous_format
+        for name, weight in self._buffers.items():
+            if weight is not None and name.endswith("_weight"):
+                self._buffers[name] = weight.contiguous(memory_format=layout)
+        return self
+
     def forward(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """The features of an image, after the ReLU of each of `layers`.
 
@@ -86,7 +96,8 @@ class VGG19(torch.nn.Module):
             layers: names among `LAYERS`, "conv1_1" to "conv5_1".
 
         Returns:
-            The features by layer name, (B, C, h, w) or (C, h, w), in the network's type.
+            The features by layer name, (B, C, h, w) or (C, h, w), in the network's type. On an NVIDIA GPU their
+            channels are innermost in memory (torch.channels_last).
 
         Raises:
             PhotostyleError: a layer is unknown, or the image is too small.
@@ -105,7 +116,7 @@ class VGG19(torch.nn.Module):
             features.update(found)
             if len(features) == len(set(layers)):
                 break
-        return {name: x if image.dim() == 4 else x[0] for name, x in features.items()}
+        return {name: x if image.dim() == 4 else x.squeeze(0) for name, x in features.items()}
 
     def prepare(self, image: Tensor) -> Tensor:
         """Make the input of the first block: subtract the mean and convert to the network's type.
@@ -138,7 +149,7 @@ class VGG19(torch.nn.Module):
         for name in names:
             if LAYERS.index(name) > last:
                 break
-            x = F.conv2d(x, getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias"), padding=1).relu_()
+            x = convolution_relu(x, getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias"))
             if name in layers:
                 features[name] = x
         return x, features

@@ -228,11 +228,12 @@ class Objective:
         """The input of the network's next block, and the losses of this block: style, then content if it is here."""
         x, features = self.vgg.block(index, x, (*STYLE_LAYERS, CONTENT_LAYER))
         losses = []
-        for name, at in features.items():
+        for name, batch in features.items():
+            at = batch.squeeze(0)  # unlike batch[0], this has a gradient that is a view
             if name == CONTENT_LAYER:
-                losses.append((at[0].float() - self._content_features).square().mean())
+                losses.append((at.float() - self._content_features).square().mean())
             else:
-                losses.insert(0, self._style[name].loss(at[0]))
+                losses.insert(0, self._style[name].loss(at))
         return x, tuple(losses)
 
 

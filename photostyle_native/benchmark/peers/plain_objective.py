@@ -14,6 +14,7 @@ from ...network.mask_pyramid import mask_pyramid
 from ...network.vgg19 import VGG19
 from ...optimization.objective import CONTENT_LAYER, STYLE_LAYERS
 from . import sparse_laplacian
+from .plain_network import PlainNetwork
 
 
 def _grams(features: Tensor, masks: Tensor) -> Tensor:
@@ -55,13 +56,13 @@ class PlainObjective:
     def __init__(
         self, content: Tensor, style: Tensor, content_masks: Tensor, style_masks: Tensor, vgg: VGG19
     ) -> None:
-        self.vgg = vgg
+        self.vgg = PlainNetwork(vgg)
         self.laplacian = sparse_laplacian.csr(content)
         self.masks = mask_pyramid(content_masks, STYLE_LAYERS)
         style_pyramid = mask_pyramid(style_masks, STYLE_LAYERS)
         with torch.no_grad():
-            self.content = vgg(content, (CONTENT_LAYER,))[CONTENT_LAYER]
-            features = vgg(style, STYLE_LAYERS)
+            self.content = self.vgg(content, (CONTENT_LAYER,))[CONTENT_LAYER]
+            features = self.vgg(style, STYLE_LAYERS)
             self.targets = {k: _grams(features[k], style_pyramid[k]) for k in STYLE_LAYERS}
 
     def __call__(self, x: Tensor, photo: bool = True) -> Tensor:
