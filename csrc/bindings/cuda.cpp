@@ -3,6 +3,7 @@
 #include <string>
 
 #include "bindings/kernels.h"
+#include "common/loaded_code.h"
 #include "dispatch/cuda_kernels.h"
 
 namespace photostyle {
@@ -25,6 +26,11 @@ void bind_cuda(py::module_& m) {
 #define CUDA_KERNEL KERNEL
 #include "kernels.def"
   m.attr("kernels") = kernels;
+  m.def("loaded_code", [] {
+    int version = 0;
+    check(cuda::loaded_code(&version), "probe");
+    return version;
+  });
 }
 
 }  // namespace photostyle
