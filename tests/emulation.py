@@ -67,6 +67,7 @@ def use(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> torch.device:
         return simt.kernels, 0
 
     monkeypatch.setattr(_backend, "kernels", kernels)
+    monkeypatch.setattr(_backend, "loaded_code", lambda device: simt.loaded_code())
     monkeypatch.setattr(_backend, "scratch", _dirty)
     return torch.device("cpu")
 

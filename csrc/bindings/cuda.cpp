@@ -3,6 +3,7 @@
 #include <string>
 
 #include "bindings/kernels.h"
+#include "common/loaded_code.h"
 #include "dispatch/cuda_kernels.h"
 
 namespace photostyle {
@@ -36,6 +37,12 @@ void bind_cuda(py::module_& m) {
     if (cudaDriverGetVersion(&driver) != cudaSuccess) driver = 0;
     if (cudaRuntimeGetVersion(&runtime) != cudaSuccess) runtime = 0;
     return py::make_tuple(driver, runtime);
+  });
+  // The architecture of the code that the current device has loaded: 75, 80, 90, ...
+  m.def("loaded_code", [] {
+    int version = 0;
+    check(cuda::loaded_code(&version), "probe");
+    return version;
   });
 }
 

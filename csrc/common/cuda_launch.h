@@ -50,15 +50,5 @@ cudaError_t launch(void (*kernel)(Formal...), dim3 grid, dim3 block, cudaStream_
   return cudaLaunchKernelEx(&config, kernel, static_cast<Formal>(arguments)...);
 }
 
-// Sets `capability` to 10 major + minor of the current device's compute capability: 75, 90, ...
-inline cudaError_t compute_capability(int* capability) {
-  int device = 0, major = 0, minor = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
-  *capability = 10 * major + minor;
-  return error;
-}
-
 }  // namespace cuda
 }  // namespace photostyle

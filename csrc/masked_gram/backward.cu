@@ -3,8 +3,12 @@
 //   1. add_transposed: computes S, padded with zeros to whole tiles of channels.
 //   2. apply_tiles: a block computes 64 channels of dF at 64 pixels, for all masks that are not zero everywhere
 //   there.
+//
+// For channels last rows_backward.cu does the same.
 #include "masked_gram/engines.cuh"
 #include "masked_gram/params.h"
+#include "masked_gram/rows_backward.h"
+#include "masked_gram/symmetric.cuh"
 
 namespace photostyle {
 namespace cuda {
@@ -12,9 +16,7 @@ namespace {
 
 using namespace gram;
 
-constexpr int kGroup = 64;      // masks that a block examines at once
-constexpr int kSquare = 32;     // rows and columns of S of one block
-constexpr int kSquareRows = 8;  // rows that it computes at once
+constexpr int kGroup = 64;  // masks that a block examines at once
 
 struct Plan {
   const void* features;
@@ -48,33 +50,6 @@ struct Plan {
     bytes = round_up(bytes, kScratchAlign);
   }
 };
-
-template <typename Sum>
-struct SquareShared {
-  Sum mirrored[kSquare][kSquare + 1];
-};
-
-// S[i][j] = D[i][j] + D[j][i] for a 32x32 square; zero where i or j is not a channel. Grid: batch x masks x squares.
-// A thread computes four rows. Sum: the type of D and S.
-template <typename Sum>
-__global__ void __launch_bounds__(kSquare* kSquareRows) add_transposed(const Plan p) {
-  SquareShared<Sum>& shared = shared_memory<SquareShared<Sum>>();
-  const int64_t squares = p.padded / kSquare, block = blockIdx.x, k = block / (squares * squares);
-  const int64_t row0 = block / squares % squares * kSquare, column0 = block % squares * kSquare, c = p.channels;
-  const int x = static_cast<int>(threadIdx.x) % kSquare, y0 = static_cast<int>(threadIdx.x) / kSquare;
-  const Sum* upstream = static_cast<const Sum*>(p.upstream) + k * c * c;
-  for (int y = y0; y < kSquare; y += kSquareRows) {
-    const int64_t row = column0 + y, column = row0 + x;
-    shared.mirrored[y][x] = row < c && column < c ? upstream[row * c + column] : Sum(0);
-  }
-  __syncthreads();
-  Sum* to = static_cast<Sum*>(p.matrices) + (k * p.padded + row0) * p.padded + column0;
-  for (int y = y0; y < kSquare; y += kSquareRows) {
-    const bool live = row0 + y < c && column0 + x < c;
-    const Sum value = live ? upstream[(row0 + y) * c + column0 + x] : Sum(0);
-    to[y * p.padded + x] = value + shared.mirrored[x][y];
-  }
-}
 
 // There are two stages, so that one is filled while the other is used; for double only one fits. The rows of features
 // are 16 bytes longer than their values, so that the values that a warp reads together lie in different banks.
@@ -242,29 +217,28 @@ __global__ void __launch_bounds__(kThreads, Engine::kBlocks) apply_tiles(const P
     const int64_t left = p.pixels - first;
     engine.each(
         StoreGradient<F>{to, p.pixels, channels - row, left < kTile ? static_cast<int>(left) : kTile, p.paired});
+  } else {
+    __trap();
   }
-}
-
-template <typename Sum>
-cudaError_t run_transposed(const Plan& plan, cudaStream_t stream) {
-  const int64_t squares = plan.padded / kSquare, blocks = plan.batch * plan.masks_count * squares * squares;
-  if (blocks == 0) return cudaSuccess;
-  if (blocks > kMostBlocks) return cudaErrorInvalidConfiguration;
-  return launch<SquareShared<Sum>>(add_transposed<Sum>, dim3(static_cast<unsigned>(blocks)),
-                                   dim3(kSquare * kSquareRows), stream, plan);
 }
 
 }  // namespace
 
-size_t masked_gram_backward_scratch(const MaskedGramBackwardParams& p) { return Plan(p).bytes; }
+size_t masked_gram_backward_scratch(const MaskedGramBackwardParams& p) {
+  return p.channels_last ? rows_backward_scratch(p) : Plan(p).bytes;
+}
 
 cudaError_t masked_gram_backward(const MaskedGramBackwardParams& p, cudaStream_t stream) {
+  if (p.channels_last) return rows_backward(p, stream);
   const Plan plan(p);
   const int64_t blocks = plan.batch * plan.pixel_tiles * (plan.padded / kTile);
   if (blocks == 0) return cudaSuccess;
   if (blocks > kMostBlocks) return cudaErrorInvalidConfiguration;
-  const bool is_double = p.type == FeatureType::kDouble;
-  const cudaError_t error = is_double ? run_transposed<double>(plan, stream) : run_transposed<float>(plan, stream);
+  const int64_t matrices = p.batch * p.masks_count;
+  const cudaError_t error =
+      p.type == FeatureType::kDouble
+          ? add_transposed<double, WriteSum<double>>(p.upstream, matrices, p.channels, plan.matrices, stream)
+          : add_transposed<float, WriteSum<float>>(p.upstream, matrices, p.channels, plan.matrices, stream);
   if (error != cudaSuccess) return error;
   return with_engine(p.type, p.tf32, [&](auto tag) {
     using Engine = typename decltype(tag)::Type;

@@ -4,10 +4,11 @@
 // float is split into two TF32 values, v = high + low, and the product is low high' + high low' + high high', whose
 // relative error is 2^-22. A tensor core truncates its sums instead of rounding them; therefore these start from zero
 // in every step and are added to the tile by ordinary additions. FmaEngine does the same with plain multiply-adds,
-// for double and for devices below compute capability 8.0.
+// for double and in code for devices below compute capability 8.0.
 #pragma once
 
 #include "common/cuda_fragments.h"
+#include "common/loaded_code.h"
 #include "masked_gram/panels.cuh"
 
 namespace photostyle {
@@ -261,17 +262,18 @@ struct FmaEngine {
   }
 };
 
-// with_engine() calls run(Tag<Engine>()) with the engine for the features' type, the flag and the current device.
+// with_engine() calls run(Tag<Engine>()) with the engine for the features' type, the flag and the code that the
+// current device has loaded. A kernel whose engine is not compiled into that code ends with an error.
 template <typename Engine>
 struct Tag {
   using Type = Engine;
 };
 template <typename F, typename Run>
 cudaError_t with_float_engine(bool tf32, Run run) {
-  int capability = 0;
-  const cudaError_t error = compute_capability(&capability);
+  int version = 0;
+  const cudaError_t error = loaded_code(&version);
   if (error != cudaSuccess) return error;
-  if (capability < 80) return run(Tag<FmaEngine<F>>());
+  if (version < 80) return run(Tag<FmaEngine<F>>());
   if (tf32) return run(Tag<MmaEngine<F, 1>>());
   return run(Tag<MmaEngine<F, sizeof(F) == 2 ? 2 : 3>>());
 }

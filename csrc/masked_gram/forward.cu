@@ -3,8 +3,10 @@
 //
 //   1. list_slabs: for every mask, the slabs of 8 pixels in which it is not zero (masked_gram/slabs.cuh).
 //   2. scan_steps: where each list begins in the sequence of all masks' steps, of 4 slabs each.
-//   3. gram_tiles: the steps of all masks are cut into equal shares, one for each worker of a pair of channel tiles.
-//      A worker that goes from one mask to the next stores its sums and starts new ones.
+//   3. gram_tiles (for channels last gram_rows, rows_forward.cu): the steps of all masks are cut into equal shares,
+//   one
+//      for each worker of a pair of channel tiles. A worker that goes from one mask to the next stores its sums and
+//      starts new ones.
 //   4. reduce_tiles: adds the workers' sums in their order and writes G and its mirror image.
 //
 // So masks that do not overlap cost together what one mask costs, whatever their sizes, and no result depends on
@@ -12,6 +14,7 @@
 // pairs that occur: it is the slot in which the pair's sums are stored.
 #include "common/block_sum.cuh"
 #include "masked_gram/engines.cuh"
+#include "masked_gram/forward_plan.cuh"
 #include "masked_gram/params.h"
 #include "masked_gram/slabs.cuh"
 
@@ -21,51 +24,10 @@ namespace {
 
 using namespace gram;
 
-constexpr int64_t kWorkers = 396;  // about how many blocks gram_tiles has
-constexpr int kReduceRows = 8;     // rows of a tile that a block of reduce_tiles sums
+constexpr int kReduceRows = 8;  // rows of a tile that a block of reduce_tiles sums
 constexpr int kReduceColumns = 32;
 constexpr int kReduceBlocks = kTile / kReduceRows * (kTile / kReduceColumns);
 constexpr int kReduceThreads = 256;
-
-// The arguments of all kernels of a call. Sizes depend on the shape only, and so does the order of every sum.
-struct Plan {
-  size_t bytes = 0;  // of scratch, in all
-  SlabLists lists;
-  const void* features;
-  void* gram;  // with kLoss, the derivative of the loss in G
-  int64_t batch, mask_batch, masks_count, channels, pixels;
-  int64_t pairs, workers, slots;  // pairs of channel tiles; workers and slots of each
-  int copy_bytes;
-  void* tiles;  // [batch, pairs, slots, 64, 64]
-  // For the loss only:
-  const void* targets = nullptr;
-  const void* scales = nullptr;
-  const void* weights = nullptr;
-  double* loss = nullptr;
-  double* partial = nullptr;  // [batch, pairs * masks * kReduceBlocks]
-  int64_t target_batch = 0;
-
-  template <typename Params>
-  explicit Plan(const Params& p) : lists(p, bytes) {
-    features = p.features;
-    batch = p.batch;
-    mask_batch = p.mask_batch;
-    masks_count = p.masks_count;
-    channels = p.channels;
-    pixels = p.pixels;
-    copy_bytes = gram::copy_bytes(p.features, p.pixels, element_bytes(p.type));
-    const int64_t tiled = ceil_div(p.channels, kTile);
-    pairs = tiled * (tiled + 1) / 2;
-    // Three blocks for each of about 132 multiprocessors, unless that leaves a worker less than four steps.
-    workers = most(least(kWorkers / most(pairs * p.batch, 1), ceil_div(p.pixels, 4 * kDepth)), 1);
-    slots = workers + p.masks_count - 1;
-    const int64_t sums = batch * pairs * slots * (kTile * kTile);
-    if (p.type == FeatureType::kDouble)
-      tiles = take<double>(p.scratch, bytes, sums);
-    else
-      tiles = take<float>(p.scratch, bytes, sums);
-  }
-};
 
 // ---------------------------------------------------------------------------------------------- tiles of sums
 
@@ -81,7 +43,7 @@ struct TileShared {
 
 // Copies the features of four slabs in both channel tiles, and the mask there.
 template <typename F, typename Stage>
-__device__ __forceinline__ void fill(const Plan& p, Stage& stage, const F* features, int rows, int columns,
+__device__ __forceinline__ void fill(const ForwardPlan& p, Stage& stage, const F* features, int rows, int columns,
                                      const typename SumOf<F>::Type* mask, const int4& slabs) {
   using Sum = typename SumOf<F>::Type;
   with_bytes<F>(p.copy_bytes, [&](auto bytes) {
@@ -101,29 +63,11 @@ __device__ __forceinline__ void fill(const Plan& p, Stage& stage, const F* featu
   copy_commit();
 }
 
-// Writes a tile of sums to its slot: pairs from MmaEngine, single sums from FmaEngine.
-template <typename Sum>
-struct StoreTile {
-  Sum* tile;
-  __device__ __forceinline__ void operator()(int row, int column, Sum x, Sum y) const {
-    store(tile + row * kTile + column, Pair<Sum>{x, y});
-  }
-  __device__ __forceinline__ void operator()(int row, int column, Sum x) const { tile[row * kTile + column] = x; }
-};
-
-// The tiles (I, J), I <= J, of channels: pair 0 is (0, 0), 1 is (0, 1), 2 is (1, 1), 3 is (0, 2), ...
-__device__ __forceinline__ void tiles_of_pair(int pair, int* i, int* j) {
-  int column = 0;
-  while (pair > column) pair -= ++column;
-  *i = pair;
-  *j = column;
-}
-
 // A block is one worker: it has one share of the steps, for one pair of channel tiles. Grid: batch x workers x pairs,
 // pairs fastest, so that blocks that run together read the same pixels. A worker's sums of a mask go to tiles[worker
 // + mask].
 template <typename Engine>
-__global__ void __launch_bounds__(kThreads, Engine::kBlocks) gram_tiles(const Plan p) {
+__global__ void __launch_bounds__(kThreads, Engine::kBlocks) gram_tiles(const ForwardPlan p) {
   if constexpr (Engine::kCompiled) {
     using F = typename Engine::Feature;
     using Sum = typename Engine::Sum;
@@ -131,11 +75,10 @@ __global__ void __launch_bounds__(kThreads, Engine::kBlocks) gram_tiles(const Pl
     Shared& shared = shared_memory<Shared>();
     const int64_t block = blockIdx.x, b = block / (p.workers * p.pairs), entry = p.mask_batch == 1 ? 0 : b;
     const int worker = static_cast<int>(block / p.pairs % p.workers), pair = static_cast<int>(block % p.pairs);
-    const int64_t steps = p.lists.starts[entry * (p.lists.segments + 1) + p.lists.segments];
-    const int64_t working = min(p.workers, steps);
-    if (worker >= working) return;
-    int step = static_cast<int>(steps * worker / working);
-    const int end = static_cast<int>(steps * (worker + 1) / working);
+    const Share share(p, entry, worker);
+    int step = share.step;
+    const int end = share.end;
+    if (step == end) return;
 
     int i, j;
     tiles_of_pair(pair, &i, &j);
@@ -174,6 +117,8 @@ __global__ void __launch_bounds__(kThreads, Engine::kBlocks) gram_tiles(const Pl
       }
       if (!more) break;
     }
+  } else {
+    __trap();
   }
 }
 
@@ -199,7 +144,7 @@ __device__ __forceinline__ Sum distance_to(Sum value, Sum target, Sum scale, Sum
 // thread adds the eight warps' sums. kLoss: the block writes the derivative of the distance to the targets instead of
 // G, and the distance of its elements to `partial`.
 template <typename Sum, bool kLoss>
-__global__ void __launch_bounds__(kReduceThreads) reduce_tiles(const Plan p) {
+__global__ void __launch_bounds__(kReduceThreads) reduce_tiles(const ForwardPlan p) {
   using Shared = ReduceShared<Sum>;
   Shared& shared = shared_memory<Shared>();
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
@@ -271,7 +216,7 @@ struct LossShared {
 };
 
 // loss[b] = sum of the partial distances. Each batch entry has one block.
-__global__ void __launch_bounds__(kReduceThreads) sum_loss(const Plan p) {
+__global__ void __launch_bounds__(kReduceThreads) sum_loss(const ForwardPlan p) {
   LossShared& shared = shared_memory<LossShared>();
   const int64_t count = p.pairs * p.masks_count * kReduceBlocks;
   const double* partial = p.partial + blockIdx.x * count;
@@ -282,7 +227,7 @@ __global__ void __launch_bounds__(kReduceThreads) sum_loss(const Plan p) {
 }
 
 template <typename Sum, bool kLoss>
-cudaError_t run_reduce(const Plan& plan, cudaStream_t stream) {
+cudaError_t run_reduce(const ForwardPlan& plan, cudaStream_t stream) {
   const int64_t blocks = plan.batch * plan.pairs * plan.masks_count * kReduceBlocks;
   if (blocks > kMostBlocks) return cudaErrorInvalidConfiguration;
   return launch<ReduceShared<Sum>>(reduce_tiles<Sum, kLoss>, dim3(static_cast<unsigned>(blocks)),
@@ -290,24 +235,27 @@ cudaError_t run_reduce(const Plan& plan, cudaStream_t stream) {
 }
 
 template <bool kLoss>
-cudaError_t run(const Plan& plan, FeatureType type, bool tf32, cudaStream_t stream) {
+cudaError_t run(const ForwardPlan& plan, FeatureType type, bool tf32, bool channels_last, cudaStream_t stream) {
   const int64_t blocks = plan.batch * plan.workers * plan.pairs;
   if (blocks > kMostBlocks) return cudaErrorInvalidConfiguration;
   const bool is_double = type == FeatureType::kDouble;
-  cudaError_t error = is_double ? make_lists<double>(plan.lists, stream) : make_lists<float>(plan.lists, stream);
+  cudaError_t error = make_lists(plan.lists, type, stream);
   if (error != cudaSuccess) return error;
-  error = with_engine(type, tf32, [&](auto tag) {
-    using Engine = typename decltype(tag)::Type;
-    using Shared = TileShared<typename Engine::Feature>;
-    return launch<Shared>(gram_tiles<Engine>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), stream, plan);
-  });
+  if (channels_last)
+    error = gram_rows(plan, type, stream);
+  else
+    error = with_engine(type, tf32, [&](auto tag) {
+      using Engine = typename decltype(tag)::Type;
+      using Shared = TileShared<typename Engine::Feature>;
+      return launch<Shared>(gram_tiles<Engine>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), stream, plan);
+    });
   if (error != cudaSuccess) return error;
   return is_double ? run_reduce<double, kLoss>(plan, stream) : run_reduce<float, kLoss>(plan, stream);
 }
 
 // The plan of the loss: its scratch has a place for the blocks' distances at the end.
-Plan loss_plan(const MaskedGramLossParams& p) {
-  Plan plan(p);
+ForwardPlan loss_plan(const MaskedGramLossParams& p) {
+  ForwardPlan plan(p);
   plan.gram = p.upstream;
   plan.targets = p.targets;
   plan.scales = p.scales;
@@ -320,22 +268,22 @@ Plan loss_plan(const MaskedGramLossParams& p) {
 
 }  // namespace
 
-size_t masked_gram_scratch(const MaskedGramParams& p) { return Plan(p).bytes; }
+size_t masked_gram_scratch(const MaskedGramParams& p) { return ForwardPlan(p).bytes; }
 
 cudaError_t masked_gram(const MaskedGramParams& p, cudaStream_t stream) {
   if (p.batch * p.masks_count * p.channels == 0) return cudaSuccess;
-  Plan plan(p);
+  ForwardPlan plan(p);
   plan.gram = p.gram;
-  return run<false>(plan, p.type, p.tf32, stream);
+  return run<false>(plan, p.type, p.tf32, p.channels_last, stream);
 }
 
 size_t masked_gram_loss_scratch(const MaskedGramLossParams& p) { return loss_plan(p).bytes; }
 
 cudaError_t masked_gram_loss(const MaskedGramLossParams& p, cudaStream_t stream) {
   if (p.batch == 0) return cudaSuccess;
-  const Plan plan = loss_plan(p);
+  const ForwardPlan plan = loss_plan(p);
   if (p.masks_count * p.channels > 0) {
-    const cudaError_t error = run<true>(plan, p.type, p.tf32, stream);
+    const cudaError_t error = run<true>(plan, p.type, p.tf32, p.channels_last, stream);
     if (error != cudaSuccess) return error;
   }
   return launch<LossShared>(sum_loss, dim3(static_cast<unsigned>(p.batch)), dim3(kReduceThreads), stream, plan);

@@ -105,16 +105,20 @@ __device__ __forceinline__ int pick(const int4& slabs, int i) {
 template <int kBytes, typename F>
 __device__ __forceinline__ void copy_panel(Panel<F>& panel, const F* from, int rows, const int4& slabs,
                                            int64_t pixels) {
-  constexpr int kPiece = kBytes / sizeof(F), kPieces = kDepth / kPiece;
+  constexpr int kPiece = kBytes / sizeof(F), kPieces = kDepth / kPiece, kRows = kThreads / kPieces;
   const int tid = static_cast<int>(threadIdx.x), at = tid % kPieces * kPiece;
   const int slab = pick(slabs, at / kSlab);
   const int64_t pixel = static_cast<int64_t>(slab) * kSlab + at % kSlab;
   const bool live = slab >= 0 && pixel < pixels;
-#pragma unroll 4
-  for (int row = tid / kPieces; row < kTile; row += kThreads / kPieces) {
+  const int first = tid / kPieces;
+  const F* source = live ? from + first * pixels + pixel : from;
+  const int64_t stride = live ? kRows * pixels : 0;
+#pragma unroll
+  for (int i = 0; i < kTile / kRows; ++i) {
+    const int row = first + i * kRows;
     const bool here = live && row < rows;
-    copy_piece<kBytes>(&panel[row][swizzled<F>(row, at / kSlab)][at % kSlab],
-                       here ? from + row * pixels + pixel : from, here);
+    copy_piece<kBytes>(&panel[row][swizzled<F>(row, at / kSlab)][at % kSlab], here ? source : from, here);
+    source += stride;
   }
 }
 

@@ -8,6 +8,11 @@
 //
 // Features are float, double or bfloat16; sums are float (double for double). The launchers allocate nothing, and
 // results do not depend on the number of threads.
+//
+// With channels_last, which exists on CUDA for features of two bytes, the features and their gradient lie in memory
+// as [batch, pixels, channels] instead. The channels are then a multiple of 8, both arrays are aligned to 16 bytes,
+// and the loaded code is for compute capability 8.0 or newer (common/loaded_code.h). Such products are always of full
+// accuracy, whatever tf32 says.
 #pragma once
 
 #include <cstddef>
@@ -30,10 +35,12 @@ struct MaskedGramParams {
   int64_t channels = 0;
   int64_t pixels = 0;
   FeatureType type = FeatureType::kFloat;
-  bool tf32 = false;  // CUDA: round float features to TF32 instead of keeping float's accuracy
+  bool tf32 = false;           // CUDA: round float features to TF32 instead of keeping float's accuracy
+  bool channels_last = false;  // CUDA: the features' memory is [batch, pixels, channels]
   int threads = 1;
 
-  PHOTOSTYLE_FIELDS(features, masks, gram, batch, mask_batch, masks_count, channels, pixels, type, tf32)
+  PHOTOSTYLE_FIELDS(features, masks, gram, batch, mask_batch, masks_count, channels, pixels, type, tf32,
+                    channels_last)
 };
 
 struct MaskedGramBackwardParams {
@@ -48,10 +55,12 @@ struct MaskedGramBackwardParams {
   int64_t channels = 0;
   int64_t pixels = 0;
   FeatureType type = FeatureType::kFloat;
-  bool tf32 = false;  // CUDA: round float features to TF32 instead of keeping float's accuracy
+  bool tf32 = false;           // CUDA: round float features to TF32 instead of keeping float's accuracy
+  bool channels_last = false;  // CUDA: the features' memory is [batch, pixels, channels]
   int threads = 1;
 
-  PHOTOSTYLE_FIELDS(features, masks, upstream, grad, batch, mask_batch, masks_count, channels, pixels, type, tf32)
+  PHOTOSTYLE_FIELDS(features, masks, upstream, grad, batch, mask_batch, masks_count, channels, pixels, type, tf32,
+                    channels_last)
 };
 
 // The style term, CUDA only: the distance of every scaled Gram matrix to its target, and its gradient in G.
@@ -76,9 +85,10 @@ struct MaskedGramLossParams {
   int64_t pixels = 0;
   FeatureType type = FeatureType::kFloat;
   bool tf32 = false;
+  bool channels_last = false;
 
   PHOTOSTYLE_FIELDS(features, masks, targets, scales, weights, loss, upstream, batch, mask_batch, target_batch,
-                    masks_count, channels, pixels, type, tf32)
+                    masks_count, channels, pixels, type, tf32, channels_last)
 };
 
 }  // namespace photostyle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import warnings
 from collections.abc import Callable
@@ -94,6 +95,21 @@ def kernels(device: torch.device) -> tuple[dict[str, Kernel], int]:
 def uses_cpu_kernels(device: torch.device) -> bool:
     """Whether the kernels for tensors on `device` are the CPU's, which read neither float16 nor uint8."""
     return kernels(device)[0] is _core.kernels
+
+
+@functools.cache
+def _loaded_code(index: int) -> int:
+    assert CUDA is not None
+    with torch.cuda.device(index):
+        return int(CUDA.loaded_code())
+
+
+def loaded_code(device: torch.device) -> int:
+    """The compute capability, 10 major + minor, that the CUDA kernels loaded for `device` were compiled for; 0 where
+    there are none. It may be older than that of the device."""
+    if device.type != "cuda" or CUDA is None:
+        return 0
+    return _loaded_code(torch.cuda.current_device() if device.index is None else device.index)
 
 
 def has_kernel(name: str, device: torch.device) -> bool:

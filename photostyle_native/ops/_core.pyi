@@ -15,4 +15,4 @@ cuda_status: str
 compiler: str
 openmp: bool
 kernels: dict[str, Kernel]
-cuda: ModuleType
+cuda: ModuleType  # has `kernels` of its own and loaded_code(), of csrc/common/loaded_code.h

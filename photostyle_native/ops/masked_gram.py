@@ -31,6 +31,8 @@ from .checks import (
 # FeatureType of csrc/masked_gram/params.h
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 _MAX_PIXELS = 2**31 - 1
+# Kernels that read features whose channels are last in memory exist in code for this compute capability and newer.
+_ROWS_CODE = 80
 
 
 def _sum_dtype(features: Tensor) -> torch.dtype:
@@ -83,12 +85,42 @@ def _readable(features: Tensor) -> Tensor:
     return (features.float() if half_on_cpu else features).contiguous()
 
 
+def _has_channels_last(features: Tensor) -> bool:
+    """Whether the channels are last in memory, as torch.channels_last has them, and not also first."""
+    return not features.is_contiguous() and features.movedim(-3, -1).is_contiguous()
+
+
+def _gradient_like(features: Tensor) -> Tensor:
+    """Memory for the gradient: laid out as the features are if their channels are last, else contiguous."""
+    if not _has_channels_last(features):
+        return torch.empty_like(features, memory_format=torch.contiguous_format)
+    *lead, channels, height, width = features.shape
+    return features.new_empty((*lead, height, width, channels)).movedim(-1, -3)
+
+
+def _reads_channels_last(features: Tensor) -> bool:
+    """Whether there is a kernel that reads these features with their channels last in memory, where they are."""
+    return (
+        features.element_size() == 2
+        and features.shape[-3] % 8 == 0
+        and _has_channels_last(features)
+        and features.data_ptr() % 16 == 0
+        and _backend.loaded_code(features.device) >= _ROWS_CODE
+    )
+
+
+def _laid_out(features: Tensor) -> tuple[Tensor, bool]:
+    """The features in memory that the device's kernels read, and whether the channels are last in it."""
+    last = _reads_channels_last(features)
+    return (features if last else _readable(features)), last
+
+
 def _gram(features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
     out = _gram_like(features, masks)
     if features.numel() == 0 or masks.numel() == 0:
         return out.zero_()
     _check(features, masks)  # the registered op can be called directly, and may not crash
-    features, masks = _readable(features), masks.contiguous()
+    (features, channels_last), masks = _laid_out(features), masks.contiguous()
     _backend.launch(
         "masked_gram",
         features.device,
@@ -96,6 +128,7 @@ def _gram(features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
         masks=masks,
         gram=out,
         tf32=tf32,
+        channels_last=channels_last,
         **_shape(features, masks),
     )
     return out
@@ -103,13 +136,13 @@ def _gram(features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
 
 def _backward(upstream: Tensor, features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
     if features.numel() == 0 or masks.numel() == 0:
-        return torch.zeros_like(features, memory_format=torch.contiguous_format)
+        return _gradient_like(features).zero_()
     _check(features, masks)
     require_dtype("upstream", upstream, (_sum_dtype(features),))
     want = tuple(_gram_like(features, masks).shape)
     require(tuple(upstream.shape) == want, f"`upstream` must have shape {want}, got {tuple(upstream.shape)}")
-    readable, upstream, masks = _readable(features), upstream.contiguous(), masks.contiguous()
-    out = torch.empty_like(readable)
+    (readable, channels_last), upstream, masks = _laid_out(features), upstream.contiguous(), masks.contiguous()
+    out = _gradient_like(readable)
     _backend.launch(
         "masked_gram_backward",
         out.device,
@@ -118,9 +151,17 @@ def _backward(upstream: Tensor, features: Tensor, masks: Tensor, tf32: bool = Fa
         upstream=upstream,
         grad=out,
         tf32=tf32,
+        channels_last=channels_last,
         **_shape(readable, masks),
     )
-    return out.to(features.dtype)
+    return _in_layout_of(features, out)
+
+
+def _in_layout_of(features: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient in the features' type and in the memory layout that `_gradient_like` states."""
+    if gradient.dtype == features.dtype and _has_channels_last(gradient) == _has_channels_last(features):
+        return gradient
+    return _gradient_like(features).copy_(gradient)
 
 
 def _reference_gram(features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
@@ -128,11 +169,12 @@ def _reference_gram(features: Tensor, masks: Tensor, tf32: bool = False) -> Tens
 
 
 def _reference_backward(upstream: Tensor, features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
-    return reference.masked_gram_backward(upstream, features.to(_sum_dtype(features)), masks).to(features.dtype)
+    gradient = reference.masked_gram_backward(upstream, features.to(_sum_dtype(features)), masks)
+    return _in_layout_of(features, gradient.to(features.dtype).contiguous())
 
 
 def _backward_like(upstream: Tensor, features: Tensor, masks: Tensor, tf32: bool = False) -> Tensor:
-    return torch.empty_like(features, memory_format=torch.contiguous_format)
+    return _gradient_like(features)
 
 
 _backend.register("masked_gram", _gram, _reference_gram, _gram_like)
@@ -226,7 +268,7 @@ def _loss(
     if not has_kernel or features.numel() == 0 or masks.numel() == 0:
         return _loss_in_two_steps(features, masks, targets, scales, weights, tf32)
     _check_loss(features, masks, targets, scales, weights)
-    features, masks = _readable(features), masks.contiguous()
+    (features, channels_last), masks = _laid_out(features), masks.contiguous()
     targets, scales, weights = targets.contiguous(), scales.contiguous(), weights.contiguous()
     loss = torch.empty(features.shape[:-3], dtype=torch.float64, device=features.device)
     upstream = _gram_like(features, masks)
@@ -243,6 +285,7 @@ def _loss(
         upstream=upstream,
         target_batch=1 if targets.dim() == 3 else shape["batch"],
         tf32=tf32,
+        channels_last=channels_last,
         **shape,
     )
     return loss.to(upstream.dtype), upstream

@@ -99,6 +99,8 @@ inline unsigned __ballot_sync(unsigned mask, int predicate) { return simt::ballo
 inline int __any_sync(unsigned mask, int predicate) { return simt::ballot(mask, predicate) != 0; }
 inline int __all_sync(unsigned mask, int predicate) { return simt::ballot(mask, predicate) == 0xffffffffu; }
 
+[[noreturn]] inline void __trap() { simt::raise_fault("__trap()"); }
+
 // ---- arithmetic
 
 using std::exp2;
@@ -188,6 +190,13 @@ inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, 
 }
 inline cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int value) {
   return value >= 0 && static_cast<size_t>(value) <= simt::kSharedLimit ? cudaSuccess : cudaErrorInvalidValue;
+}
+struct cudaFuncAttributes {
+  int ptxVersion;
+};
+inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
+  attributes->ptxVersion = simt::capability();
+  return cudaSuccess;
 }
 inline cudaError_t cudaMemsetAsync(void* address, int value, size_t bytes, cudaStream_t) {
   std::memset(address, value, bytes);

@@ -13,6 +13,17 @@ inline void mma_tf32(float (&d)[4], const float (&a)[4], const float (&b)[2]) {
   simt::multiply_tf32(d, a, b);
 }
 
+inline void mma_bfloat16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], const float (&c)[4]) {
+  if (simt::capability() < 80) simt::raise_fault("mma_bfloat16 below compute capability 8.0");
+  simt::multiply_halves(d, a, b, c, true);
+}
+inline void mma_half(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], const float (&c)[4]) {
+  if (simt::capability() < 80) simt::raise_fault("mma_half with k = 16 below compute capability 8.0");
+  simt::multiply_halves(d, a, b, c, false);
+}
+inline void load_matrices(uint32_t (&d)[4], const void* row) { simt::load_matrices(d, row, false); }
+inline void load_matrices_transposed(uint32_t (&d)[4], const void* row) { simt::load_matrices(d, row, true); }
+
 template <int Bytes>
 void copy_async(void* shared, const void* global, bool live) {
   static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16, "cp.async copies 4, 8 or 16 bytes");

@@ -1,5 +1,9 @@
 // Small kernels, right and wrong, on which the emulation itself is tested (tests/test_simt.py).
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
+
+#include <cstring>
 
 #include "common/cuda_fragments.h"
 #include "common/cuda_launch.h"
@@ -78,6 +82,49 @@ __global__ void multiplies(const float* in, float* out) {
   for (int i = 0; i < 4; ++i) out[(g + 8 * (i / 2)) * 8 + 2 * t + i % 2] = d[i];
 }
 
+// One warp: a b + c for a 16x16 matrix in[0..255] and a 16x8 matrix in[256..383], both by rows, and c = 1. The values
+// are rounded to bfloat16 (kBrain) or half, and go through shared memory: a lies there by rows, and b both by rows,
+// from where it is loaded transposed, and by columns.
+struct Factors {
+  alignas(16) uint16_t a[16][16], b[16][8], b_transposed[8][16];
+};
+template <bool kBrain>
+__device__ uint16_t narrowed(float value) {
+  uint16_t bits;
+  if constexpr (kBrain) {
+    const __nv_bfloat16 narrow = __float2bfloat16_rn(value);
+    memcpy(&bits, &narrow, 2);
+  } else {
+    const __half narrow = __float2half_rn(value);
+    memcpy(&bits, &narrow, 2);
+  }
+  return bits;
+}
+template <bool kBrain>
+__global__ void multiplies_halves(const float* in, float* out) {
+  Factors& shared = shared_memory<Factors>();
+  if (threadIdx.x >= 32) return;
+  const int lane = static_cast<int>(threadIdx.x), g = lane / 4, t = lane % 4, r = lane % 8, i = lane / 8;
+  for (int at = lane; at < 256; at += 32) shared.a[at / 16][at % 16] = narrowed<kBrain>(in[at]);
+  for (int at = lane; at < 128; at += 32) {
+    shared.b[at / 8][at % 8] = narrowed<kBrain>(in[256 + at]);
+    shared.b_transposed[at % 8][at / 8] = shared.b[at / 8][at % 8];
+  }
+  __syncwarp();
+  uint32_t a[4], b[4], same[4];
+  load_matrices(a, &shared.a[i % 2 * 8 + r][i / 2 * 8]);
+  load_matrices_transposed(b, &shared.b[i % 2 * 8 + r][0]);
+  load_matrices(same, &shared.b_transposed[r][i % 2 * 8]);
+  const uint32_t two[2] = {b[0], b[1]};
+  const float one[4] = {1, 1, 1, 1};
+  float d[4];
+  if constexpr (kBrain)
+    mma_bfloat16(d, a, two, one);
+  else
+    mma_half(d, a, two, one);
+  for (int i = 0; i < 4; ++i) out[(g + 8 * (i / 2)) * 8 + 2 * t + i % 2] = b[i] == same[i] ? d[i] : -1.0f;
+}
+
 // Warp collectives: out = {sum over the warp by xor, value from lane 3, from the lane below, above, ballot of odd
 // lanes}.
 __global__ void collects(const float* in, float* out) {
@@ -108,6 +155,8 @@ constexpr Named kKernels[] = {
     {"copies", copies<true>},
     {"copies without waiting", copies<false>},
     {"multiplies", multiplies},
+    {"multiplies bfloat16", multiplies_halves<true>},
+    {"multiplies half", multiplies_halves<false>},
     {"collects", collects},
 };
 

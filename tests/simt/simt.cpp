@@ -359,6 +359,58 @@ void multiply_tf32(float* d, const float* a, const float* b) {
   }
 }
 
+namespace {
+
+double value_of(uint16_t bits, bool bfloat16) {
+  if (bfloat16) {
+    const uint32_t wide = static_cast<uint32_t>(bits) << 16;
+    float value;
+    std::memcpy(&value, &wide, sizeof(value));
+    return value;
+  }
+  _Float16 value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return static_cast<double>(value);
+}
+
+}  // namespace
+
+// Sixteen products and c are added in double precision and rounded once.
+void multiply_halves(float* d, const uint32_t* a, const uint32_t* b, const float* c, bool bfloat16) {
+  uint32_t mine[6];
+  std::memcpy(mine, a, 16);
+  std::memcpy(mine + 4, b, 8);
+  const std::byte* slots = exchange(0xffffffffu, mine, sizeof(mine));
+  const int g = lane() / 4, t = lane() % 4;
+  // The value with index k of the register that lane 4 of + k % 8 / 2 has, `at` if k < 8 and `at + step` otherwise.
+  const auto element = [&](int of, int k, int at, int step) {
+    uint16_t bits;
+    const int place = (at + k / 8 * step) * 4 + k % 2 * 2;
+    std::memcpy(&bits, slots + (of * 4 + k % 8 / 2) * kSlot + place, sizeof(bits));
+    return value_of(bits, bfloat16);
+  };
+  for (int row = 0; row < 2; ++row)
+    for (int column = 0; column < 2; ++column) {
+      double sum = c[2 * row + column];
+      for (int k = 0; k < 16; ++k) sum += element(g, k, row, 2) * element(2 * t + column, k, 4, 1);
+      d[2 * row + column] = static_cast<float>(sum);
+    }
+}
+
+void load_matrices(uint32_t* d, const void* row, bool transposed) {
+  if (reinterpret_cast<uintptr_t>(row) % 16) raise_fault("a matrix row of shared memory at an unaligned address");
+  const std::byte* slots = exchange(0xffffffffu, &row, sizeof(row));
+  const int g = lane() / 4, t = lane() % 4;
+  for (int i = 0; i < 4; ++i)
+    for (int half = 0; half < 2; ++half) {
+      const int r = transposed ? 2 * t + half : g, column = transposed ? g : 2 * t + half;
+      const std::byte* start;
+      std::memcpy(&start, slots + (8 * i + r) * kSlot, sizeof(start));
+      watch_access(start + 2 * column, 2, false);
+      std::memcpy(reinterpret_cast<std::byte*>(d + i) + 2 * half, start + 2 * column, 2);
+    }
+}
+
 // ---- asynchronous copies: nothing arrives before the wait, and what waits to be overwritten is NaN
 
 void copy_async(void* shared, const void* global, size_t bytes, bool live) {

@@ -51,6 +51,10 @@ const std::byte* exchange(unsigned mask, const void* mine, size_t bytes);
 int lane();
 // d += a b on fragments of a 16x8 and an 8x8 matrix, laid out as in csrc/common/cuda_fragments.h.
 void multiply_tf32(float* d, const float* a, const float* b);
+// d = a b + c, likewise of a 16x16 and a 16x8 matrix of bfloat16 or half values.
+void multiply_halves(float* d, const uint32_t* a, const uint32_t* b, const float* c, bool bfloat16);
+// Four 8x8 matrices of two-byte values, likewise.
+void load_matrices(uint32_t* d, const void* row, bool transposed);
 
 void copy_async(void* shared, const void* global, size_t bytes, bool live);
 void copy_commit();

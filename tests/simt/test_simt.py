@@ -54,6 +54,19 @@ def test_matrix_fragments(monkeypatch: pytest.MonkeyPatch) -> None:
         emulation.module().selftest("multiplies", INPUT, 128, 1)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_matrix_fragments_of_two_bytes(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = "multiplies bfloat16" if dtype == torch.bfloat16 else "multiplies half"
+    values = torch.rand(384) - 0.5
+    emulation.use(monkeypatch)
+    product = torch.tensor(emulation.module().selftest(kernel, values.tolist(), 128, 1)).view(16, 8)
+    left, right = values[:256].view(16, 16).to(dtype).double(), values[256:].view(16, 8).to(dtype).double()
+    torch.testing.assert_close(product, (left @ right + 1).float(), rtol=1e-6, atol=0)
+    emulation.module().set_capability(75)
+    with pytest.raises(RuntimeError, match="below compute capability 8"):
+        emulation.module().selftest(kernel, values.tolist(), 128, 1)
+
+
 @pytest.mark.skipif(emulation.ADDRESS, reason="AddressSanitizer watches instead")
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(
