@@ -21,6 +21,7 @@ from ..errors import PhotostyleError
 if TYPE_CHECKING:
     from photostyle_native.ops._core import Kernel
 
+_OTHERS = ("MPS", "XPU")  # devices of Apple and Intel, for which there is only the reference
 LIBRARY: torch.library.Library = torch.library.Library("photostyle", "DEF")
 
 
@@ -36,6 +37,8 @@ _KEPT_SCRATCH = 64 << 20  # bytes; a rare call that needs more gives it back
 def usable_cuda(core: ModuleType) -> tuple[ModuleType | None, str]:
     """The CUDA kernels of an extension, None if they cannot run here; and what they were built with, or why not."""
     module: ModuleType | None = getattr(core, "cuda", None)
+    if torch.version.hip is not None:  # then "cuda" devices are AMD's
+        return None, f"{core.cuda_status}; this torch is for ROCm, which they cannot use"
     if module is None:
         return None, core.cuda_status
     driver, runtime = (version // 1000 for version in module.versions())
@@ -72,7 +75,7 @@ def warn_fallback(op: str, device: torch.device) -> None:
 
 
 def register(name: str, native: Callable[..., Any], fallback: Callable[..., Any], fake: Callable[..., Any]) -> None:
-    """Give a defined op its kernels: `native` wherever the build has them, else the announced `fallback`."""
+    """Give a defined op its kernels: `native` where the build has them, elsewhere `fallback`, with a warning."""
 
     def announced(first: Tensor, *rest: Any) -> Any:
         warn_fallback(name, first.device)
@@ -80,6 +83,8 @@ def register(name: str, native: Callable[..., Any], fallback: Callable[..., Any]
 
     LIBRARY.impl(name, native, "CPU")
     LIBRARY.impl(name, announced if CUDA is None else native, "CUDA")
+    for other in _OTHERS:
+        LIBRARY.impl(name, announced, other)
     torch.library.register_fake(f"photostyle::{name}", fake, lib=LIBRARY)
 
 

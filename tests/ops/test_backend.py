@@ -33,6 +33,22 @@ def test_the_backend_is_named() -> None:
     assert ops.backend(torch.device("meta")).startswith("reference on meta (CUDA kernels ")
 
 
+@pytest.mark.parametrize("key", ["CPU", "CUDA", "MPS", "XPU"])
+def test_every_op_has_something_to_run_on_other_devices(key: str) -> None:
+    for row in REGISTERED:
+        name = f"photostyle::{row.name.split()[0]}"
+        assert torch._C._dispatch_has_kernel_for_dispatch_key(name, key), name
+
+
+def test_rocm_is_not_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = types.ModuleType("core")
+    core.cuda, core.cuda_status = types.ModuleType("cuda"), "built with CUDA 13.0"  # type: ignore[attr-defined]
+    monkeypatch.setattr(torch.version, "hip", "6.4")
+    found, status = _backend.usable_cuda(core)
+    assert found is None
+    assert "this torch is for ROCm" in status
+
+
 def test_a_fallback_is_announced_once_per_device_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_backend, "_warned", set())
     with pytest.warns(ops.FallbackWarning, match="photostyle::masked_gram has no native kernel for meta"):
