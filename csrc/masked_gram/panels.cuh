@@ -1,14 +1,12 @@
 // Panels of features in shared memory, and other things that the CUDA kernels of masked_gram/params.h share.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <cstddef>
 #include <cstring>
 
 #include "common/cuda_fragments.h"
 #include "common/cuda_launch.h"
+#include "common/feature_types.cuh"
 #include "common/integers.h"
 #include "masked_gram/params.h"
 
@@ -24,25 +22,6 @@ constexpr int kThreads = 128;
 constexpr int64_t kMostBlocks = 0x7fffffff;  // blocks of a grid
 
 // ---- types
-
-template <typename F>
-struct SumOf {
-  using Type = float;
-};
-template <>
-struct SumOf<double> {
-  using Type = double;
-};
-
-__device__ __forceinline__ float widen(float value) { return value; }
-__device__ __forceinline__ double widen(double value) { return value; }
-__device__ __forceinline__ float widen(__nv_bfloat16 value) { return __bfloat162float(value); }
-__device__ __forceinline__ float widen(__half value) { return __half2float(value); }
-
-__device__ __forceinline__ void narrow(float value, float& to) { to = value; }
-__device__ __forceinline__ void narrow(double value, double& to) { to = value; }
-__device__ __forceinline__ void narrow(float value, __nv_bfloat16& to) { to = __float2bfloat16_rn(value); }
-__device__ __forceinline__ void narrow(float value, __half& to) { to = __float2half_rn(value); }
 
 template <typename F>
 struct alignas(2 * sizeof(F)) Pair {

@@ -18,11 +18,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/feature_type.h"
 #include "common/fields.h"
 
 namespace photostyle {
-
-enum class FeatureType : int { kFloat = 0, kDouble = 1, kBFloat16 = 2, kHalf = 3 };  // kHalf: CUDA only
 
 struct MaskedGramParams {
   const void* features = nullptr;  // [batch, channels, pixels], FeatureType

@@ -1,4 +1,4 @@
-"""A 3 x 3 convolution with bias and ReLU: one call of cuDNN on NVIDIA GPUs, two of torch elsewhere.
+"""A 3 x 3 convolution with bias and ReLU, and perhaps pooling: fewer passes on NVIDIA GPUs, torch's calls elsewhere.
 
 cuDNN computes with channels innermost (torch.channels_last). In torch's usual layout it would transpose input and
 output of every convolution, and bias and ReLU would read and write the output once more each.
@@ -11,6 +11,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ..ops import bias_relu_pool
 
 _CHANNELS = 8  # tensor cores want multiples of this; the image has 3
 
@@ -58,8 +60,26 @@ def convolution_relu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """
     if not _by_cudnn(x):
         return F.conv2d(x, weight, bias, padding=1).relu_()
+    x, weight = _channels_last(x, weight)
+    return _ConvolutionReLU.apply(x, weight, bias)
+
+
+def convolution_relu_pool(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """`pool` of `convolution_relu`; on an NVIDIA GPU the full-size activation is never written."""
+    if not _by_cudnn(x):
+        return pool(convolution_relu(x, weight, bias))
+    x, weight = _channels_last(x, weight)
+    return bias_relu_pool(F.conv2d(x, weight, padding=1), bias)
+
+
+def pool(x: Tensor) -> Tensor:
+    """The maxima of windows of 2 x 2 pixels, (B, C, ceil(H / 2), ceil(W / 2)), as Caffe pools."""
+    return F.max_pool2d(x, 2, 2, ceil_mode=True)
+
+
+def _channels_last(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     missing = (0, 0, 0, 0, 0, -x.shape[1] % _CHANNELS)
     if missing[-1]:
         x, weight = F.pad(x, missing), F.pad(weight, missing)
-    x, weight = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
-    return _ConvolutionReLU.apply(x, weight, bias)
+    last = torch.channels_last
+    return x.contiguous(memory_format=last), weight.contiguous(memory_format=last)

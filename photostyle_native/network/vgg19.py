@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import PhotostyleError
-from .convolution import convolution_relu
+from .convolution import convolution_relu, convolution_relu_pool, pool
 
 # The blocks of the whole network; between two blocks is a pooling.
 CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
@@ -131,25 +130,29 @@ class VGG19(torch.nn.Module):
         return x if image.dim() == 4 else x.unsqueeze(0)
 
     def block(self, index: int, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Run one block of the network: a pooling (except in the first), then convolutions with their ReLU.
+        """Run one block of the network: convolutions with their ReLU, then a pooling.
 
         Args:
             index: the block, from 0.
             x: the input, from `prepare` or from the block before, (B, C', h', w').
-            layers: names among `LAYERS`. Convolutions after the last of them, in all blocks, are not computed.
+            layers: names among `LAYERS`. What comes after the last of them, in all blocks, is not computed.
 
         Returns:
             The input of the next block, and the features, (B, C, h, w), of those `layers` that are in this block.
         """
-        features = {}
+        features: dict[str, Tensor] = {}
         names = [name for name in LAYERS if block_of(name) == index]
         last = max((LAYERS.index(name) for name in layers), default=-1)
-        if index:
-            x = F.max_pool2d(x, 2, 2, ceil_mode=True)
         for name in names:
             if LAYERS.index(name) > last:
-                break
-            x = convolution_relu(x, getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias"))
+                return x, features
+            weight, bias = (self.get_buffer(f"{name}_{kind}") for kind in ("weight", "bias"))
+            pooled = name == names[-1] and LAYERS.index(name) < last
+            if pooled and name not in layers:
+                return convolution_relu_pool(x, weight, bias), features
+            x = convolution_relu(x, weight, bias)
             if name in layers:
                 features[name] = x
+            if pooled:
+                x = pool(x)
         return x, features

@@ -4,6 +4,7 @@ Each module holds one family: argument checks, the registered op (namespace ``ph
 and the launch of its kernel. All take tensors or arrays of another library (`arrays`).
 """
 
+from . import bias_relu_pool as _pool
 from . import bilateral_grid, local_affine
 from . import guided_filter as _guided
 from . import masked_gram as _gram
@@ -22,12 +23,14 @@ apply_local_affine = any_array(local_affine.apply_local_affine, ("coefs", "image
 smooth_affine_coefficients = any_array(local_affine.smooth_affine_coefficients, ("coefs", "content", "return"))
 smooth_local_affine = any_array(local_affine.smooth_local_affine, ("output", "content", "return"))
 upsample_local_affine = any_array(local_affine.upsample_local_affine, ("coefs", "guide", "photo", "return"))
+bias_relu_pool = any_array(_pool.bias_relu_pool, ("x", "return"))
 slice_bilateral_grid = any_array(bilateral_grid.slice_bilateral_grid, ("image", "return"))
 
 __all__ = [
     "FallbackWarning",
     "apply_local_affine",
     "backend",
+    "bias_relu_pool",
     "fit_local_affine",
     "guided_filter",
     "masked_gram",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from photostyle_native import VGG19
 from photostyle_native.network import convolution
-from photostyle_native.network.convolution import convolution_relu
+from photostyle_native.network.convolution import convolution_relu, convolution_relu_pool
 from photostyle_native.network.vgg19 import LAYERS
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -55,6 +55,17 @@ def test_values_and_gradients(channels: int, cudnn_on_the_cpu: list[tuple[Tensor
     assert seen.shape[1] == seen_weight.shape[1] == -(-channels // 8) * 8
     assert seen.is_contiguous(memory_format=torch.channels_last)
     assert seen_weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.usefixtures("cudnn_on_the_cpu")
+@pytest.mark.parametrize("channels", [3, 8])
+def test_with_pooling(channels: int) -> None:
+    x, weight, bias = _problem(channels)
+    x.requires_grad_()
+    ours, plain = convolution_relu_pool(x, weight, bias), F.max_pool2d(_plain(x, weight, bias), 2, 2, ceil_mode=True)
+    torch.testing.assert_close(ours, plain)
+    upstream = torch.randn_like(plain)
+    torch.testing.assert_close(*(torch.autograd.grad(out, x, upstream)[0] for out in (ours, plain)))
 
 
 @pytest.mark.usefixtures("cudnn_on_the_cpu")

@@ -17,11 +17,13 @@ from torch import Tensor
 
 import photostyle_native as ps
 from photostyle_native import ops
+from photostyle_native.reference import bias_relu_pool as pooling
 from photostyle_native.reference import bilateral_grid, guided_filter, local_affine, masked_gram, matting_laplacian
 
 FLOAT, DOUBLE, BRAIN, HALF = torch.float32, torch.float64, torch.bfloat16, torch.float16
 # The tensors whose channels come last under layout="channels_last".
 WITH_CHANNELS = frozenset({"x", "image", "coefs", "photo", "features", "masks"})
+POOLED = (3, 4)  # the size of what is pooled from 5 x 8 pixels
 # Keyword arguments of `Row.sample`: one item; a batch in which each item has all tensors of its own; a batch in which
 # the tensors that may serve all items do so.
 BATCHES: dict[str, dict[str, Any]] = {
@@ -76,6 +78,8 @@ def tensors(
         "guide": guide,
         "upstream": normal(*batch, 3, *size),
         "features": normal(*batch, channels, *size),
+        "bias": normal(channels),
+        "pooled upstream": normal(*batch, channels, *POOLED),
     }
     sums = {  # in the type in which features are summed up
         "masks": masks,
@@ -86,7 +90,8 @@ def tensors(
     }
     kind = FLOAT if dtype in (BRAIN, HALF) else dtype
     made = {name: value.to(device, dtype) for name, value in values.items()}
-    return made | {name: value.to(device, kind) for name, value in sums.items()}
+    codes = torch.randint(5, (*batch, channels, *POOLED), dtype=torch.uint8)  # of the windows of a pooling
+    return made | {name: value.to(device, kind) for name, value in sums.items()} | {"codes": codes.to(device)}
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ class Row:
         registered: the keyword arguments that the registered op needs besides; None: none is registered.
         derivative: the names of the tensors in which it has a derivative.
         dtypes: of the tensors (of the features, where there are some).
-        is_picture: whether the result has a value for every pixel.
+        is_picture: whether the result has channels of pixels, (..., C, h, w).
         batches: whether it takes batch dimensions.
         torch_func: whether it takes part in forward mode, in `torch.func`, and with one call in `vmap`.
         holds: the names of the tensors that an object holds.
@@ -192,10 +197,15 @@ def _loss(*arguments: Tensor) -> Tensor:
     return masked_gram.masked_gram_loss(*arguments)[0]
 
 
+def _pooled(*arguments: Tensor) -> Tensor:
+    return pooling.bias_relu_pool(*arguments)[0]
+
+
 _MATTING = {"eps": 1e-7, "radius": 1}
 _FEATURES = (FLOAT, DOUBLE, BRAIN, HALF)
 _SMOOTHING = {"radius": 5, "sigma_space": 5 / 3, "sigma_color": 0.05}
 _UPSAMPLING = {"radius": 2, "sigma_space": 0.7, "sigma_color": 0.15}
+_FULL = {"height": 5, "width": 8}
 _GRID = {"grid_shape": (12, 3, 2, 3), "derivative": False}
 
 # fmt: off
@@ -211,6 +221,9 @@ OPS = (
         derivative="gram upstream, features", dtypes=_FEATURES),
     Row("masked_gram_loss", "features, masks, targets, scales, weights", _loss, derivative="features",
         dtypes=_FEATURES, is_picture=False, torch_func=True),
+    Row("bias_relu_pool", "features, bias", _pooled, derivative="features", dtypes=_FEATURES, torch_func=True),
+    Row("bias_relu_pool_backward", "pooled upstream, codes", pooling.bias_relu_pool_backward, _FULL,
+        derivative="pooled upstream", dtypes=_FEATURES),
     Row("fit_local_affine", "x, image", local_affine.fit_local_affine, registered={"radius": 1, "ridge": 1e-3}),
     Row("apply_local_affine", "coefs, image", local_affine.apply_local_affine, registered=None,
         derivative="coefs, image", torch_func=True),
