@@ -7,6 +7,8 @@
 // The result is rounded to two bytes, so this error, and those of tensor cores, which sum the products of all
 // channels here, are far below that of the result. bfloat16 features are multiplied as they are. Half features are
 // split into two bfloat16 values, which hold them exactly: S would not fit the range of half.
+#include <type_traits>
+
 #include "masked_gram/rows.cuh"
 #include "masked_gram/rows_backward.h"
 #include "masked_gram/symmetric.cuh"
@@ -75,19 +77,19 @@ struct Shared {
   int count;                  // how many they are
 };
 
-// Lists the masks of a group that are not zero at all of the block's pixels, which start at `first`. All threads of
-// the block take part; it ends with a barrier.
+// Lists the masks of a group that are not zero at all of the block's pixels, of which `pixels` exist. `masks`: the
+// group's first mask at the block's first pixel. All threads of the block take part; it ends with a barrier.
 template <typename F>
 __device__ __forceinline__ void sort_out(const Plan& p, Shared<F>& shared, const float* masks, int group,
-                                         int64_t first) {
+                                         int pixels) {
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
 #pragma unroll 1
   for (int k = warp; k < group; k += kRowThreads / 32) {
     unsigned live = 0;
 #pragma unroll
     for (int part = 0; part < kPixels / 32; ++part) {
-      const int64_t pixel = first + 32 * part + lane;
-      const float value = pixel < p.pixels ? masks[k * p.pixels + pixel] : 0.0f;
+      const int pixel = 32 * part + lane;
+      const float value = pixel < pixels ? masks[k * p.pixels + pixel] : 0.0f;
       const unsigned set = __ballot_sync(0xffffffffu, value != 0.0f);
       live |= ((set & 0xffffu) != 0u ? 1u : 0u) << (2 * part) | (set >> 16 != 0u ? 2u : 0u) << (2 * part);
     }
@@ -110,17 +112,22 @@ __device__ __forceinline__ void sort_out(const Plan& p, Shared<F>& shared, const
 // The sums of a warp: 32 pixels and 32 channels.
 template <typename F>
 class Sums {
+  static constexpr bool kIsBrain = std::is_same<F, Brain>::value;
+
  public:
+  static constexpr int kBlocks = kIsBrain ? 2 : 1;  // of a multiprocessor; to split half values takes more registers
+
   __device__ __forceinline__ explicit Sums(int warp) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     first_pixel_ = warp / 2 * 32;
     first_channel_ = warp % 2 * 32;
     // Lane 8 i + r reads row r of matrix i. Those of the features are (pixels 0-7, channels 0-7), (8-15, 0-7), (0-7,
     // 8-15), (8-15, 8-15) of a fragment; those of S are both halves of one fragment and of the next.
-    row_ = lane / 8 % 2 * 8 + lane % 8;
+    row_ = first_pixel_ + lane / 8 % 2 * 8 + lane % 8;
     piece_ = lane / 16;
-    matrix_row_ = lane / 16 * 8 + lane % 8;
+    matrix_row_ = first_channel_ + lane / 16 * 8 + lane % 8;
     matrix_piece_ = lane / 8 % 2;
+    swizzle_ = swizzled<F>(lane % 8, 0);  // rows 8 apart have the same order of pieces
     clear(sums_);
     clear(parts_);
   }
@@ -130,22 +137,21 @@ class Sums {
   __device__ __forceinline__ void add_product(const typename Shared<F>::Stage& stage, unsigned live) {
 #pragma unroll 1
     for (int at = 0; at < kDepth / 16; ++at) {
-      uint32_t a[2][4];
+      uint32_t big[2][4], small[2][4];
 #pragma unroll
       for (int m = 0; m < 2; ++m) {
-        const int row = first_pixel_ + 16 * m + row_;
-        load_matrices(a[m], &stage.features[row][swizzled<F>(row, 2 * at + piece_)]);
+        load_matrices(big[m], &stage.features[row_ + 16 * m][(2 * at + piece_) ^ swizzle_]);
+        if constexpr (!kIsBrain) split(big[m], small[m]);
       }
 #pragma unroll
       for (int pair = 0; pair < 2; ++pair) {
-        const int row = first_channel_ + 16 * pair + matrix_row_,
-                  piece = swizzled<Brain>(row, 2 * at + matrix_piece_);
+        const int row = matrix_row_ + 16 * pair, piece = (2 * at + matrix_piece_) ^ swizzle_;
         uint32_t high[4], low[4];
         load_matrices(high, &stage.high[row][piece]);
         load_matrices(low, &stage.low[row][piece]);
 #pragma unroll
         for (int m = 0; m < 2; ++m)
-          if (live >> m & 1u) multiply(m, pair, a[m], high, low);
+          if (live >> m & 1u) multiply(m, pair, big[m], small[m], high, low);
       }
     }
   }
@@ -170,8 +176,7 @@ class Sums {
 
   // Writes the sums to the block's result, rounded, and from there to dF, whose row of the block's first pixel and
   // channel is `to`; `pixels` and `pieces` of the block's exist. A warp reads what it has written itself.
-  __device__ __forceinline__ void write(Shared<F>& shared, F* to, int64_t channels, int64_t pixels,
-                                        int pieces) const {
+  __device__ __forceinline__ void write(Shared<F>& shared, F* to, int channels, int pixels, int pieces) const {
     const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
 #pragma unroll
     for (int m = 0; m < 2; ++m)
@@ -207,35 +212,33 @@ class Sums {
         for (int i = 0; i < 4; ++i) d[m][n][i] = 0.0f;
   }
 
-  // The two fragments of channels 16 pair ... of S are {x[0], x[1]} and {x[2], x[3]}. The small products come first.
-  __device__ __forceinline__ void multiply(int m, int pair, const uint32_t (&a)[4], const uint32_t (&high)[4],
-                                           const uint32_t (&low)[4]) {
-    uint32_t big[4], small[4];
-    if constexpr (std::is_same<F, Brain>::value) {
+  // Replaces half values by bfloat16 values and what these lack.
+  static __device__ __forceinline__ void split(uint32_t (&big)[4], uint32_t (&small)[4]) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) big[i] = a[i];
-    } else {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const float2 value = values_of<F>(a[i]);
-        big[i] = bits_of<Brain>(value.x, value.y);
-        const float2 rounded = values_of<Brain>(big[i]);
-        small[i] = bits_of<Brain>(value.x - rounded.x, value.y - rounded.y);
-      }
+    for (int i = 0; i < 4; ++i) {
+      const float2 value = values_of<F>(big[i]);
+      big[i] = bits_of<Brain>(value.x, value.y);
+      const float2 rounded = values_of<Brain>(big[i]);
+      small[i] = bits_of<Brain>(value.x - rounded.x, value.y - rounded.y);
     }
+  }
+
+  // The two fragments of channels 16 pair ... of S are {x[0], x[1]} and {x[2], x[3]}. The small products come first.
+  __device__ __forceinline__ void multiply(int m, int pair, const uint32_t (&big)[4], const uint32_t (&small)[4],
+                                           const uint32_t (&high)[4], const uint32_t (&low)[4]) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       float (&d)[4] = parts_[m][2 * pair + half];
       const uint32_t high_half[2] = {high[2 * half], high[2 * half + 1]};
       const uint32_t low_half[2] = {low[2 * half], low[2 * half + 1]};
       mma_bfloat16(d, big, low_half, d);
-      if constexpr (!std::is_same<F, Brain>::value) mma_bfloat16(d, small, high_half, d);
+      if constexpr (!kIsBrain) mma_bfloat16(d, small, high_half, d);
       mma_bfloat16(d, big, high_half, d);
     }
   }
 
   float sums_[2][4][4], parts_[2][4][4];
-  int first_pixel_, first_channel_, row_, piece_, matrix_row_, matrix_piece_;
+  int first_pixel_, first_channel_, row_, piece_, matrix_row_, matrix_piece_, swizzle_;
 };
 
 // What a block copies in every step, and where from.
@@ -244,24 +247,24 @@ struct Source {
   const F* features;      // of the block's first pixel
   const float* masks;     // likewise, of the first mask
   const Brain* matrices;  // the first of the block's rows of the first mask's S
-  int64_t pixels;         // of the block that exist
+  int pixels;             // of the block that exist
 
   // Starts the copies of a step: 32 channels from `column` on of the features, of the rows of a mask's S, and, with
   // the last channels, the mask.
   __device__ __forceinline__ void fill(const Plan& p, typename Shared<F>::Stage& stage, float (&weights)[kPixels],
                                        int64_t mask, int column) const {
     const int tid = static_cast<int>(threadIdx.x), at = tid % kPieces, first = tid / kPieces;
-    const int channel = column + at * kPiece;
-    const bool live = channel < p.channels;
+    const int channels = static_cast<int>(p.channels), channel = column + at * kPiece;
+    const bool live = channel < channels;
 #pragma unroll
     for (int row = first, k = 0; k < kPixels / (kRowThreads / kPieces); ++k, row += kRowThreads / kPieces) {
       const bool here = live && row < pixels;
       copy_async<16>(&stage.features[row][swizzled<F>(row, at)],
-                     here ? features + row * p.channels + channel : features, here);
+                     here ? features + (row * channels + channel) : features, here);
     }
     static_assert(kRowThreads / kPieces == kTile, "a thread copies one piece of each panel");
     const int64_t size = p.padded * p.padded;
-    const Brain* high = matrices + mask * 2 * size + first * p.padded + channel;
+    const Brain* high = matrices + mask * 2 * size + (first * static_cast<int>(p.padded) + channel);
     copy_async<16>(&stage.high[first][swizzled<Brain>(first, at)], high, true);
     copy_async<16>(&stage.low[first][swizzled<Brain>(first, at)], high + size, true);
     if (column + kDepth >= p.channels && tid < kPixels) {
@@ -275,7 +278,7 @@ struct Source {
 // Computes dF for 64 channels and 128 pixels. Grid: batch x tiles of pixels x tiles of channels, channels fastest, so
 // that blocks that run together read the same pixels.
 template <typename F>
-__global__ void __launch_bounds__(kRowThreads, 2) apply_rows(const Plan p) {
+__global__ void __launch_bounds__(kRowThreads, Sums<F>::kBlocks) apply_rows(const Plan p) {
   if constexpr (kReadsRows) {
     Shared<F>& shared = shared_memory<Shared<F>>();
     const int64_t block = blockIdx.x, tiles = p.padded / kTile, b = block / (p.pixel_tiles * tiles);
@@ -283,12 +286,13 @@ __global__ void __launch_bounds__(kRowThreads, 2) apply_rows(const Plan p) {
     const int64_t first = block / tiles % p.pixel_tiles * kPixels;
     const Source<F> source{static_cast<const F*>(p.features) + (b * p.pixels + first) * channels,
                            p.masks + (p.mask_batch == 1 ? 0 : b) * p.masks_count * p.pixels + first,
-                           p.matrices + (b * p.masks_count * 2 * p.padded + channel) * p.padded, p.pixels - first};
+                           p.matrices + (b * p.masks_count * 2 * p.padded + channel) * p.padded,
+                           static_cast<int>(min(p.pixels - first, int64_t{kPixels}))};
     const int masks_count = static_cast<int>(p.masks_count);
     Sums<F> sums(static_cast<int>(threadIdx.x) / 32);
 
     for (int group = 0; group < masks_count; group += kGroup) {
-      sort_out<F>(p, shared, source.masks - first + group * p.pixels, min(masks_count - group, kGroup), first);
+      sort_out<F>(p, shared, source.masks + group * p.pixels, min(masks_count - group, kGroup), source.pixels);
       const int count = shared.count;
       int next = 0, column = 0;  // the step to fill next: its index in `active` and its first channel
       const auto fill_next = [&](int stage) {

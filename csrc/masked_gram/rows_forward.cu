@@ -5,6 +5,8 @@
 // float. Where all of 16 pixels have a mask of 1 or -1 one product is enough. Other pixels are multiplied in TF32,
 // which holds such features exactly: w^2 F is split into two values, high + low, with a relative error of 2^-22. As
 // in masked_gram/engines.cuh, sums of tensor cores start from zero in every step.
+#include <cstddef>
+
 #include "masked_gram/forward_plan.cuh"
 #include "masked_gram/rows.cuh"
 
@@ -37,15 +39,15 @@ class Quarter {
     first_row_ = quarter / 2 * 32;
     first_column_ = quarter % 2 * 32;
     clear(sums_);
-    // Lane 8 i + r reads row r of matrix i: the matrices are (pixels 0-7, channels 0-7), (0-7, 8-15), (8-15, 0-7),
-    // and (8-15, 8-15) of a fragment.
-    const int lane = static_cast<int>(threadIdx.x) % 32;
-    pixel_ = lane / 16 * 8 + lane % 8;
+    // Lane 8 i + r reads row r of matrix i. Those of the rows are (pixels 0-7, channels 0-7), (0-7, 8-15), (8-15,
+    // 0-7), (8-15, 8-15) of a fragment; those of the columns are both halves of one fragment and of the next.
+    const int lane = static_cast<int>(threadIdx.x) % 32, r = lane % 8;
+    row_pixel_ = lane / 16 * 8 + r;
+    column_pixel_ = lane / 8 % 2 * 8 + r;
 #pragma unroll
     for (int m = 0; m < 2; ++m) {
-      const int piece = 2 * m + lane / 8 % 2;
-      row_piece_[m] = (first_row_ / kPiece + piece) ^ (lane % 8);
-      column_piece_[m] = (first_column_ / kPiece + piece) ^ (lane % 8);
+      row_piece_[m] = (first_row_ / kPiece + 2 * m + lane / 8 % 2) ^ r;
+      column_piece_[m] = (first_column_ / kPiece + 2 * m + lane / 16) ^ r;
     }
   }
 
@@ -109,13 +111,13 @@ class Quarter {
   }
 
   // The fragments of 16 pixels. a[m] has channels 16 m ... of the rows. The fragment with channels 8 n ... of the
-  // columns is {b[n / 2][n % 2], b[n / 2][n % 2 + 2]}.
+  // columns is {b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]}.
   __device__ __forceinline__ void load(const Rows<F>& rows, const Rows<F>& columns, int at, uint32_t (&a)[2][4],
                                        uint32_t (&b)[2][4]) const {
 #pragma unroll
     for (int m = 0; m < 2; ++m) {
-      load_matrices_transposed(a[m], &rows[at + pixel_][row_piece_[m]]);
-      load_matrices_transposed(b[m], &columns[at + pixel_][column_piece_[m]]);
+      load_matrices_transposed(a[m], &rows[at + row_pixel_][row_piece_[m]]);
+      load_matrices_transposed(b[m], &columns[at + column_pixel_][column_piece_[m]]);
     }
   }
 
@@ -123,7 +125,7 @@ class Quarter {
                                                   const uint32_t (&b)[2][4]) {
 #pragma unroll
     for (int n = 0; n < 4; ++n) {
-      const uint32_t two[2] = {b[n / 2][n % 2], b[n / 2][n % 2 + 2]};
+      const uint32_t two[2] = {b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]};
 #pragma unroll
       for (int m = 0; m < 2; ++m) multiply_add(F(), parts[m][n], a[m], two, parts[m][n]);
     }
@@ -152,7 +154,7 @@ class Quarter {
         }
 #pragma unroll
       for (int n = 0; n < 4; ++n) {
-        const float2 pixels = values_of<F>(b[n / 2][n % 2 + 2 * s]);
+        const float2 pixels = values_of<F>(b[n / 2][n % 2 * 2 + s]);
         const float two[2] = {pixels.x, pixels.y};
 #pragma unroll
         for (int m = 0; m < 2; ++m) mma_tf32(parts[m][n], low[m], two);
@@ -163,53 +165,43 @@ class Quarter {
   }
 
   float sums_[2][4][4];
-  int first_row_, first_column_, pixel_, row_piece_[2], column_piece_[2];
+  int first_row_, first_column_, row_pixel_, column_pixel_, row_piece_[2], column_piece_[2];
 };
 
-// Fills stages with one step after the other of a worker's share. The list of a step is read one step ahead.
+// Fills stages with one step after the other of a worker's share. The list of a step is read one step ahead. Products
+// of pixels and of sizes have factors of 32 bits and 64 bits of their own, which is one instruction.
 template <typename F>
 class Filler {
  public:
   __device__ __forceinline__ Filler(const ForwardPlan& p, int64_t b, int64_t entry, const Share& share, int i, int j)
-      : p_(p), entry_(entry), step_(share.step), end_(share.end), is_diagonal_(i == j) {
+      : p_(p), entry_(entry), step_(share.step), end_(share.end) {
     const int tid = static_cast<int>(threadIdx.x), channels = static_cast<int>(p.channels);
+    row_ = tid / kPieces;
     piece_ = tid % kPieces;
     const int row = i * kTile + piece_ * kPiece, column = j * kTile + piece_ * kPiece;
     has_row_ = row < channels;
     has_column_ = column < channels;
-    features_ = static_cast<const F*>(p.features) + b * p.pixels * channels;
-    rows_ = features_ + row;
-    columns_ = features_ + column;
+    // What does not exist is not read, but its address must be valid.
+    const F* features = static_cast<const F*>(p.features) + b * p.pixels * channels;
+    rows_ = reinterpret_cast<const std::byte*>(features + (has_row_ ? row : 0));
+    columns_ = reinterpret_cast<const std::byte*>(features + (has_column_ ? column : 0));
+    row_bytes_ = static_cast<uint32_t>(channels) * sizeof(F);
+    masks_ = static_cast<const float*>(p.lists.masks) + entry * p.masks_count * p.pixels;
     look();
   }
 
-  // Starts the copies of the next step and returns its mask; -1 if there is none.
+  // Starts the copies of the next step and returns its mask; -1 if there is none. The columns are those of the rows,
+  // and not copied, if kDiagonal.
+  template <bool kDiagonal>
   __device__ __forceinline__ int fill(typename Shared<F>::Stage& stage) {
-    if (step_ >= end_) {
-      copy_commit();
-      return -1;
-    }
-    const int mask = cursor_.mask, tid = static_cast<int>(threadIdx.x);
-#pragma unroll
-    for (int row = tid / kPieces, k = 0; k < kDepth / kRows; ++k, row += kRows) {
-      const int64_t pixel = pixel_of(row);
-      const bool live = pixel < p_.pixels;
-      const int64_t offset = pixel * p_.channels;
-      copy_async<16>(&stage.rows[row][piece_ ^ (row % 8)], live && has_row_ ? rows_ + offset : features_,
-                     live && has_row_);
-      if (!is_diagonal_)
-        copy_async<16>(&stage.columns[row][piece_ ^ (row % 8)], live && has_column_ ? columns_ + offset : features_,
-                       live && has_column_);
-    }
-    if (tid < kDepth) {
-      const float* weights = static_cast<const float*>(p_.lists.masks) + (entry_ * p_.masks_count + mask) * p_.pixels;
-      const int64_t pixel = pixel_of(tid);
-      const bool live = pixel < p_.pixels;
-      copy_async<4>(&stage.weights[tid], live ? weights + pixel : weights, live);
+    int mask = -1;
+    if (step_ < end_) {
+      mask = cursor_.mask;
+      copy<kDiagonal>(stage, mask);
+      ++step_;
+      look();
     }
     copy_commit();
-    ++step_;
-    look();
     return mask;
   }
 
@@ -222,20 +214,66 @@ class Filler {
     slabs_ = cursor_.slabs(step_);
   }
 
-  // The pixel of a row of the step; one that does not exist for slab -1.
-  __device__ __forceinline__ int64_t pixel_of(int row) const {
-    const int slab = pick(slabs_, row / kSlab);
-    return slab < 0 ? p_.pixels : static_cast<int64_t>(slab) * kSlab + row % kSlab;
+  // The pixel of a row of the step. For slab -1 it is larger than that of any picture.
+  __device__ __forceinline__ uint32_t pixel_of(int row) const {
+    return static_cast<uint32_t>(pick(slabs_, row / kSlab)) * kSlab + static_cast<uint32_t>(row % kSlab);
+  }
+
+  template <bool kDiagonal>
+  __device__ __forceinline__ void copy(typename Shared<F>::Stage& stage, int mask) const {
+    const uint32_t pixels = static_cast<uint32_t>(p_.pixels);
+#pragma unroll
+    for (int k = 0; k < kDepth / kRows; ++k) {
+      const int row = row_ + k * kRows;
+      const uint32_t pixel = pixel_of(row);
+      const bool live = pixel < pixels;
+      const uint64_t offset = static_cast<uint64_t>(live ? pixel : 0) * row_bytes_;
+      copy_async<16>(&stage.rows[row][piece_ ^ (row_ % 8)], rows_ + offset, live && has_row_);
+      if constexpr (!kDiagonal)
+        copy_async<16>(&stage.columns[row][piece_ ^ (row_ % 8)], columns_ + offset, live && has_column_);
+    }
+    const int tid = static_cast<int>(threadIdx.x);
+    if (tid < kDepth) {
+      const uint32_t pixel = pixel_of(tid);
+      const bool live = pixel < pixels;
+      const float* weights = masks_ + static_cast<uint64_t>(static_cast<uint32_t>(mask)) * pixels;
+      copy_async<4>(&stage.weights[tid], weights + (live ? pixel : 0), live);
+    }
   }
 
   const ForwardPlan& p_;
   int64_t entry_;
   Cursor cursor_;
   int4 slabs_;
-  int step_, end_, piece_;
-  bool is_diagonal_, has_row_, has_column_;
-  const F *features_, *rows_, *columns_;
+  int step_, end_, row_, piece_;
+  bool has_row_, has_column_;
+  uint32_t row_bytes_;
+  const std::byte *rows_, *columns_;
+  const float* masks_;
 };
+
+// Takes all steps of a worker, and stores the sums of each mask at the end of its steps.
+template <typename F, bool kDiagonal>
+__device__ __forceinline__ void add_steps(Shared<F>& shared, Filler<F>& filler, int quarter, float* tiles) {
+  const bool idle = kDiagonal && quarter == 2;  // as in gram_tiles()
+  Quarter<F> engine(quarter);
+  int mask = filler.template fill<kDiagonal>(shared.stages[0]);
+  int next = filler.template fill<kDiagonal>(shared.stages[1]);
+  for (int now = 0;; now = now == kStages - 1 ? 0 : now + 1) {
+    copy_wait<1>();
+    __syncthreads();
+    const int after = filler.template fill<kDiagonal>(shared.stages[now == 0 ? kStages - 1 : now - 1]);
+    const auto& stage = shared.stages[now];
+    if (!idle) engine.add_outer(stage.rows, kDiagonal ? stage.rows : stage.columns, stage.weights);
+    if (next != mask) {
+      if (!idle) engine.each(StoreTile<float>{tiles + static_cast<int64_t>(mask) * (kTile * kTile)});
+      engine.clear();
+    }
+    if (next < 0) break;
+    mask = next;
+    next = after;
+  }
+}
 
 // As gram_tiles().
 template <typename F>
@@ -250,25 +288,11 @@ __global__ void __launch_bounds__(kThreads, kBlocks) gram_rows_kernel(const Forw
     tiles_of_pair(pair, &i, &j);
     float* tiles = static_cast<float*>(p.tiles) + ((b * p.pairs + pair) * p.slots + worker) * (kTile * kTile);
     const int quarter = static_cast<int>((threadIdx.x / 32 + blockIdx.x + blockIdx.x / 4) % 4);
-    const bool idle = i == j && quarter == 2;
-    Quarter<F> engine(quarter);
     Filler<F> filler(p, b, entry, share, i, j);
-
-    int mask = filler.fill(shared.stages[0]), next = filler.fill(shared.stages[1]);
-    for (int now = 0;; now = now == kStages - 1 ? 0 : now + 1) {
-      copy_wait<1>();
-      __syncthreads();
-      const int after = filler.fill(shared.stages[now == 0 ? kStages - 1 : now - 1]);
-      const auto& stage = shared.stages[now];
-      if (!idle) engine.add_outer(stage.rows, i == j ? stage.rows : stage.columns, stage.weights);
-      if (next != mask) {
-        if (!idle) engine.each(StoreTile<float>{tiles + static_cast<int64_t>(mask) * (kTile * kTile)});
-        engine.clear();
-      }
-      if (next < 0) break;
-      mask = next;
-      next = after;
-    }
+    if (i == j)
+      add_steps<F, true>(shared, filler, quarter, tiles);
+    else
+      add_steps<F, false>(shared, filler, quarter, tiles);
   } else {
     __trap();
   }

@@ -364,6 +364,9 @@ def masked_gram(features: Tensor, masks: Tensor, *, tf32: bool = False) -> Tenso
 
     Args:
         features: shape (..., C, H, W); float32, float64, bfloat16 or float16 (which the CPU reads as a float32 copy).
+            In memory their channels may be last, as a channels-last network makes them: CUDA then reads bfloat16 and
+            float16 where they are, if C is a multiple of 8, and others are copied. The gradient lies in memory as
+            such features do.
         masks: shape (K, H, W), or with the batch dimensions of `features`; any real values, also overlapping. float32
             (float64 with float64 features). Pixels where a mask is zero cost nothing for it.
         tf32: on CUDA, let the tensor cores round float32 features to TF32 (10 bits of mantissa): about three times

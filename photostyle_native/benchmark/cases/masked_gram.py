@@ -9,14 +9,16 @@ import torch
 from torch import Tensor
 
 from ...machine import available_bytes
+from ...network.mask_pyramid import mask_pyramid
 from ..case import Case, Family, calls, check
-from ..scenes import bands, layer_size
+from ..scenes import bands, height_of, layer_size
 
 _COPIES = 3
 WAYS = (
     "ours",
     "ours, TF32",
     "ours, bfloat16 features",
+    "ours, bfloat16 features, channels last",
     "one unmasked product",
     "one unmasked product, TF32",
     "features times masks",
@@ -26,7 +28,8 @@ WAYS = (
 
 def build(device: torch.device, layer: str, width: int, masks: int) -> Case:
     channels, height, row = layer_size(layer, width)
-    stack = bands(masks, height, row).to(device)
+    # As in a transfer: bands of the picture, which overlap softly in deeper layers.
+    stack = mask_pyramid(bands(masks, height_of(width), width), (layer,))[layer].contiguous().to(device)
     features = [torch.rand(channels, height, row, device=device) for _ in range(_COPIES)]
     upstream = torch.randn(masks, channels, channels, device=device)
     forward, backward = torch.ops.photostyle.masked_gram, torch.ops.photostyle.masked_gram_backward
@@ -60,11 +63,13 @@ def build(device: torch.device, layer: str, width: int, masks: int) -> Case:
     case.offer("ours", lambda: calls(ours, data), right=right(2e-6))
     halves = [(f.bfloat16(),) for f in features]
     case.offer("ours, bfloat16 features", lambda: calls(ours, halves), right=right(5e-3))
+    gpu_only = "" if device.type == "cuda" else "GPU only"
+    rows = [(f.movedim(0, -1).contiguous().movedim(-1, 0),) for (f,) in halves]
+    case.offer("ours, bfloat16 features, channels last", lambda: calls(ours, rows), unless=gpu_only, right=right(5e-3))
     case.ways["one unmasked product"] = calls(single, data)
     copies = 4.0 * masks * channels * pixels
     large = f"left out: needs some {3e-9 * copies:.0f} GB" if 3 * copies > 0.7 * available_bytes(device) else ""
     case.offer("features times masks", lambda: calls(multiplied, data), unless=large, right=right(1e-5))
-    gpu_only = "" if device.type == "cuda" else "GPU only"
     tf32 = [(f, True) for f in features]
     case.offer("ours, TF32", lambda: calls(ours, tf32), unless=gpu_only, right=right(5e-3))
     case.offer(
