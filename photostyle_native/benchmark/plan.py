@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ..optimization.objective import STYLE_LAYERS
 from .case import Family, Spec
-from .cases import bilateral_grid, iteration, local_affine, masked_gram, matting_laplacian, solving
+from .cases import bilateral_grid, iteration, local_affine, masked_gram, matting_laplacian, solving, total_variation
 
 FAMILIES: tuple[Family, ...] = (
     matting_laplacian.FAMILY,
+    total_variation.FAMILY,
     masked_gram.FAMILY,
     local_affine.SMOOTH,
     local_affine.LIFT,
@@ -30,6 +31,7 @@ def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> l
     """List the cases for pictures of these widths on a type of device, kernels first."""
     layers = ("conv1_1", "conv4_1") if quick else tuple(STYLE_LAYERS)
     found = [Spec(matting_laplacian.FAMILY, {"width": w}) for w in sizes]
+    found += [Spec(total_variation.FAMILY, {"width": w}) for w in sizes]
     found += [
         Spec(masked_gram.FAMILY, {"layer": layer, "width": w, "masks": _MASKS}) for w in sizes for layer in layers
     ]

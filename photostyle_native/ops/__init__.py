@@ -9,12 +9,14 @@ from . import bilateral_grid, local_affine
 from . import guided_filter as _guided
 from . import masked_gram as _gram
 from . import matting_laplacian as _matting
+from . import total_variation as _variation
 from ._backend import FallbackWarning, backend
 from .arrays import any_array
 
 # After each function come the names of the arguments whose channels are last under layout="channels_last".
 matting_laplacian = any_array(_matting.matting_laplacian, ("x", "image", "out", "return"))
 matting_energy = any_array(_matting.matting_energy, ("x", "image"))
+total_variation = any_array(_variation.total_variation, ("x",))
 guided_filter = any_array(_guided.guided_filter, ("x", "image", "return"))
 masked_gram = any_array(_gram.masked_gram, ("features", "masks"))
 masked_gram_loss = any_array(_gram.masked_gram_loss, ("features", "masks"))
@@ -40,5 +42,6 @@ __all__ = [
     "slice_bilateral_grid",
     "smooth_affine_coefficients",
     "smooth_local_affine",
+    "total_variation",
     "upsample_local_affine",
 ]

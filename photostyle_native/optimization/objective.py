@@ -204,7 +204,7 @@ class Objective:
             content=content[0] * w.content,
             style=torch.stack(style).sum() * w.style,
             photo=energy,
-            tv=total_variation(x) * w.tv,
+            tv=ops.total_variation(x) * w.tv,
         )
 
     @torch.no_grad()
@@ -235,14 +235,3 @@ class Objective:
             else:
                 losses.insert(0, self._style[name].loss(at))
         return x, tuple(losses)
-
-
-def total_variation(x: Tensor) -> Tensor:
-    """Total variation as the authors' code defines it.
-
-    It is half the sum of the squared forward differences of 255 x over the first H - 1 rows and W - 1 columns.
-    """
-    corner = x[..., :-1, :-1]
-    across = x[..., :-1, 1:] - corner
-    down = x[..., 1:, :-1] - corner
-    return (across.square().sum() + down.square().sum()) * (0.5 * 255**2)

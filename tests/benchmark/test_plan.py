@@ -11,7 +11,13 @@ from benchmark.sleepers import CPU
 from photostyle_native.benchmark import plan
 from photostyle_native.benchmark.case import Case, Spec
 
-BUILT = {"matting", "masked_gram", "bilateral_grid", "optimizer"}  # the quick ones; `pytest bench` has all
+BUILT = {
+    "matting",
+    "variation",
+    "masked_gram",
+    "bilateral_grid",
+    "optimizer",
+}  # the quick ones; `pytest bench` has all
 
 
 def quick_specs() -> Iterator[Any]:

@@ -18,7 +18,14 @@ from torch import Tensor
 import photostyle_native as ps
 from photostyle_native import ops
 from photostyle_native.reference import bias_relu_pool as pooling
-from photostyle_native.reference import bilateral_grid, guided_filter, local_affine, masked_gram, matting_laplacian
+from photostyle_native.reference import (
+    bilateral_grid,
+    guided_filter,
+    local_affine,
+    masked_gram,
+    matting_laplacian,
+    total_variation,
+)
 
 FLOAT, DOUBLE, BRAIN, HALF = torch.float32, torch.float64, torch.bfloat16, torch.float16
 # The tensors whose channels come last under layout="channels_last".
@@ -214,6 +221,7 @@ OPS = (
         torch_func=True),
     Row("matting_energy", "x, image", matting_laplacian.matting_energy, registered=_MATTING, derivative="x",
         is_picture=False, torch_func=True),
+    Row("total_variation", "x", total_variation.total_variation, derivative="x", is_picture=False, torch_func=True),
     Row("guided_filter", "x, image", guided_filter.guided_filter, {"radius": 3}, {"eps": 1e-2}),
     Row("masked_gram", "features, masks", masked_gram.masked_gram, derivative="features", dtypes=_FEATURES,
         is_picture=False, torch_func=True),

@@ -17,7 +17,6 @@ from photostyle_native.optimization.objective import (
     STYLE_LAYERS,
     TERMS,
     Energies,
-    total_variation,
 )
 from photostyle_native.reference import masked_gram, matting_laplacian
 
@@ -102,11 +101,6 @@ def test_gradient_by_finite_differences(vgg: torch.nn.Module) -> None:
     with torch.no_grad():
         high, low = (objective(x + sign * step * direction).values()["total"] for sign in (1, -1))
     assert (high - low) / (2 * step) == pytest.approx(float(gradient.norm()), rel=2e-2)
-
-
-def test_total_variation_by_hand() -> None:
-    x = torch.tensor([[[0.0, 1.0, 5.0], [2.0, 7.0, 5.0]]])  # interior 1 x 2: (1^2 + 2^2) + (4^2 + 6^2)
-    assert float(total_variation(x)) == pytest.approx(0.5 * 255**2 * (1 + 4 + 16 + 36))
 
 
 def test_weights_and_the_first_stage(vgg: torch.nn.Module) -> None:

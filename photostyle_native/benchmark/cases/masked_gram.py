@@ -65,7 +65,9 @@ def build(device: torch.device, layer: str, width: int, masks: int) -> Case:
     case.offer("ours, bfloat16 features", lambda: calls(ours, halves), right=right(5e-3))
     gpu_only = "" if device.type == "cuda" else "GPU only"
     rows = [(f.movedim(0, -1).contiguous().movedim(-1, 0),) for (f,) in halves]
-    case.offer("ours, bfloat16 features, channels last", lambda: calls(ours, rows), unless=gpu_only, right=right(5e-3))
+    case.offer(
+        "ours, bfloat16 features, channels last", lambda: calls(ours, rows), unless=gpu_only, right=right(5e-3)
+    )
     case.ways["one unmasked product"] = calls(single, data)
     copies = 4.0 * masks * channels * pixels
     large = f"left out: needs some {3e-9 * copies:.0f} GB" if 3 * copies > 0.7 * available_bytes(device) else ""
