@@ -97,7 +97,8 @@ if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())";
   step build 120 bash -c "build_for_device $architecture" || exit 1
   if [ "$which" = measure ]; then
     step doctor 20 "$python" -m photostyle_native doctor
-    step kernels 80 "${pytest[@]}" "${spread[@]}" tests/ops tests/optimization -m kernel -k "cuda and not emulated"
+    step kernels 80 "${pytest[@]}" "${spread[@]}" tests/ops tests/optimization tests/network \
+      tests/images/test_photo.py tests/color -m kernel -k "cuda and not emulated"
     step iteration 80 "$python" bench/iteration_profile.py -o "$log"
     step first-calls 40 "$python" bench/first_calls.py
     step transfer 90 "$python" bench/transfer_timing.py --device cuda -o "$log"

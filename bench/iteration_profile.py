@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from photostyle_native.benchmark.cases.iteration import Scene, network
+from photostyle_native.benchmark.cases.iteration import Scene, network, network_alone
 from photostyle_native.benchmark.facts import ceilings, facts
 from photostyle_native.benchmark.peers.plain_objective import PlainObjective
 from photostyle_native.network.vgg19 import VGG19
@@ -152,14 +152,18 @@ def kernels(width: int, dtype: torch.dtype, folder: Path) -> dict[str, float]:
 
 
 def layouts(width: int) -> dict[str, float]:
-    """VGG-19 alone, forward and backward, in both memory layouts of its activations and weights."""
+    """VGG-19 alone, forward and backward: of torch's operations in both memory layouts, and of this package."""
     scene = Scene.of(width, 3, torch.device("cuda"))
     found = {}
     for dtype in (torch.bfloat16, torch.float32):
+        ours = network_alone(network(scene.start.device, dtype), scene.start.clone().requires_grad_())
+        found[f"{str(dtype).removeprefix('torch.')} ours ms"] = 1e3 * seconds(_graph_of(ours))
         for layout in (torch.contiguous_format, torch.channels_last):
             vgg: VGG19 = network(scene.start.device, dtype)
             arranged = vgg.at_precision(dtype)
-            weights = {n: b.clone(memory_format=layout) for n, b in arranged.named_buffers() if n.endswith("_weight")}
+            weights = {
+                n: b.contiguous(memory_format=layout) for n, b in arranged.named_buffers() if n.endswith("_weight")
+            }
             x = scene.start[None].to(dtype).contiguous(memory_format=layout).requires_grad_()
 
             def step(
@@ -176,7 +180,7 @@ def layouts(width: int) -> dict[str, float]:
                         outputs.append(at.float().mean())
                 return torch.autograd.grad(torch.stack(outputs).sum(), x)[0]
 
-            name = "channels_last" if layout is torch.channels_last else "NCHW"
+            name = "torch, channels_last" if layout is torch.channels_last else "torch, NCHW"
             found[f"{str(dtype).removeprefix('torch.')} {name} ms"] = 1e3 * seconds(_graph_of(step))
     return found
 

@@ -12,7 +12,7 @@
 namespace simt {
 namespace {
 
-constexpr uintptr_t kGranule = 2;  // bytes: the smallest elements written are halves
+constexpr uintptr_t kGranule = 1;  // bytes: the smallest elements written are codes of a pooling
 constexpr uintptr_t kPage = 4096;
 
 struct Access {

@@ -72,7 +72,7 @@ def _gradient(energy: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return torch.autograd.grad(energy(x), x)[0]
 
 
-def _network_alone(vgg: VGG19, x: Tensor) -> Call:
+def network_alone(vgg: VGG19, x: Tensor) -> Call:
     with torch.no_grad():
         upstream = {name: torch.rand_like(features) for name, features in vgg(x, _LAYERS).items()}
 
@@ -91,7 +91,7 @@ def build(device: torch.device, width: int, masks: int, compiled: bool = True) -
     check("plain PyTorch", _gradient(plain, x), _gradient(lambda p: ours(p).total, x), 1e-2)
     case = Case(height_of(width) * width)
     case.ways["ours"] = [lambda: _gradient(lambda p: ours(p).total, x)]
-    case.ways["VGG-19 alone"] = [_network_alone(vgg, x)]
+    case.ways["VGG-19 alone"] = [network_alone(vgg, x)]
     case.ways["plain PyTorch"] = [lambda: _gradient(plain, x)]
     if compiled:
         case.offer_compiled("plain PyTorch, torch.compile", plain, [(x,)], lambda f: lambda x: _gradient(f, x), 1e-2)
@@ -99,7 +99,7 @@ def build(device: torch.device, width: int, masks: int, compiled: bool = True) -
         case.missing["plain PyTorch, torch.compile"] = "left out by --quick: compiling takes half a minute"
     slow = "" if resolve_precision("auto", device) == torch.bfloat16 else "this device does not multiply bfloat16"
     case.offer("ours, bfloat16 network", lambda: [_half_iteration(scene, x)], unless=slow)
-    case.offer("VGG-19 alone, bfloat16", lambda: [_network_alone(network(device, torch.bfloat16), x)], unless=slow)
+    case.offer("VGG-19 alone, bfloat16", lambda: [network_alone(network(device, torch.bfloat16), x)], unless=slow)
     return case
 
 
@@ -123,7 +123,7 @@ def build_parts(device: torch.device, width: int, masks: int) -> Case:
 
     case = Case(height_of(width) * width, once=True)
     case.ways["ours"] = [_transfer(objective, scene.start)]
-    case.ways["VGG-19"] = [_repeat(_network_alone(vgg, x), device)]
+    case.ways["VGG-19"] = [_repeat(network_alone(vgg, x), device)]
     case.ways["masked Gram matrices"] = [_repeat(grams, device)]
     case.ways["optimiser"] = [_repeat(_optimiser_step(scene.start), device)]
     case.ways["matting Laplacian"] = [
