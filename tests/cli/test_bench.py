@@ -43,5 +43,5 @@ def test_only_the_wanted_jobs_run(sleepers: None, tmp_path: Path, capsys: pytest
     result = run.run([CPU], {"cpu": (10,)}, seconds=0.001, only=["parts"])
     assert [case["family"] for case in result["cases"]] == ["parts"]
     assert main(["bench", "--only", "matting,nonsense", "-o", str(tmp_path / "new")]) == 2
-    assert "--only must be of matting, masked_gram, " in capsys.readouterr().err
+    assert "--only must be of matting, variation, masked_gram, " in capsys.readouterr().err
     assert not (tmp_path / "new").exists()

@@ -127,7 +127,9 @@ def test_why_there_is_no_cuda(
 
 def test_a_fallback_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     from photostyle_native import ops
+    from photostyle_native.ops import _backend
 
+    monkeypatch.setattr(_backend, "CUDA_STATUS", "not built: WITH_CUDA=OFF")
     monkeypatch.setattr(ops, "backend", lambda device: "native-cpu (x)" if device == "cpu" else "reference on cuda")
     found = doctor._backends(CORE, fake_torch(built="13.0", names=("H200",)))
     why = "CUDA kernels not built: WITH_CUDA=OFF"

@@ -73,7 +73,7 @@ BAD_INPUT = [
     (f"{PAIR} --save-every 0", "--save-every: must be a whole number of at least 1, got '0'"),
     (f"{PAIR} --seed {2**64}", "--seed: must be a whole number from 0 to 2^63 - 1"),
     (f"{PAIR} --preset fancy", "--preset: invalid choice: 'fancy'"),
-    (f"{PAIR} --device gpu", "--device: invalid choice: 'gpu'"),
+    (f"{PAIR} --device gpu", "--device: must be auto, cpu, cuda or cuda:N, got 'gpu'"),
     (f"{PAIR} --bit-depth 12", "--bit-depth: invalid choice: 12"),
     (f"{PAIR} --weights vgg16", "--weights must be bundled, torchvision or a .pth"),
     (f"{PAIR} --weights missing.pth", "missing.pth does not exist"),

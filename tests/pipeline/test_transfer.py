@@ -173,7 +173,7 @@ def test_every_kind_of_source(pair: tuple[Tensor, Tensor], vgg: VGG19, tmp_path:
         ({"iterations": -1}, "`iterations` must not be negative, got -1"),
         ({"size": 20}, "at least 32 on each side"),
         ({"size": 0}, "`size` must be a positive number"),
-        ({"device": "tpu9"}, "`device` must be auto, cpu or cuda, got 'tpu9'"),
+        ({"device": "tpu9"}, "`device` must be auto, cpu, cuda or cuda:N, got 'tpu9'"),
         ({"content_mask": np.zeros((72, 96), np.uint8)}, "belong together"),
     ],
 )
