@@ -34,7 +34,7 @@ def apply(options: argparse.Namespace) -> int:
     check_writable(options.output, options.bit_depth, photo.size)
     photo = photo.converted_to(look.icc_profile)
     with plain_warnings():
-        image = look.apply(photo.tensor().to(device), everywhere=options.everywhere).cpu()
+        image = look.apply(photo.tensor().to(device), **keyword_arguments(look.apply, options)).cpu()
     notes = write_photo(options.output, image, like=photo, bit_depth=options.bit_depth)
     print(
         f"{options.output}: {photo.width} x {photo.height} pixels with the look of {os.path.basename(options.look)}"
@@ -55,7 +55,9 @@ def lut(options: argparse.Namespace) -> int:
     check_file(options.output, "table")
     look = Look.load(options.look)
     name = os.path.splitext(os.path.basename(options.look))[0]
-    write_atomically(options.output, look.cube(options.size, title=name).encode("ascii"))
+    write_atomically(
+        options.output, look.cube(**{**keyword_arguments(look.cube, options), "title": name}).encode("ascii")
+    )
     print(f"{options.output}: {options.size} colours per axis, the part of the look that does not depend on place")
     if look.icc_profile is not None:
         print("note: it is for photos in the colour space of the photo that the look was made from")

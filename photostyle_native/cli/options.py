@@ -74,6 +74,7 @@ def _add_transfer(commands: Any) -> None:
     _add_size(parser)
     _add_preset(parser)
     _add_iterations(parser)
+    _add_mixing(parser, "CONTENT")
     _add_network(parser)
     parser.add_argument(
         "--precision",
@@ -111,6 +112,7 @@ def _add_apply(commands: Any) -> None:
         help="treat all places of the frame alike, as the table of `lut` does: for photos composed otherwise than "
         "the one that the look was made from",
     )
+    _add_mixing(parser, "PHOTO")
     _add_bit_depth(parser, "PHOTO")
     _add_device(parser)
     parser.set_defaults(run=_function("look", "apply"))
@@ -122,6 +124,7 @@ def _add_lut(commands: Any) -> None:
     parser.add_argument("look", metavar="LOOK", type=_file_name, help="the look, .npz")
     _add_output(parser, "OUT.cube", "table to write", required=True)
     parser.add_argument("--size", metavar="N", type=_table_size, default=33, help="colours per axis (default: 33)")
+    _add_mixing(parser, "the photo")
     parser.set_defaults(run=_function("look", "lut"))
 
 
@@ -257,6 +260,24 @@ def _add_bit_depth(parser: argparse.ArgumentParser, photo: str) -> None:
     )
 
 
+def _add_mixing(parser: argparse.ArgumentParser, photo: str) -> None:
+    parser.add_argument(
+        "--strength",
+        metavar="S",
+        type=_share,
+        default=argparse.SUPPRESS,
+        help=f"share of the change that is taken, from 0 ({photo}'s own colours) to 1 (default)",
+    )
+    kept = parser.add_mutually_exclusive_group()
+    for name, about in (
+        ("luma", "lightness (L*): take only hues and chroma"),
+        ("chroma", "hues and chroma (a*, b*)"),
+    ):
+        kept.add_argument(
+            f"--keep-{name}", action="store_true", default=argparse.SUPPRESS, help=f"keep {photo}'s {about}"
+        )
+
+
 def _add_masks(parser: argparse.ArgumentParser) -> None:
     for photo in ("content", "style"):
         parser.add_argument(
@@ -360,6 +381,17 @@ def _table_size(text: str) -> int:
 def _sizes(text: str) -> tuple[int, ...]:
     """Parse widths of at least 64: of smaller pictures VGG-19's deep layers keep almost no pixels."""
     return tuple(sorted({_number(part, 64, None, "whole numbers of at least 64") for part in text.split(",")}))
+
+
+def _share(text: str) -> float:
+    """Parse a number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
+    return number
 
 
 def _seed(text: str) -> int:

@@ -20,6 +20,7 @@ from .. import ops
 from ..errors import PhotostyleError
 from ..files import write_atomically
 from ..numerics.conjugate_gradients import conjugate_gradients
+from .mixing import Mix
 
 _FORMAT = "photostyle look 1"
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # weights of Rec. 709, applied to encoded values
@@ -89,20 +90,35 @@ class Look:
         grid = _fit(content, result, tone.expand(-1, -1, down + 1, across + 1), smoothness)
         return cls(grid.cpu(), tone.cpu(), icc_profile)
 
-    def apply(self, image: Tensor, *, everywhere: bool = False) -> Tensor:
+    def apply(
+        self,
+        image: Tensor,
+        *,
+        everywhere: bool = False,
+        strength: float = 1.0,
+        keep_luma: bool = False,
+        keep_chroma: bool = False,
+    ) -> Tensor:
         """Apply this look to an image.
 
         Args:
             image: (3, H, W), RGB in [0, 1] in the colour space of the look; any size.
             everywhere: use `tone` instead of `grid`, so that the map does not depend on position, as in a colour
                 table.
+            strength: the share of the change that is taken, from 0 (the image itself) to 1.
+            keep_luma: keep the image's lightness, L* of CIELAB.
+            keep_chroma: keep the image's hues and chroma, a* and b* of CIELAB. See `color.mixing.Mix`.
 
         Returns:
             (3, H, W), float32 in [0, 1], on the image's device.
+
+        Raises:
+            PhotostyleError: `strength` is not in [0, 1], or both are to be kept.
         """
+        mix = Mix(strength, keep_luma, keep_chroma)
         grid = self.tone if everywhere else self.grid
         image = image.float().contiguous()
-        return ops.slice_bilateral_grid(grid.to(image.device), _luminance(image), image).clamp_(0, 1)
+        return mix(image, ops.slice_bilateral_grid(grid.to(image.device), _luminance(image), image).clamp_(0, 1))
 
     def save(self, path: str | Path) -> None:
         """Write the look as a NumPy archive (.npz).
@@ -140,18 +156,27 @@ class Look:
                 raise PhotostyleError(f"{name} is not a look: it holds {array.dtype} of shape {array.shape}")
         return cls(torch.from_numpy(grid.copy()), torch.from_numpy(tone.copy()), profile or None)
 
-    def cube(self, size: int = 33, title: str = "photostyle") -> str:
+    def cube(
+        self,
+        size: int = 33,
+        title: str = "photostyle",
+        *,
+        strength: float = 1.0,
+        keep_luma: bool = False,
+        keep_chroma: bool = False,
+    ) -> str:
         """The part of the look that does not depend on position (`tone`) as a .cube 3D lookup table.
 
         Args:
             size: number of colours along each axis, 2 to 256.
             title: the name of the table; only printable ASCII without quotation marks is kept.
+            strength, keep_luma, keep_chroma: as for `apply`.
 
         Returns:
             The text of the file.
 
         Raises:
-            PhotostyleError: `size` is out of range.
+            PhotostyleError: an option is out of range.
 
         Source: Adobe, *Cube LUT Specification 1.0* (2013).
         """
@@ -159,7 +184,9 @@ class Look:
             raise PhotostyleError(f"`size` of a .cube must be from 2 to 256, got {size}")
         axis = torch.linspace(0, 1, size)
         blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")  # red changes fastest
-        table = self.apply(torch.stack((red, green, blue)).view(3, size * size, size), everywhere=True)
+        colors = torch.stack((red, green, blue)).view(3, size * size, size)
+        kept = {"strength": strength, "keep_luma": keep_luma, "keep_chroma": keep_chroma}
+        table = self.apply(colors, everywhere=True, **kept)
         rows = "\n".join("{:.6f} {:.6f} {:.6f}".format(*row) for row in table.flatten(1).T.tolist())
         name = "".join(c for c in title if " " <= c <= "~" and c != '"')
         return f'TITLE "{name}"\nLUT_3D_SIZE {size}\nDOMAIN_MIN 0.0 0.0 0.0\nDOMAIN_MAX 1.0 1.0 1.0\n{rows}\n'

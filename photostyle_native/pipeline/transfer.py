@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from .. import ops
+from ..color.mixing import Mix
 from ..errors import PhotostyleError, choice_error
 from ..images.photo import Photo, as_photo
 from ..machine import resolve_device
@@ -59,6 +60,9 @@ def transfer(
     size: int | None = None,
     preset: str = "default",
     iterations: int | None = None,
+    strength: float = 1.0,
+    keep_luma: bool = False,
+    keep_chroma: bool = False,
     weights: str | Path | VGG19 = "bundled",
     term_weights: Weights | None = None,
     device: str | torch.device = "auto",
@@ -87,6 +91,9 @@ def transfer(
             and ends once 10 iterations lower the energy by less than 1.5 %, after 80 iterations at most. ``paper``
             runs the authors' two stages of 1000 iterations each from noise.
         iterations: exactly this many L-BFGS iterations per stage, instead of the preset's.
+        strength: the share of the change that the result takes, from 0 (the content's own pixels, exactly) to 1.
+        keep_luma: keep the content's lightness (L* of CIELAB), and take only hues and chroma.
+        keep_chroma: keep the content's hues and chroma (a* and b*), and take only lightness. See `color.mixing.Mix`.
         weights: VGG-19 weights (see `load_vgg19`) or a loaded network.
         term_weights: weights of the energy's terms; default: the authors'.
         device: ``auto``, ``cpu``, ``cuda`` or a torch device.
@@ -114,6 +121,7 @@ def transfer(
         raise PhotostyleError(f"`iterations` must not be negative, got {iterations}")
     if callback_every is not None and callback_every < 1:
         raise PhotostyleError(f"`callback_every` must be at least 1, got {callback_every}")
+    mix = Mix(strength, keep_luma, keep_chroma)
     check_automatic(auto_mask, regions, segment_model, masks_given=content_mask is not None)
     target = resolve_device(device)
     dtype = resolve_precision(precision, target)
@@ -159,10 +167,11 @@ def transfer(
         if solver.interrupted:
             break
     with clock.phase("finish"):
-        image = finish(solver.x, objective.guide, photo)
+        image = finish(solver.x, objective.guide, photo, mix)
+        working = mix(objective.guide, solver.x.clamp(0, 1)).cpu()
     return TransferResult(
         image=image,
-        working=solver.x.clamp(0, 1).cpu(),
+        working=working,
         content=photo,
         preset=preset,
         labels=masks.labels,

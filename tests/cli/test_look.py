@@ -38,6 +38,20 @@ def test_lut_on_the_command_line(look: Look, files: Path, capsys: pytest.Capture
     assert Path("look.cube").read_text() == look.cube(17, title="look")
 
 
+def test_strength_and_what_is_kept(look: Look, files: Path) -> None:
+    photo = read_photo(Path("photo.png"))
+    assert main(["apply", "look.npz", "photo.png", "-o", "same.png", "--strength", "0"]) == 0
+    assert (read_photo(Path("same.png")).pixels == photo.pixels).all()
+    assert main(["apply", "look.npz", "photo.png", "-o", "out.png", "--strength", "0.3", "--keep-luma"]) == 0
+    wanted = look.apply(photo.tensor(), strength=0.3, keep_luma=True)
+    torch.testing.assert_close(read_photo(Path("out.png")).tensor(), wanted, atol=0.502 / 255, rtol=0)
+    assert main(["lut", "look.npz", "-o", "look.cube", "--size", "5", "--strength", "0.3", "--keep-chroma"]) == 0
+    assert Path("look.cube").read_text() == look.cube(5, title="look", strength=0.3, keep_chroma=True)
+    assert main(["lut", "look.npz", "-o", "none.cube", "--size", "2", "--strength", "0"]) == 0
+    corners = [f"{red}.000000 {green}.000000 {blue}.000000" for blue in (0, 1) for green in (0, 1) for red in (0, 1)]
+    assert Path("none.cube").read_text().splitlines()[4:] == corners
+
+
 def test_transfer_saves_its_look(files: Path) -> None:
     command = ["transfer", "photo.png", "photo.png", "-o", "out.png", "--iterations", "0", "--quiet"]
     assert main([*command, "--size", "64", "--save-look", "new.npz"]) == 0
@@ -53,6 +67,8 @@ def test_transfer_saves_its_look(files: Path) -> None:
         (["apply", "look.npz", "photo.png", "-o", "photo.png"], "would overwrite PHOTO"),
         (["apply", "look.npz", "none.png", "-o", "out.png"], "none.png"),
         (["apply", "look.npz", "photo.png", "-o", "no/out.png"], "there is no directory"),
+        (["apply", "look.npz", "photo.png", "-o", "out.png", "--strength", "2"], "must be a number from 0 to 1"),
+        (["lut", "look.npz", "-o", "x.cube", "--keep-luma", "--keep-chroma"], "not allowed with argument"),
         (["lut", "look.npz", "-o", "look.npz"], "is written as .cube"),
         (["lut", "look.npz", "-o", "look.cube", "--size", "1"], "from 2 to 256"),
         (["transfer", "photo.png", "photo.png", "-o", "o.png", "--save-look", "a.json"], "written as .npz"),

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from photostyle_native import Look, PhotostyleError
 from photostyle_native.color import look as looks
+from photostyle_native.color.mixing import Mix
 
 MAP = torch.tensor([[0.7, 0.1, 0.0, 0.05], [0.1, 0.8, -0.1, 0.0], [0.0, 0.2, 0.5, 0.2]])
 
@@ -43,6 +44,17 @@ def test_an_edit_that_depends_on_place_and_brightness(look: Look) -> None:
     error = float((look.apply(content) - wanted).square().mean().sqrt())
     assert error < 0.01
     assert error < 0.2 * float((look.apply(content, everywhere=True) - wanted).square().mean().sqrt())
+
+
+def test_strength_is_a_straight_line_and_lightness_can_be_kept(look: Look) -> None:
+    content = smooth_picture(60, 80)
+    whole = look.apply(content)
+    assert torch.equal(look.apply(content, strength=0.0), content)
+    torch.testing.assert_close(look.apply(content, strength=0.25), content + 0.25 * (whole - content))
+    for name in ("keep_luma", "keep_chroma"):
+        kept = look.apply(content, strength=0.5, **{name: True})
+        torch.testing.assert_close(kept, Mix(0.5, **{name: True})(content, whole))
+        assert not torch.allclose(kept, Mix(0.5)(content, whole), atol=0.01)
 
 
 def test_applies_at_any_size(look: Look) -> None:

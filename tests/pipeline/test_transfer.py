@@ -13,7 +13,8 @@ from PIL import Image
 from pipeline.photo_pairs import labels
 from torch import Tensor
 
-from photostyle_native import VGG19, Iteration, PhotostyleError, Weights, evaluate, transfer
+from photostyle_native import VGG19, Iteration, PhotostyleError, TransferResult, Weights, evaluate, transfer
+from photostyle_native.color.mixing import Mix
 from photostyle_native.images.photo import read_photo
 
 
@@ -133,6 +134,24 @@ def test_zero_iterations_give_the_start(pair: tuple[Tensor, Tensor], vgg: VGG19)
     result = transfer(*pair, size=64, iterations=0, weights=vgg, device="cpu")
     assert len(result.history) == 1
     assert result.image.shape == (3, 72, 96)
+
+
+def test_strength_and_what_is_kept(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    options = {"size": 48, "iterations": 2, "weights": vgg, "device": "cpu"}
+    whole = transfer(*pair, **options)
+    photo = whole.content.tensor()
+    assert torch.equal(transfer(*pair, **options, strength=0).image, photo)
+    half = transfer(*pair, **options, strength=0.5)
+    torch.testing.assert_close(half.image, (photo + whole.image) / 2)
+    torch.testing.assert_close(half.working, (photo_at(half.working, half) + whole.working) / 2)
+    kept = transfer(*pair, **options, keep_luma=True)
+    torch.testing.assert_close(kept.image, Mix(keep_luma=True)(photo, whole.image))
+    with pytest.raises(PhotostyleError, match=r"`strength` must be from 0 to 1, got 1\.5"):
+        transfer(*pair, **options, strength=1.5)
+
+
+def photo_at(image: Tensor, result: TransferResult) -> Tensor:
+    return result.content.tensor((image.shape[-2], image.shape[-1]))
 
 
 def test_ctrl_c_returns_the_best_so_far(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
