@@ -1,4 +1,4 @@
-"""How much of a change is taken, and what is kept: exact ends, a straight line between them, CIELAB as others have it."""
+"""How much of a change is taken, and what is kept: exact ends, a straight line between, CIELAB as others have it."""
 
 from __future__ import annotations
 
