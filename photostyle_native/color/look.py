@@ -185,8 +185,8 @@ class Look:
         axis = torch.linspace(0, 1, size)
         blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")  # red changes fastest
         colors = torch.stack((red, green, blue)).view(3, size * size, size)
-        kept = {"strength": strength, "keep_luma": keep_luma, "keep_chroma": keep_chroma}
-        table = self.apply(colors, everywhere=True, **kept)
+        mix = Mix(strength, keep_luma, keep_chroma)
+        table = mix(colors, self.apply(colors, everywhere=True))
         rows = "\n".join("{:.6f} {:.6f} {:.6f}".format(*row) for row in table.flatten(1).T.tolist())
         name = "".join(c for c in title if " " <= c <= "~" and c != '"')
         return f'TITLE "{name}"\nLUT_3D_SIZE {size}\nDOMAIN_MIN 0.0 0.0 0.0\nDOMAIN_MAX 1.0 1.0 1.0\n{rows}\n'

@@ -1,8 +1,8 @@
 """How much of a change of colours is taken, and what of the photo is kept: its lightness, or its hues and chroma.
 
 The colours are taken apart in CIELAB (CIE 15; white D65), by the transfer function and primaries of sRGB (IEC
-61966-2-1). So `keep_luma` keeps L*, and with it the luminance Y, which a conversion to black and white or a histogram of
-luminance shows; and `keep_chroma` keeps a* and b*. That is what the L*a*b* tools of raw converters do. A photo in
+61966-2-1). So `keep_luma` keeps L*, and with it the luminance Y, which a conversion to black and white or a histogram
+of luminance shows; and `keep_chroma` keeps a* and b*. That is what the L*a*b* tools of raw converters do. A photo in
 another RGB space is taken apart by the same formulas; its L* is then nearly, not exactly, that of CIELAB.
 """
 
@@ -54,8 +54,8 @@ class Mix:
     def __call__(self, photo: Tensor, result: Tensor) -> Tensor:
         """Mix (3, H, W) `photo` and `result`, float32 RGB in [0, 1] of one device; returns the same.
 
-        What is kept is kept at every strength. Where L* of one and a*, b* of the other make a colour that RGB does not
-        have, its chroma is reduced, at the same lightness and hue, until it does.
+        What is kept is kept at every strength. Where L* of one and a*, b* of the other make a colour that RGB does
+        not have, its chroma is reduced, at the same lightness and hue, until it does.
         """
         if self.strength == 0:
             return photo

@@ -18,8 +18,8 @@ class TransferResult:
     """The result of a transfer, made by `transfer`.
 
     `image` is the result at the content photo's own size. `working` is the optimised picture at working size that
-    `image` was made from, before smoothing, with the same `strength` and what is kept. Both are (3, H, W) float32 RGB in [0, 1] on the CPU, in the colour space
-    of the content photo.
+    `image` was made from, before smoothing, with the same `strength`, and the same kept. Both are (3, H, W) float32
+    RGB in [0, 1] on the CPU, in the colour space of the content photo.
     """
 
     image: Tensor
