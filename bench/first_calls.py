@@ -51,7 +51,7 @@ def main() -> int:
     vgg = timed("network", lambda: ps.load_vgg19().to(device).at_precision(torch.bfloat16))
     timed("sort", lambda: scene.start.flatten(1).double().sort(1))
     timed("Fourier transforms", lambda: ImageMetric(525, 700, device)(scene.start))
-    timed("matting Laplacian", lambda: ps.matting_energy(scene.start, scene.content))
+    timed("matting Laplacian", lambda: ps.ops.matting_energy(scene.start, scene.content))
     layers = (*STYLE_LAYERS, CONTENT_LAYER)
     with torch.no_grad():
         timed("network forward", lambda: vgg(scene.start, layers))

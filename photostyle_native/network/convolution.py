@@ -17,31 +17,52 @@ from ..ops import bias_relu_pool
 _CHANNELS = 8  # tensor cores want multiples of this; the image has 3
 
 
+_ONE = (1, 1)
+# For float32, cuDNN's options: no tuning, the same bits every time, no TF32. Without the last, torch's settings would
+# decide, which allow TF32 with its 10 bits of fraction.
+_EXACT = (False, True, False)
+
+
 class _ConvolutionReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        out = torch.cudnn_convolution_relu(x, weight, bias, (1, 1), (1, 1), (1, 1), 1)
+        if x.dtype == torch.float32:
+            out = _convolution(x, weight).add_(bias[:, None, None]).relu_()
+        else:
+            out = torch.cudnn_convolution_relu(x, weight, bias, _ONE, _ONE, _ONE, 1)
         ctx.save_for_backward(x, weight, out)
         return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None]:
-        return data_gradient(grad, *ctx.saved_tensors), None, None
+        x, weight, out = ctx.saved_tensors
+        return data_gradient(torch.ops.aten.threshold_backward(grad, out, 0), x, weight), None, None
 
 
-def data_gradient(grad: Tensor, x: Tensor, weight: Tensor, out: Tensor) -> Tensor:
-    """The gradient in the input `x` of a convolution with ReLU whose output is `out`."""
-    through = torch.ops.aten.threshold_backward(grad, out, 0)
-    steps = (
-        (1, 1),
-        (1, 1),
-        (1, 1),
-        False,
-        (0, 0),
-        1,
-    )  # stride, padding, dilation, transposed, output padding, groups
-    wanted = (True, False, False)
-    return torch.ops.aten.convolution_backward(through, x, weight, None, *steps, wanted)[0]
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _convolution(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None]:
+        return data_gradient(grad, *ctx.saved_tensors), None
+
+
+def _convolution(x: Tensor, weight: Tensor) -> Tensor:
+    if x.dtype == torch.float32:
+        return torch.cudnn_convolution(x, weight, _ONE, _ONE, _ONE, 1, *_EXACT)
+    return F.conv2d(x, weight, padding=1)
+
+
+def data_gradient(grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """The gradient in the input `x` of a convolution with padding 1, from that in its output."""
+    if grad.dtype == torch.float32:
+        return torch.cudnn_convolution_transpose(grad, weight, _ONE, (0, 0), _ONE, _ONE, 1, *_EXACT)
+    # Stride, padding, dilation, transposed, output padding, groups; and of the three gradients only the first.
+    steps = (_ONE, _ONE, _ONE, False, (0, 0), 1, (True, False, False))
+    return torch.ops.aten.convolution_backward(grad, x, weight, None, *steps)[0]
 
 
 def _by_cudnn(x: Tensor) -> bool:
@@ -69,7 +90,7 @@ def convolution_relu_pool(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if not _by_cudnn(x):
         return pool(convolution_relu(x, weight, bias))
     x, weight = _channels_last(x, weight)
-    return bias_relu_pool(F.conv2d(x, weight, padding=1), bias)
+    return bias_relu_pool(_Convolution.apply(x, weight), bias)
 
 
 def pool(x: Tensor) -> Tensor:

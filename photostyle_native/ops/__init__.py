@@ -6,6 +6,7 @@ and the launch of its kernel. All take tensors or arrays of another library (`ar
 
 from . import bias_relu_pool as _pool
 from . import bilateral_grid, local_affine
+from . import cosine_filter as _cosine
 from . import guided_filter as _guided
 from . import masked_gram as _gram
 from . import matting_laplacian as _matting
@@ -26,6 +27,7 @@ smooth_affine_coefficients = any_array(local_affine.smooth_affine_coefficients, 
 smooth_local_affine = any_array(local_affine.smooth_local_affine, ("output", "content", "return"))
 upsample_local_affine = any_array(local_affine.upsample_local_affine, ("coefs", "guide", "photo", "return"))
 bias_relu_pool = any_array(_pool.bias_relu_pool, ("x", "return"))
+cosine_filter = any_array(_cosine.cosine_filter, ("x", "return"))
 slice_bilateral_grid = any_array(bilateral_grid.slice_bilateral_grid, ("image", "return"))
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "apply_local_affine",
     "backend",
     "bias_relu_pool",
+    "cosine_filter",
     "fit_local_affine",
     "guided_filter",
     "masked_gram",

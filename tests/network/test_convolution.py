@@ -29,7 +29,7 @@ def _problem(channels: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor,
 
 @pytest.fixture
 def cudnn_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
-    """cuDNN's function, made of torch's, and what it is called with."""
+    """cuDNN's functions, made of torch's, and what the forward ones are called with."""
     seen = []
 
     def fake(
@@ -38,14 +38,30 @@ def cudnn_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tens
         seen.append((x, weight))
         return F.conv2d(x, weight, bias, stride, padding, dilation, groups).relu()
 
+    def convolution_of(x: Tensor, weight: Tensor, padding: Any, stride: Any, dilation: Any, *options: Any) -> Tensor:
+        assert options == (1, False, True, False)  # one group, no tuning, deterministic, no TF32
+        seen.append((x, weight))
+        return F.conv2d(x, weight, None, stride, padding, dilation)
+
+    def transposed(
+        x: Tensor, weight: Tensor, padding: Any, output_padding: Any, stride: Any, dilation: Any, *options: Any
+    ) -> Tensor:
+        assert options == (1, False, True, False)
+        return F.conv_transpose2d(x, weight, None, stride, padding, output_padding, 1, dilation)
+
+    monkeypatch.setattr(torch, "cudnn_convolution", convolution_of)
+    monkeypatch.setattr(torch, "cudnn_convolution_transpose", transposed)
     monkeypatch.setattr(torch, "cudnn_convolution_relu", fake)
     monkeypatch.setattr(convolution, "_by_cudnn", lambda _: True)
     return seen
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("channels", [3, 8, 13])
-def test_values_and_gradients(channels: int, cudnn_on_the_cpu: list[tuple[Tensor, Tensor]]) -> None:
-    x, weight, bias = _problem(channels)
+def test_values_and_gradients(
+    channels: int, dtype: torch.dtype, cudnn_on_the_cpu: list[tuple[Tensor, Tensor]]
+) -> None:
+    x, weight, bias = _problem(channels, dtype)
     x.requires_grad_()
     ours, plain = convolution_relu(x, weight, bias), _plain(x, weight, bias)
     torch.testing.assert_close(ours, plain)
@@ -58,9 +74,10 @@ def test_values_and_gradients(channels: int, cudnn_on_the_cpu: list[tuple[Tensor
 
 
 @pytest.mark.usefixtures("cudnn_on_the_cpu")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("channels", [3, 8])
-def test_with_pooling(channels: int) -> None:
-    x, weight, bias = _problem(channels)
+def test_with_pooling(channels: int, dtype: torch.dtype) -> None:
+    x, weight, bias = _problem(channels, dtype)
     x.requires_grad_()
     ours, plain = convolution_relu_pool(x, weight, bias), F.max_pool2d(_plain(x, weight, bias), 2, 2, ceil_mode=True)
     torch.testing.assert_close(ours, plain)
@@ -87,9 +104,9 @@ def test_the_network_is_the_same_either_way(vgg: VGG19) -> None:
 
 @pytest.mark.kernel
 @needs_gpu
-@pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 2e-3), (torch.bfloat16, 3e-2)], ids=str)
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 2e-5), (torch.bfloat16, 3e-2)], ids=str)
 def test_on_a_cuda_gpu(dtype: torch.dtype, limit: float, vgg: VGG19) -> None:
-    """Against the CPU in float32. TF32, which torch allows in convolutions, has an error of about 1e-3."""
+    """Against the CPU in float32; TF32, which torch allows in convolutions, would have an error of 1e-3."""
     here, there = torch.rand(3, 61, 90).requires_grad_(), vgg.to("cuda").at_precision(dtype)
     try:
         image = here.detach().cuda().requires_grad_()
@@ -104,5 +121,19 @@ def test_on_a_cuda_gpu(dtype: torch.dtype, limit: float, vgg: VGG19) -> None:
     for layer in layers:
         assert relative_error(features[layer], truth[layer]) <= limit, layer
     (expected,) = torch.autograd.grad(truth["conv5_1"].square().sum(), here)
-    assert relative_error(gradient, expected) <= 10 * limit
+    # Where rounding decides a maximum or a sign, the gradient goes another way.
+    assert relative_error(gradient, expected) <= limit * (100 if dtype == torch.float32 else 10)
     assert vgg.conv1_2_weight.is_contiguous()
+
+
+@pytest.mark.kernel
+@needs_gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_memory_full_of_nan_does_not_show(dtype: torch.dtype) -> None:
+    """The fused call allocates what it does not write first."""
+    x, weight, bias = (t.cuda() for t in _problem(16, dtype))
+    expected = convolution_relu(x, weight, bias).clone()
+    filled = [torch.full((n,), float("nan"), dtype=dtype, device="cuda") for n in (1 << k for k in range(4, 20))]
+    del filled
+    assert torch.equal(convolution_relu(x, weight, bias), expected)
+    assert bool(expected.isfinite().all())

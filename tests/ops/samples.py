@@ -20,6 +20,7 @@ from photostyle_native import ops
 from photostyle_native.reference import bias_relu_pool as pooling
 from photostyle_native.reference import (
     bilateral_grid,
+    cosine_filter,
     guided_filter,
     local_affine,
     masked_gram,
@@ -86,6 +87,7 @@ def tensors(
         "upstream": normal(*batch, 3, *size),
         "features": normal(*batch, channels, *size),
         "bias": normal(channels),
+        "gain": uniform(*size),
         "pooled upstream": normal(*batch, channels, *POOLED),
     }
     sums = {  # in the type in which features are summed up
@@ -232,6 +234,7 @@ OPS = (
     Row("bias_relu_pool", "features, bias", _pooled, derivative="features", dtypes=_FEATURES, torch_func=True),
     Row("bias_relu_pool_backward", "pooled upstream, codes", pooling.bias_relu_pool_backward, _FULL,
         derivative="pooled upstream", dtypes=_FEATURES),
+    Row("cosine_filter", "x, gain", cosine_filter.cosine_filter, derivative="x", torch_func=True),
     Row("fit_local_affine", "x, image", local_affine.fit_local_affine, registered={"radius": 1, "ridge": 1e-3}),
     Row("apply_local_affine", "coefs, image", local_affine.apply_local_affine, registered=None,
         derivative="coefs, image", torch_func=True),

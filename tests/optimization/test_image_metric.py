@@ -6,7 +6,6 @@ import pytest
 import torch
 from scipy.fft import dctn, idctn
 
-from photostyle_native.optimization import image_metric
 from photostyle_native.optimization.image_metric import ImageMetric
 
 SIZES = [(1, 1), (2, 5), (31, 48)]
@@ -31,15 +30,6 @@ def test_is_what_a_cosine_transform_by_others_says(height: int, width: int) -> N
     spectrum = dctn(v.numpy(), axes=(1, 2), norm="ortho") * gain.numpy()
     expected = torch.from_numpy(idctn(spectrum, axes=(1, 2), norm="ortho"))
     torch.testing.assert_close(ImageMetric(height, width)(v.float()).double(), expected, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize(("height", "width"), SIZES)
-def test_the_filter_of_a_gpu_is_that_of_the_cpu(height: int, width: int) -> None:
-    v = torch.randn(3, height, width)
-    on_cpu, on_gpu = (
-        kind(height, width, "cpu") for kind in (image_metric._CosineFilter, image_metric._FourierFilter)
-    )
-    torch.testing.assert_close(on_gpu(v), on_cpu(v), rtol=1e-5, atol=1e-5)
 
 
 def test_prefers_what_is_broad_and_chroma() -> None:
