@@ -10,14 +10,15 @@
 #
 # Needs Python 3.11 or newer ($PYTHON, default python3) with torch, torchvision, the package's other dependencies,
 # pybind11, pytest and CMake. Wheels in $WHEELS (default .whl) supply dependencies that are missing. $PHOTOSTYLE_COMMIT
-# names the commit where there is no git. STEPS="build kernels" runs these steps only.
+# names the commit where there is no git. STEPS="build kernels" runs these steps only, KERNELS="tests/ops" these tests
+# in the step kernels.
 #
 # Without a GPU the same steps are rehearsed: the CUDA code is compiled and runs in emulation (tests/simt), the
 # compiler's sanitizers stand in for compute-sanitizer, and the CPU is timed with tiny photos, which is no measurement.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 which=${1:-}
-case $which in measure | check) ;; *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
+case $which in measure | check) ;; *) sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
 results=${2:-${OUT:-build/gpu-results}}
 python=${PYTHON:-python3}
 wheels=${WHEELS:-.whl}
@@ -27,6 +28,7 @@ export PYTHONSAFEPATH=1 # so that Python imports the package from $site and not 
 rm -rf "$log"
 mkdir -p "$results" "$log"
 export PHOTOSTYLE_COMMIT=${PHOTOSTYLE_COMMIT:-$(git describe --always --dirty 2>/dev/null || echo unknown)}
+most=matting,masked_gram,iteration,parts # the families of the benchmark that matter most
 failed=()
 
 step() { # step NAME SECONDS COMMAND...: the output goes to NAME.log, and on failure its end to the terminal too
@@ -90,22 +92,26 @@ pytest=("$python" -m pytest -q -p no:cacheprovider -p no:benchmark) # which warn
 spread=() # over several processes, where that is possible
 "$python" -c "import xdist" 2> /dev/null && spread=(-n "$(($(nproc) < 8 ? $(nproc) : 8))")
 
-if "$python" -c "import torch; raise SystemExit(not torch.cuda.is_available())"; then
+gpu=$("$python" -c "import torch
+if torch.cuda.is_available():
+    print('%d%d' % torch.cuda.get_device_capability(), torch.cuda.get_device_name(), torch.__version__)")
+if [ -n "$gpu" ]; then
   nvidia-smi > "$log/nvidia-smi.txt"
-  architecture=$("$python" -c "import torch; print('%d%d' % torch.cuda.get_device_capability())")
-  "$python" -c "import torch; print(torch.cuda.get_device_name(), torch.__version__)"
+  architecture=${gpu%% *}
+  echo "$gpu"
   step build 120 bash -c "build_for_device $architecture" || exit 1
   if [ "$which" = measure ]; then
     step doctor 20 "$python" -m photostyle_native doctor
-    step kernels 80 "${pytest[@]}" "${spread[@]}" tests/ops tests/optimization tests/network \
-      tests/images/test_photo.py tests/color -m kernel -k "cuda and not emulated"
+    kernels=${KERNELS:-tests/ops tests/optimization tests/network tests/images/test_photo.py tests/color}
+    # shellcheck disable=SC2086  # a list of paths
+    step kernels 80 "${pytest[@]}" "${spread[@]}" $kernels -m kernel -k "cuda and not emulated"
     step iteration 80 "$python" bench/iteration_profile.py -o "$log"
     step first-calls 40 "$python" bench/first_calls.py
     step transfer 90 "$python" bench/transfer_timing.py --device cuda -o "$log"
     bench=("$python" -m photostyle_native bench --device cuda)
     # The first run has what matters most, twice each, so that `bench compare` can tell noise.
     step bench 90 "${bench[@]}" --sizes 700,1664 --no-compile --passes 2 --limit 60 -o "$log/bench" \
-      --only matting_laplacian,masked_gram,iteration,parts
+      --only "$most"
     step bench-all 60 "${bench[@]}" --sizes 700 --limit 30 -o "$log/bench-all"
     [ -e "$log/bench.log" ] && cat "$log/bench.log"
   else
@@ -142,7 +148,8 @@ else
     step kernels 900 "${pytest[@]}" tests/ops/test_cuda.py -m kernel -k "emulated"
     step iteration 60 "$python" bench/iteration_profile.py -o "$log"
     step transfer 400 "$python" bench/transfer_timing.py --device cpu --size 96 --precision float32 -o "$log"
-    step bench 300 "$python" -m photostyle_native bench --device cpu --quick --no-compile --passes 1 -o "$log/bench"
+    step bench 300 "$python" -m photostyle_native bench --device cpu --quick --no-compile --passes 1 --only "$most" \
+      -o "$log/bench"
     [ -e "$log/bench.log" ] && cat "$log/bench.log"
   else
     step tests 1800 "${pytest[@]}" -m kernel -k "emulated or simt"
