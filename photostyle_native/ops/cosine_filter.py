@@ -54,7 +54,8 @@ def _by_matrices(x: Tensor, gain: Tensor) -> Tensor:
     if x.numel() == 0:
         return _like(x, gain)
     down, across = (_cosines(n, x.device, x.dtype) for n in x.shape[-2:])
-    return reference.filtered(x, gain, down, across).contiguous()
+    with torch.autocast(x.device.type, enabled=False):  # it would multiply the matrices in half precision
+        return reference.filtered(x, gain, down, across).contiguous()
 
 
 def _native(x: Tensor, gain: Tensor) -> Tensor:
