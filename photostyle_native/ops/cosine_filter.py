@@ -41,7 +41,7 @@ def _cosines(n: int, device: torch.device, dtype: torch.dtype) -> Tensor:
         return reference.cosines(n, torch.empty(0, dtype=dtype, device=device))
 
 
-@functools.lru_cache(maxsize=4)
+@functools.cache  # without a limit, because CUDA graphs keep no reference to what they read; it is 16 bytes a row
 def _order(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """The order 0, 2, 4, ..., 5, 3, 1 of n samples, and its inverse."""
     with torch.inference_mode(False):

@@ -21,6 +21,9 @@ def capture(run: Callable[[], object], stream: torch.cuda.Stream | None = None) 
     Raises:
         CaptureFailed: `run` waits for the device, or failed; it can be called again without a graph.
     """
+    # By default torch captures all graphs on one stream. The end of one graph frees the workspace of cuBLAS of its
+    # stream, and other graphs that were captured there would then use freed memory (pytorch issue 193402).
+    stream = stream or torch.cuda.Stream()
     graph = torch.cuda.CUDAGraph()
     try:
         # By default an unsafe call of any other thread would make it fail.

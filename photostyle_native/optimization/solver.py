@@ -2,7 +2,7 @@
 
 On a GPU one iteration is a CUDA graph, and the host does not wait for single iterations. It gives the GPU a chunk of
 iterations (ten by default), and reads the energies of the chunk before while the GPU works. Decisions that cannot
-wait for the host (divergence, the best point) are made on the device, by `numerics.lbfgs.LBFGS`.
+wait for the host (divergence, the best point) are made on the device, by `numerics.limited_memory.LimitedMemory`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from ..numerics.lbfgs import LBFGS
+from ..numerics.limited_memory import LimitedMemory
 from .cuda_graph import CaptureFailed, capture
 from .image_metric import ImageMetric
 from .objective import ENERGIES, TERMS, Objective
@@ -98,7 +98,7 @@ class Solver:
         except KeyboardInterrupt:
             self.interrupted = True
             self._record(stage, energies, loop.energies_from(len(energies)))
-        self.resets += int(loop.optimizer.resets)
+        self.resets += int(loop.optimizer.state["resets"])
         if loop.note:
             self.notes.append(f"{stage.name}: {loop.note}")
         if energies:
@@ -160,7 +160,7 @@ class Loop:
     """The iterations of one stage."""
 
     def __init__(self, objective: Objective, start: Tensor, stage: Stage) -> None:
-        self.x = start.detach().clone().requires_grad_()
+        self.x = start.detach().clone()
         self.done = 0
         self.synchronous = not _on_gpu(start.device)
         # A build without CUDA kernels uses the plain-PyTorch fallback, which cannot be captured.
@@ -168,13 +168,14 @@ class Loop:
         self._objective, self._stage = objective, stage
         height, width = start.shape[-2:]
         metric = ImageMetric(height, width, start.device) if stage.metric else None
-        self.optimizer = LBFGS(
-            [self.x],
-            history_size=max(1, min(stage.history, stage.iterations)),
-            metric=metric,
-            first_step=0.05 if stage.metric else 0.02,
-            capturable=self._graphed,
-        )
+        options = {
+            "lr": 1.0,
+            "history_size": max(1, min(stage.history, stage.iterations)),
+            "first_step": 0.05 if stage.metric else 0.02,
+            "divergence": 2.0,
+            "capturable": self._graphed,
+        }
+        self.optimizer = LimitedMemory([self.x], options, metric)
         self._seen = torch.empty_like(start)  # the picture that was evaluated last
         self._energies = torch.zeros(stage.iterations + 1, len(ENERGIES), dtype=torch.float64, device=start.device)
         self._losses = torch.full_like(self._energies[:, 0], float("inf"))
@@ -228,26 +229,25 @@ class Loop:
 
     def _iterate(self) -> None:
         """Evaluate the energy and take a step, without synchronisation, so that a graph can capture it."""
-        self.optimizer.step(self._evaluate)
+        self.optimizer.advance(*self._evaluate())
 
     def picture(self) -> Tensor:
         """The picture of the current variables: the variables, clamped to [0, 1] in a bounded stage."""
-        x = self.x.detach()
-        return x.clamp(0, 1) if self._stage.bounded else x
+        return self.x.clamp(0, 1) if self._stage.bounded else self.x
 
     def best_iteration(self) -> int:
         """The iteration with the lowest loss, whose point is the best one that the optimiser keeps."""
         return int(torch.where(self._losses.isnan(), torch.inf, self._losses).argmin())
 
-    def _evaluate(self) -> Tensor:
-        x = self.x.detach()
+    def _evaluate(self) -> tuple[Tensor, list[Tensor]]:
+        """The loss at the variables, and its gradient for each tensor of them."""
         with torch.enable_grad():  # the caller may have disabled gradients
-            picture = self.picture().requires_grad_()
+            picture = self.picture().detach().requires_grad_()
             terms = self._objective(picture, photo=self._stage.photo)
             (gradient,) = torch.autograd.grad(terms.total, picture)
         with torch.no_grad():
-            excess = x - picture  # zero in a stage that is not bounded
-            self.x.grad = gradient + excess * (2 * _EXCESS / x.numel())
+            excess = self.x - picture  # zero in a stage that is not bounded
+            gradient = gradient + excess * (2 * _EXCESS / self.x.numel())
             self._seen.copy_(picture)
             # The sum is in float64, because the total may change by less than float32 resolves in a large term.
             parts = torch.stack([getattr(terms, name).detach().double() for name in TERMS])
@@ -256,4 +256,4 @@ class Loop:
             self._energies.index_copy_(0, self._row, row[None])
             self._losses.index_copy_(0, self._row, loss[None])
             self._row.add_(1)
-        return loss
+        return loss, [gradient]

@@ -109,7 +109,7 @@ class _FakeGpu:
     def capture(self, _graph: object, stream: object, capture_error_mode: str) -> Iterator[None]:
         assert stream is self
         assert capture_error_mode == "thread_local"
-        state = self.loop.optimizer.state[self.loop.x]
+        state = self.loop.optimizer.state
         tensors = [self.loop.x, self.loop._seen, self.loop._energies, self.loop._row]
         tensors += [v for v in state.values() if isinstance(v, Tensor)]
         before = [t.detach().clone() for t in tensors]
