@@ -24,7 +24,7 @@ from photostyle_native.benchmark.cases.iteration import Scene, network, network_
 from photostyle_native.benchmark.facts import ceilings, facts
 from photostyle_native.benchmark.peers.plain_objective import PlainObjective
 from photostyle_native.network.vgg19 import VGG19
-from photostyle_native.numerics.lbfgs import LBFGS
+from photostyle_native.optimization.lbfgs import LBFGS
 from photostyle_native.optimization.objective import CONTENT_LAYER, STYLE_LAYERS
 from photostyle_native.optimization.solver import Loop
 from photostyle_native.pipeline.presets import PRESETS

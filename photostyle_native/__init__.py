@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from .metrics import color_distance
     from .network.vgg19 import VGG19
     from .network.weights import load_vgg19
-    from .numerics.lbfgs import LBFGS
     from .ops.modules import LocalAffineSmoothing, MaskedGramLoss, MaskedGramMatrix, MattingLoss
     from .optimization.image_metric import ImageMetric
+    from .optimization.lbfgs import LBFGS
     from .optimization.objective import Objective, Terms, Weights
     from .optimization.solver import Iteration
     from .optimization.stage import Stage
@@ -77,7 +77,7 @@ _MODULES = {
     "metrics": ("color_distance",),
     "network.vgg19": ("VGG19",),
     "network.weights": ("load_vgg19",),
-    "numerics.lbfgs": ("LBFGS",),
+    "optimization.lbfgs": ("LBFGS",),
     "ops.modules": ("LocalAffineSmoothing", "MaskedGramLoss", "MaskedGramMatrix", "MattingLoss"),
     "optimization.image_metric": ("ImageMetric",),
     "optimization.objective": ("Objective", "Terms", "Weights"),

@@ -122,10 +122,13 @@ _backend.register("bias_relu_pool_backward", _backward, _composed_backward, _gra
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     ctx.size = inputs[0].shape[-2:]
     ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)  # otherwise torch makes zeros as the gradient of the codes
     save(ctx, output[1])
 
 
-def _pool_backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor, None]:
+def _pool_backward(ctx: Any, upstream: Tensor | None, *_: Any) -> tuple[Tensor | None, None]:
+    if upstream is None:
+        return None, None
     (codes,) = ctx.saved_tensors
     return _differentiable_backward(upstream, codes, *ctx.size), None
 

@@ -12,6 +12,7 @@ from functools import reduce
 from typing import TypedDict
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -231,7 +232,7 @@ class Objective:
         for name, batch in features.items():
             at = batch.squeeze(0)  # unlike batch[0], this has a gradient that is a view
             if name == CONTENT_LAYER:
-                losses.append((at.float() - self._content_features).square().mean())
+                losses.append(F.mse_loss(at.float(), self._content_features))
             else:
                 losses.insert(0, self._style[name].loss(at))
         return x, tuple(losses)

@@ -2,7 +2,7 @@
 
 On a GPU one iteration is a CUDA graph, and the host does not wait for single iterations. It gives the GPU a chunk of
 iterations (ten by default), and reads the energies of the chunk before while the GPU works. Decisions that cannot
-wait for the host (divergence, the best point) are made on the device, by `numerics.limited_memory.LimitedMemory`.
+wait for the host (divergence, the best point) are made on the device, by `limited_memory.LimitedMemory`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from ..numerics.limited_memory import LimitedMemory
 from .cuda_graph import CaptureFailed, capture
 from .image_metric import ImageMetric
+from .limited_memory import LimitedMemory
 from .objective import ENERGIES, TERMS, Objective
 from .stage import PROGRESS_WINDOW, Stage
 
@@ -98,7 +98,7 @@ class Solver:
         except KeyboardInterrupt:
             self.interrupted = True
             self._record(stage, energies, loop.energies_from(len(energies)))
-        self.resets += int(loop.optimizer.state["resets"])
+        self.resets += int(loop.optimizer.resets)
         if loop.note:
             self.notes.append(f"{stage.name}: {loop.note}")
         if energies:
@@ -177,8 +177,10 @@ class Loop:
         }
         self.optimizer = LimitedMemory([self.x], options, metric)
         self._seen = torch.empty_like(start)  # the picture that was evaluated last
-        self._energies = torch.zeros(stage.iterations + 1, len(ENERGIES), dtype=torch.float64, device=start.device)
-        self._losses = torch.full_like(self._energies[:, 0], float("inf"))
+        # A row has the energies and then the loss, which is what the optimiser lowers.
+        rows = stage.iterations + 1
+        self._record = torch.full((rows, len(ENERGIES) + 1), float("inf"), dtype=torch.float64, device=start.device)
+        self._energies, self._losses = self._record[:, :-1], self._record[:, -1]
         self._row = torch.zeros(1, dtype=torch.int64, device=start.device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self.note = ""  # what the user should know about how the iterations ran
@@ -244,16 +246,16 @@ class Loop:
         with torch.enable_grad():  # the caller may have disabled gradients
             picture = self.picture().detach().requires_grad_()
             terms = self._objective(picture, photo=self._stage.photo)
-            (gradient,) = torch.autograd.grad(terms.total, picture)
+            parts = torch.stack([getattr(terms, name) for name in TERMS])
+            (gradient,) = torch.autograd.grad(parts.sum(), picture)
         with torch.no_grad():
-            excess = self.x - picture  # zero in a stage that is not bounded
-            gradient = gradient + excess * (2 * _EXCESS / self.x.numel())
             self._seen.copy_(picture)
             # The sum is in float64, because the total may change by less than float32 resolves in a large term.
-            parts = torch.stack([getattr(terms, name).detach().double() for name in TERMS])
-            row = torch.cat((parts, parts.sum(0, keepdim=True)))
-            loss = row[-1] + _EXCESS * excess.square().mean()
-            self._energies.index_copy_(0, self._row, row[None])
-            self._losses.index_copy_(0, self._row, loss[None])
+            parts = parts.double()
+            total = parts.sum(0, keepdim=True)
+            excess = self.x - picture  # zero in a stage that is not bounded
+            gradient.add_(excess, alpha=2 * _EXCESS / self.x.numel())
+            loss = total + _EXCESS * excess.square().mean()
+            self._record.index_copy_(0, self._row, torch.cat((parts, total, loss))[None])
             self._row.add_(1)
-        return loss, [gradient]
+        return loss[0], [gradient]

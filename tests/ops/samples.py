@@ -255,6 +255,8 @@ OPS = (
 # fmt: on
 PUBLIC = tuple(row for row in OPS if row.op_name in ops.__all__)
 REGISTERED = tuple(row for row in OPS if row.registered is not None)
+# The parts of the package that change their tensors in place; each has a test of its own.
+IN_PLACE = ("lbfgs_step",)
 
 
 def _variant(name: str, what: str, options: dict[str, Any] | None = None, grid: str = "grid") -> Row:

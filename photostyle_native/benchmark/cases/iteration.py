@@ -12,8 +12,8 @@ from torch import Tensor
 from ... import ops
 from ...network.vgg19 import VGG19
 from ...network.weights import load_vgg19
-from ...numerics.lbfgs import LBFGS
 from ...optimization.image_metric import ImageMetric
+from ...optimization.lbfgs import LBFGS
 from ...optimization.objective import CONTENT_LAYER, STYLE_LAYERS, Objective
 from ...optimization.solver import Loop
 from ...optimization.stage import Stage

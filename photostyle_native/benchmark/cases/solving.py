@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ... import data
 from ...network.vgg19 import CAFFE_MEAN
-from ...numerics.lbfgs import LBFGS
+from ...optimization.lbfgs import LBFGS
 from ...optimization.objective import CONTENT_LAYER, Objective, Weights
 from ...optimization.solver import Solver
 from ...optimization.stage import Stage

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from photostyle_native import LBFGS
-from photostyle_native.numerics.limited_memory import LimitedMemory
+from photostyle_native.optimization.limited_memory import LimitedMemory
 
 _OPTIONS = {"lr": 1.0, "history_size": 5, "first_step": 0.05, "divergence": 2.0, "capturable": False}
 
@@ -38,15 +38,15 @@ def test_steps_are_those_of_the_optimiser() -> None:
         optimizer.step(closure)
         assert torch.equal(x, y.detach())
     memory.restore_best()
-    assert float(_energy(x)) == pytest.approx(float(memory.state["best"]))
-    assert float(memory.state["best"]) < 0.5 * first
+    assert float(_energy(x)) == pytest.approx(float(memory.best))
+    assert float(memory.best) < 0.5 * first
 
 
 def test_imports_no_compiler() -> None:
     """The optimisers of torch.optim import torch._dynamo, which takes longer than many a transfer on a GPU."""
     code = (
         "import sys, torch\n"
-        "from photostyle_native.numerics.limited_memory import LimitedMemory\n"
+        "from photostyle_native.optimization.limited_memory import LimitedMemory\n"
         "x = torch.ones(4)\n"
         f"LimitedMemory([x], {_OPTIONS}).advance(torch.tensor(1.0), [x.clone()])\n"
         "assert float(x[0]) < 1\n"

@@ -76,12 +76,12 @@ class LBFGS(torch.optim.Optimizer):
     @property
     def best(self) -> Tensor:
         """The lowest loss so far, a float64 scalar on the parameters' device."""
-        return self._memory.state["best"]
+        return self._memory.best
 
     @property
     def resets(self) -> Tensor:
         """The number of steps that diverged, an int64 scalar on the parameters' device."""
-        return self._memory.state["resets"]
+        return self._memory.resets
 
     def restore_best(self) -> None:
         """Set the parameters to the point of the lowest loss so far."""
