@@ -99,8 +99,6 @@ def pool(x: Tensor) -> Tensor:
 
 
 def _channels_last(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    missing = (0, 0, 0, 0, 0, -x.shape[1] % _CHANNELS)
-    if missing[-1]:
-        x, weight = F.pad(x, missing), F.pad(weight, missing)
-    last = torch.channels_last
-    return x.contiguous(memory_format=last), weight.contiguous(memory_format=last)
+    missing, last = (0, 0, 0, 0, 0, -x.shape[1] % _CHANNELS), torch.channels_last
+    x, weight = x.contiguous(memory_format=last), weight.contiguous(memory_format=last)
+    return (F.pad(x, missing), F.pad(weight, missing)) if missing[-1] else (x, weight)

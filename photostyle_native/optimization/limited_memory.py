@@ -109,8 +109,10 @@ class LimitedMemory:
             *(options[name] for name in ("lr", "first_step", "divergence")),
         )
         state["steps"] += 1
-        moved = x + self._apply_metric(state["change"])
-        self._scatter(torch.where(state["numbers"][GOOD] != 0, moved, state["best_x"]))
+        x.add_(self._apply_metric(state["change"]))
+        torch.where(state["numbers"][GOOD] != 0, x, state["best_x"], out=x)
+        if not self._gathers_views():
+            self._scatter(x)
 
     def _used(self) -> int:
         """The number of pairs that may be stored. It follows from the steps, so the host need not ask the device."""
@@ -125,6 +127,11 @@ class LimitedMemory:
         flat = [t.detach().reshape(-1) for t in tensors]
         whole = flat[0] if len(flat) == 1 else torch.cat(flat)
         return whole if whole.dtype == torch.float64 else whole.float()
+
+    def _gathers_views(self) -> bool:
+        """Whether what `_gather` returns for the parameters is a view of the only one, and no copy."""
+        first = self._params[0]
+        return len(self._params) == 1 and first.is_contiguous() and first.dtype in (torch.float32, torch.float64)
 
     def _scatter(self, x: Tensor) -> None:
         start = 0

@@ -235,7 +235,7 @@ class Loop:
 
     def picture(self) -> Tensor:
         """The picture of the current variables: the variables, clamped to [0, 1] in a bounded stage."""
-        return self.x.clamp(0, 1) if self._stage.bounded else self.x
+        return self.x.clamp(0, 1) if self._stage.bounded else self.x.clone()
 
     def best_iteration(self) -> int:
         """The iteration with the lowest loss, whose point is the best one that the optimiser keeps."""
@@ -244,18 +244,21 @@ class Loop:
     def _evaluate(self) -> tuple[Tensor, list[Tensor]]:
         """The loss at the variables, and its gradient for each tensor of them."""
         with torch.enable_grad():  # the caller may have disabled gradients
-            picture = self.picture().detach().requires_grad_()
+            if self._stage.bounded:
+                torch.clamp(self.x, 0, 1, out=self._seen)
+            else:
+                self._seen.copy_(self.x)
+            picture = self._seen.detach().requires_grad_()
             terms = self._objective(picture, photo=self._stage.photo)
             parts = torch.stack([getattr(terms, name) for name in TERMS])
             (gradient,) = torch.autograd.grad(parts.sum(), picture)
         with torch.no_grad():
-            self._seen.copy_(picture)
             # The sum is in float64, because the total may change by less than float32 resolves in a large term.
             parts = parts.double()
             total = parts.sum(0, keepdim=True)
             excess = self.x - picture  # zero in a stage that is not bounded
             gradient.add_(excess, alpha=2 * _EXCESS / self.x.numel())
-            loss = total + _EXCESS * excess.square().mean()
+            loss = total + torch.linalg.vector_norm(excess).double().square() * (_EXCESS / self.x.numel())
             self._record.index_copy_(0, self._row, torch.cat((parts, total, loss))[None])
             self._row.add_(1)
         return loss[0], [gradient]
