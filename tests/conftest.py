@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 
-# Before torch is imported. The threads of OpenMP wait actively for each other otherwise, and where the cores are shared
-# with other processes, such as a second pytest, a test takes five to fifteen times as long.
+# Before torch is imported. The threads of OpenMP wait actively for each other otherwise, and where the cores are
+# shared with other processes, such as a second pytest, a test takes five to fifteen times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-import emulation  # noqa: E402
-import pytest  # noqa: E402
-import torch  # noqa: E402
+import emulation
+import pytest
+import torch
 
-from photostyle_native import VGG19, load_vgg19  # noqa: E402
+from photostyle_native import VGG19, load_vgg19
 
 # Modules of helpers that have fixtures too.
 pytest_plugins = (
