@@ -9,7 +9,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ..data import CONTENT, CONTENT_MASK, STYLE, STYLE_MASK
 from ..files import make_folder
@@ -17,6 +16,7 @@ from ..images.photo import as_photo, read_photo
 from ..images.sheet import Tile, make_sheet, photo_pixels
 from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
+from ..picture_files import open_picture
 from ..pipeline.result import TransferResult
 from ..pipeline.transfer import transfer
 from .options import keyword_arguments
@@ -61,5 +61,5 @@ def demo_sheet(result: TransferResult) -> np.ndarray:
 
 
 def _mask_pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
+    with open_picture(path) as image:
         return np.asarray(image.convert("RGB"))

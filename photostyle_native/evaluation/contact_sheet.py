@@ -11,6 +11,7 @@ from PIL import Image
 from ..images.photo import read_photo
 from ..images.resize import working_size
 from ..images.sheet import Tile, make_sheet, photo_pixels
+from ..picture_files import open_picture
 from .pairs import Pair
 from .scores import OURS, REFERENCE, Score
 
@@ -44,7 +45,7 @@ def _thumbnail(path: Path) -> np.ndarray:
 def _mask(path: Path | None) -> np.ndarray | None:
     if path is None:
         return None
-    with Image.open(path) as image:
+    with open_picture(path) as image:
         return np.asarray(image.convert("RGB"))
 
 

@@ -6,7 +6,6 @@ Samples keep their stored depth (8 or 16 bits) and their colour space. `Photo.no
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -15,7 +14,8 @@ import torch
 from PIL import Image
 
 from ..errors import PhotostyleError
-from .codecs import decode, decoding
+from ..picture_files import MAX_PIXELS, decoding, file_name, open_file
+from .codecs import decode
 from .codecs.exif import upright, upright_exif
 from .codecs.icc import convert_samples, to_rgb
 from .codecs.pillow import decode_image
@@ -118,8 +118,8 @@ class Photo:
         return replace(self, pixels=pixels, icc_profile=icc_profile)
 
 
-def read_photo(path: Path, *, max_pixels: int = 400_000_000) -> Photo:
-    """Read a PNG, JPEG, TIFF or WebP file.
+def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read a PNG, JPEG, TIFF, WebP, GIF or BMP file.
 
     Grey, bilevel, palette and CMYK images become RGB, the EXIF rotation is applied, and 16 bits stay 16 bits. Of a
     file with several pictures the first is read. CMYK images, and grey ones with a grey profile, are converted to
@@ -136,26 +136,9 @@ def read_photo(path: Path, *, max_pixels: int = 400_000_000) -> Photo:
         PhotostyleError: the file does not exist, or does not hold a complete image of these kinds.
     """
     name = file_name(path)
-    try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
-            raise PhotostyleError(f"{name}: an image file is required, this is {kind}")
-        with open(path, "rb") as file:
-            decoded = decode(file, name, max_pixels)
-    except FileNotFoundError as error:
-        raise PhotostyleError(f"{name}: no such file") from error
-    except OSError as error:
-        raise PhotostyleError(f"{name}: cannot be read ({error.strerror or error})") from error
+    with open_file(path, name) as file:
+        decoded = decode(file, name, max_pixels)
     return _photo(decoded, name)
-
-
-def file_name(path: Path) -> str:
-    """The path as a string. Raises PhotostyleError if it contains a null character."""
-    name = os.fsdecode(path)
-    if "\0" in name:
-        raise PhotostyleError(f"{name!r}: a file name cannot contain a null character")
-    return name
 
 
 def as_photo(source: Any, name: str = "<array>") -> Photo:

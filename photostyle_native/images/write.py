@@ -9,9 +9,10 @@ import torch
 
 from ..errors import PhotostyleError
 from ..files import write_atomically
+from ..picture_files import file_name
 from .codecs import FORMATS, Format, encode
 from .codecs.samples import change_depth, quantise
-from .photo import Path, Photo, file_name, rows_from_tensor
+from .photo import Path, Photo, rows_from_tensor
 from .resize import resize
 
 

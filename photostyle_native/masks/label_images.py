@@ -10,18 +10,16 @@ The pixels with one label form a region of the photo. There are three kinds of l
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from ..errors import PhotostyleError
+from ..picture_files import open_picture
 
 UNLABELED = -1  # the value in an index map for a pixel without a label
 
@@ -97,40 +95,8 @@ def read_labels(source: Any, name: str | None = None) -> LabelImage:
 
 
 def _from_file(path: Path, name: str) -> LabelImage:
-    with open_image(path, name) as image:
+    with open_picture(path, name) as image:
         return _from_pil(image, name)
-
-
-@contextmanager
-def open_image(path: str | Path, name: str, its_format: str = "its format") -> Iterator[Image.Image]:
-    """Open an image file with Pillow, and turn errors into PhotostyleError, also those raised while it is used.
-
-    Args:
-        path: the file.
-        name: the name of the image in messages.
-        its_format: how the message about an unknown format names the format.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of images above its limit, and raises an error only above twice the limit.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                yield image
-    except PhotostyleError:
-        raise
-    except FileNotFoundError:
-        raise PhotostyleError(f"{name} must be an image file, but {path} does not exist") from None
-    except Image.DecompressionBombError:
-        raise PhotostyleError(f"{name} must have fewer pixels than Pillow's safety limit allows") from None
-    except UnidentifiedImageError:
-        raise PhotostyleError(f"{name} must be an image file, but {its_format} is not recognised") from None
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-    ) as error:  # the exceptions of Pillow's decoders on damaged files
-        raise PhotostyleError(f"{name} must be a readable image file, got: {error}") from error
 
 
 def _from_pil(image: Image.Image, name: str) -> LabelImage:

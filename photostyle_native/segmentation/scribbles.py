@@ -15,9 +15,10 @@ from PIL import ImageOps
 from torch import Tensor
 
 from ..errors import PhotostyleError
-from ..masks.label_images import UNLABELED, nearest_pixels, open_image
+from ..masks.label_images import UNLABELED, nearest_pixels
 from ..masks.pairs import check_aspect
 from ..masks.palettes import AUTHORS_COLORS, authors_index
+from ..picture_files import open_picture
 
 _CHANGED = 0.1  # a pixel that differs more than this from the photo's in one channel is painted
 # How labels spread from strokes: the power to which weights are raised, the share of its neighbours' labels in a
@@ -37,7 +38,7 @@ def read_scribbles(path: str | Path, photo: Tensor, name: str) -> np.ndarray:
     Raises:
         PhotostyleError: the file cannot be read, has another size or aspect ratio than above, or has no stroke.
     """
-    with open_image(path, name, f"the format of {path}") as file:
+    with open_picture(path, name) as file:
         rgba = np.asarray(ImageOps.exif_transpose(file).convert("RGBA"))
     painted = rgba[..., 3] >= 128
     height, width = painted.shape

@@ -106,7 +106,7 @@ def test_transfer_makes_masks_unless_told_otherwise(folder: Path) -> None:
         (["masks", "day.png", "dusk.png", "-o", "day.png"], "the folder cannot be made"),
         (
             ["masks", "day.png", "dusk.png", "-o", "out", "--style-scribbles", "none.png"],
-            "--style-scribbles must be an image file, but none.png does not exist",
+            "--style-scribbles (none.png): no such file",
         ),
         (
             ["transfer", "day.png", "dusk.png", "-o", "o.png", "--regions", "3", *MASKS],

@@ -128,20 +128,17 @@ def test_sources_that_are_no_label_image(source, message):
 
 
 def test_unreadable_files(tmp_path, monkeypatch):
-    with pytest.raises(PhotostyleError, match=r"`--style-mask` no\.png must be an image file, but .* not exist"):
+    with pytest.raises(PhotostyleError, match=r"^`--style-mask` no\.png: no such file$"):
         read_labels(tmp_path / "no.png", "`--style-mask` no.png")
     (tmp_path / "text.png").write_text("not an image")
-    with pytest.raises(PhotostyleError, match=r"text\.png must be an image file, but its format"):
+    with pytest.raises(PhotostyleError, match=r"text\.png: not a PNG, JPEG, TIFF, WebP, GIF or BMP image$"):
         read_labels(str(tmp_path / "text.png"))
     noise = np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)
     whole = save(tmp_path / "whole.png", Image.fromarray(noise)).read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(PhotostyleError, match=r"cut\.png must be a readable image file, got: "):
+    with pytest.raises(PhotostyleError, match=r"cut\.png: the image is truncated, damaged"):
         read_labels(tmp_path / "cut.png")
-    with pytest.raises(PhotostyleError, match="must be a readable image file"):
+    with pytest.raises(PhotostyleError, match="this is a directory"):
         read_labels(tmp_path)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(PhotostyleError, match="must have fewer pixels"):
-        read_labels(tmp_path / "whole.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2000)  # large, but below Pillow's limit: no warning, no error
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # a limit of Pillow that other programs may change
     assert read_labels(tmp_path / "whole.png").size == (50, 50)

@@ -1,24 +1,20 @@
-"""Decoding and encoding of PNG, JPEG, TIFF and WebP files at their stored depth, with clear errors."""
+"""Decoding of image files, and encoding of PNG, JPEG, TIFF and WebP, at their stored depth and with clear errors."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
 
-from ...errors import PhotostyleError
-from .pillow import decode_jpeg, decode_webp, encode_pillow
-from .png import MAGIC as PNG_MAGIC
+from ... import picture_files
+from ...picture_files import HEAD, decoding, recognise
+from .pillow import decode_jpeg, decode_other, encode_pillow
 from .png import decode_png, encode_png
 from .samples import Decoded
-from .tiff import MAGICS as TIFF_MAGICS
 from .tiff import decode_tiff, encode_tiff
 
-__all__ = ["FORMATS", "Decoded", "Format", "decode", "decoding", "encode"]
+__all__ = ["FORMATS", "Decoded", "Format", "decode", "encode"]
 
 
 @dataclass(frozen=True)
@@ -43,41 +39,19 @@ def decode(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
     """Decode the first picture of an open image file, whose format is recognised by its first bytes.
 
     Raises:
-        PhotostyleError: the file has none of the four formats, is truncated or damaged, or has more than
-            `max_pixels` pixels.
+        PhotostyleError: the file has none of the formats of `picture_files`, is truncated or damaged, or has more
+            than `max_pixels` pixels.
     """
     with decoding(name):
-        magic = file.read(12)
+        its_format = recognise(file.read(HEAD), name)
         file.seek(0)
-        if not magic:
-            raise PhotostyleError(f"{name}: the file is empty")
-        if magic.startswith(PNG_MAGIC):
+        if its_format is picture_files.PNG:
             return decode_png(file.read(), name, max_pixels)
-        if magic.startswith(b"\xff\xd8\xff"):
+        if its_format is picture_files.JPEG:
             return decode_jpeg(file.read(), name, max_pixels)
-        if magic.startswith(b"RIFF") and magic[8:] == b"WEBP":
-            return decode_webp(file, name, max_pixels)
-        if magic.startswith(TIFF_MAGICS):
+        if its_format is picture_files.TIFF:
             return decode_tiff(file, name, max_pixels)
-    raise PhotostyleError(f"{name}: not a PNG, JPEG, TIFF or WebP image")
-
-
-@contextmanager
-def decoding(name: str) -> Iterator[None]:
-    """Turn each exception that a decoder may raise on a damaged file into a PhotostyleError about that file."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except PhotostyleError:
-            raise
-        except MemoryError as error:
-            raise PhotostyleError(f"{name}: not enough memory to decode the image") from error
-        except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise PhotostyleError(
-                f"{name}: the image is truncated, damaged or of an unsupported kind ({reason})"
-            ) from error
+        return decode_other(file, its_format, name, max_pixels)
 
 
 def encode(

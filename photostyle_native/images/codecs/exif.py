@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 from typing import IO, Any
@@ -68,6 +69,20 @@ def upright_exif(block: bytes) -> tuple[bytes, int]:
     if end + 4 <= len(data):  # some writers omit the link to the second directory
         struct.pack_into(order + "I", data, end, 0)
     return EXIF_PREFIX + bytes(data), orientation if 1 <= orientation <= 8 else 1
+
+
+def orientation_in_xmp(packet: bytes) -> int:
+    """The orientation, 1 to 8, in an XMP packet; 1 without one."""
+    found = re.search(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])", packet)
+    return int(found[1]) if found else 1
+
+
+def orientation_in_text(text: bytes) -> int:
+    """The orientation in an EXIF block that ImageMagick wrote as text: a name, a length, and hexadecimal digits."""
+    try:
+        return upright_exif(bytes.fromhex(b"".join(text.split()[2:]).decode("ascii")))[1]
+    except ValueError:
+        return 1
 
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:

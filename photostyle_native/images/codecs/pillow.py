@@ -1,25 +1,24 @@
-"""Decoding and encoding of JPEG and WebP by Pillow, and the conversion of Pillow images to samples."""
+"""Decoding of JPEG, WebP, GIF and BMP, encoding of JPEG and WebP, and the samples of Pillow images."""
 
 from __future__ import annotations
 
 import io
+import os
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, JpegImagePlugin, WebPImagePlugin
+from PIL import Image
 
 from ...errors import PhotostyleError
+from ...picture_files import JPEG, PictureFormat, check_claim, orientation_of, pixel_bytes
 from .exif import exif_of_image
-from .samples import Decoded, check_size, split_alpha, to_stored
-
-# The classes of Pillow's plugins are used directly. Image.open would refuse photos above a limit that only a global
-# variable can change, and could pass a file to any of Pillow's decoders.
+from .samples import Decoded, split_alpha, to_stored
 
 
 def decode_jpeg(data: bytes, name: str, max_pixels: int) -> Decoded:
     """Decode an 8-bit JPEG file: grey, YCbCr, RGB, CMYK or YCCK."""
-    with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
-        check_size(name, image.width, image.height, max_pixels)
+    with JPEG.plugin(io.BytesIO(data)) as image:
+        check_claim(name, JPEG, image.size, len(data), pixel_bytes(image), max_pixels)
         # An interrupted download into a file of preallocated zeros decodes without an error, with a grey lower part,
         # but has no end marker. The marker cannot occur within image data, where FF is always escaped.
         if data.find(b"\xff\xd9", data.find(b"\xff\xda")) < 0:
@@ -30,10 +29,12 @@ def decode_jpeg(data: bytes, name: str, max_pixels: int) -> Decoded:
     return decoded
 
 
-def decode_webp(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
-    """Decode the first picture of a WebP file."""
-    with WebPImagePlugin.WebPImageFile(file) as image:
-        check_size(name, image.width, image.height, max_pixels)
+def decode_other(file: IO[bytes], its_format: PictureFormat, name: str, max_pixels: int) -> Decoded:
+    """Decode the first picture of a file of another format, of 8 bits."""
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    with its_format.plugin(file) as image:
+        check_claim(name, its_format, image.size, length, pixel_bytes(image), max_pixels)
         return decode_image(image, name)
 
 
@@ -53,7 +54,8 @@ def decode_image(image: Image.Image, name: str) -> Decoded:
     except Exception:  # on a damaged block Pillow raises many types of exceptions
         exif = None
         notes.append("its EXIF data is damaged and was dropped")
-    return Decoded(samples, alpha, image.info.get("icc_profile") or None, exif, notes=notes)
+    profile = image.info.get("icc_profile") or None
+    return Decoded(samples, alpha, profile, exif, orientation_of(image), notes)
 
 
 def _samples(image: Image.Image, name: str) -> np.ndarray:

@@ -14,11 +14,15 @@ import imagecodecs
 import numpy as np
 
 from ...errors import PhotostyleError
-from .exif import EXIF_PREFIX
-from .samples import Decoded, check_size, split_alpha
+from ...picture_files import PNG, check_claim
+from .exif import EXIF_PREFIX, orientation_in_text, orientation_in_xmp
+from .samples import Decoded, split_alpha
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 _MAX_PROFILE = 1 << 25  # bytes: a compressed profile must not expand to more than 32 MiB
+_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}  # of a decoded pixel, by colour type
+_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+_MAX_TEXT = 1 << 20  # bytes: longer text is not looked at
 _LEVEL = 3  # zlib's level: on photos nearly as small as its default, 6, in half the time
 _HEADER_END = len(MAGIC) + 25  # IHDR always comes first and has 25 bytes
 
@@ -35,7 +39,9 @@ def decode_png(data: bytes, name: str, max_pixels: int) -> Decoded:
             if kind != b"IHDR":
                 raise PhotostyleError(f"{name}: the file is damaged (it does not start with an IHDR chunk)")
             width, height = struct.unpack_from(">II", payload)
-            check_size(name, width, height, max_pixels)
+            depth, colour = payload[8], payload[9]
+            pixel_bytes = _CHANNELS.get(colour, 4) * (2 if depth == 16 else 1)
+            check_claim(name, PNG, (width, height), len(data), pixel_bytes, max_pixels)
         if essential:
             # libpng prints warnings about other chunks on stderr, so it does not receive them.
             kept.append(chunk)
@@ -45,6 +51,8 @@ def decode_png(data: bytes, name: str, max_pixels: int) -> Decoded:
                 decoded.notes.append("its ICC profile is damaged and was dropped")
         elif kind == b"eXIf":
             decoded.exif = bytes(payload)
+        elif kind in _TEXT_CHUNKS and intact and decoded.orientation == 1:
+            decoded.orientation = _orientation(*_text(kind, bytes(payload)))
         elif kind == b"acTL":
             decoded.notes.append("it is animated, and only its first picture was taken")
     decoded.samples, decoded.alpha = split_alpha(imagecodecs.png_decode(b"".join(kept)))
@@ -69,6 +77,31 @@ def _chunks(data: bytes, name: str) -> Iterator[tuple[bytes, memoryview, memoryv
         (checksum,) = struct.unpack_from(">I", view, end)
         yield kind, view[at + 8 : end], view[at : end + 4], zlib.crc32(view[at + 4 : end]) == checksum
         at = end + 4
+
+
+def _text(kind: bytes, payload: bytes) -> tuple[bytes, bytes]:
+    """The keyword and the text of a chunk (PNG specification, section 11.3.3); no text if it is damaged or long."""
+    keyword, _, rest = payload.partition(b"\0")
+    compressed = kind == b"zTXt"
+    if compressed:
+        rest = rest[1:]
+    elif kind == b"iTXt":
+        compressed, rest = rest[:1] == b"\1", rest[2:]
+        rest = rest.partition(b"\0")[2].partition(b"\0")[2]  # after the language and the translated keyword
+    if compressed:
+        try:
+            rest = zlib.decompressobj().decompress(rest, _MAX_TEXT)
+        except zlib.error:
+            rest = b""
+    return keyword, rest[:_MAX_TEXT]
+
+
+def _orientation(keyword: bytes, text: bytes) -> int:
+    if keyword == b"XML:com.adobe.xmp":
+        return orientation_in_xmp(text)
+    if keyword.lower() in (b"raw profile type exif", b"raw profile type app1"):
+        return orientation_in_text(text)
+    return 1
 
 
 def _unpack_profile(payload: memoryview) -> bytes | None:

@@ -20,18 +20,8 @@ class Decoded:
     alpha: np.ndarray | None = None  # (H, W), same dtype
     icc_profile: bytes | None = None
     exif: bytes | None = None
-    orientation: int = 1  # EXIF orientation 1 to 8, if stored outside the EXIF block (TIFF)
+    orientation: int = 1  # EXIF orientation 1 to 8, if stored outside the EXIF block: TIFF tags, XMP, text
     notes: list[str] = field(default_factory=list)
-
-
-def check_size(name: str, width: int, height: int, max_pixels: int) -> None:
-    """Raise PhotostyleError for an image without pixels or with more than `max_pixels`."""
-    if width < 1 or height < 1:
-        raise PhotostyleError(f"{name}: the image has no pixels ({width} x {height})")
-    if width * height > max_pixels:
-        raise PhotostyleError(
-            f"{name}: the image must have at most {max_pixels} pixels, got {width} x {height} = {width * height}"
-        )
 
 
 def split_alpha(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -13,10 +13,9 @@ import tifffile
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffPage
 
 from ...errors import PhotostyleError
-from .exif import exif_directory, exif_from_tiff
-from .samples import Decoded, check_size, to_stored
-
-MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
+from ...picture_files import TIFF, check_claim
+from .exif import exif_directory, exif_from_tiff, orientation_in_xmp
+from .samples import Decoded, to_stored
 
 # tifffile logs unusual features of a file; without a handler Python would print these messages on stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -48,7 +47,7 @@ _TYPE_SIZES = {
     17: 8,
     18: 8,
 }
-_ORIENTATION, _INK_SET = 274, 332
+_ORIENTATION, _INK_SET, _XMP = 274, 332, 700
 
 
 def decode_tiff(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
@@ -57,12 +56,16 @@ def decode_tiff(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:  # does not close `file`
         page = tiff.pages.first
-        check_size(name, page.imagewidth, page.imagelength, max_pixels)
+        length = file.seek(0, os.SEEK_END)
+        pixel_bytes = page.samplesperpixel * max(1, page.bitspersample // 8)
+        check_claim(name, TIFF, (page.imagewidth, page.imagelength), length, pixel_bytes, max_pixels)
         _check_storage(page, file, name)
         decoded = _samples(page, name)
         profile = page.iccprofile
         decoded.icc_profile = profile if isinstance(profile, bytes) else None
-        decoded.orientation = int(page.tags.valueof(_ORIENTATION, default=1))
+        xmp = page.tags.valueof(_XMP, default=b"")
+        from_xmp = orientation_in_xmp(xmp) if isinstance(xmp, bytes) else 1
+        decoded.orientation = int(page.tags.valueof(_ORIENTATION, default=from_xmp))
         if len(tiff.pages) > 1:
             decoded.notes.append(f"it holds {len(tiff.pages)} pages, and only the first was taken")
     if big:

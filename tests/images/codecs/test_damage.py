@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from image_files import (
     exif_bytes,
-    noise,
     pillow_bytes,
     png_chunk,
     read,
@@ -116,10 +115,8 @@ def test_images_without_pixels_and_foreign_files(tmp_path: Path) -> None:
         read(tmp_path, b"")
     for data in (
         b"hello",
-        b"GIF89a" + bytes(50),
         bytes(100),
         b"RIFF\0\0\0\0WAVE",
-        pillow_bytes(noise(), "BMP"),
     ):
-        with pytest.raises(PhotostyleError, match=r"photo: not a PNG, JPEG, TIFF or WebP image"):
+        with pytest.raises(PhotostyleError, match=r"photo: not a PNG, JPEG, TIFF, WebP, GIF or BMP image"):
             read(tmp_path, data)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from photostyle_native.errors import PhotostyleError
-from photostyle_native.images.codecs.samples import change_depth, check_size, quantise, split_alpha, to_stored
+from photostyle_native.images.codecs.samples import change_depth, quantise, split_alpha, to_stored
 
 
 def test_integers_of_any_depth_fill_the_range_of_eight_or_sixteen_bits() -> None:
@@ -57,11 +57,3 @@ def test_the_last_of_two_or_four_channels_is_alpha() -> None:
         assert (alpha is None) == (channels in (1, 3))
         assert alpha is None or (alpha.shape, alpha.max()) == ((5, 4), channels - 1)
     assert split_alpha(np.zeros((5, 4)))[0].shape == (5, 4, 1)
-
-
-def test_sizes_up_to_the_limit_are_accepted() -> None:
-    check_size("image", 4, 5, 20)
-    with pytest.raises(PhotostyleError, match="image: the image must have at most 19 pixels, got 4 x 5 = 20"):
-        check_size("image", 4, 5, 19)
-    with pytest.raises(PhotostyleError, match=r"image: the image has no pixels \(4 x 0\)"):
-        check_size("image", 4, 0, 19)
