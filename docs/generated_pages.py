@@ -25,6 +25,7 @@ REPOSITORY_FILES = {
     "docs/recipes.md": "recipes.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
+    "bench/results/nvidia-h100-80gb-hbm3/README.md": "h100.md",
 }
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)\s]+)\)")
 
