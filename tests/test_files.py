@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import photostyle_native
 from photostyle_native import files
 from photostyle_native.errors import PhotostyleError
-from photostyle_native.files import check_file, make_folder, same_file, write_atomically
+from photostyle_native.files import check_file, check_no_link, make_folder, same_file, write_atomically
 
 
 def refuse(*_: Any, **__: Any) -> Any:
@@ -97,3 +101,74 @@ def test_links_and_other_spellings_name_the_same_file(tmp_path: Path, monkeypatc
     assert same_file("new", "./new")  # neither exists yet
     assert not same_file("new", "newer")
     assert not same_file("one", "new")
+
+
+def test_a_file_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "private"
+    path.write_bytes(b"old")
+    for mode in (0o600, 0o640, 0o664):
+        path.chmod(mode)
+        write_atomically(str(path), b"new")
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    real = os.stat
+
+    def device(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        values = list(real(path, *arguments, **options))
+        if str(path).endswith("device"):  # a file that says it is a block device
+            values[0] = stat.S_IFBLK | 0o600
+        return os.stat_result(values)
+
+    (tmp_path / "device").write_bytes(b"")
+    monkeypatch.setattr(files.os, "stat", device)
+    for path in (pipe, link, tmp_path / "device"):
+        for write in (check_file, write_atomically):
+            with pytest.raises(PhotostyleError, match=r"the output must be a regular file, and this is not one$"):
+                write(str(path), "table" if write is check_file else b"new")  # type: ignore[operator]
+    monkeypatch.undo()
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    assert link.is_symlink()
+    assert (tmp_path / "device").read_bytes() == b""
+
+
+def test_a_kill_while_writing_leaves_nothing(tmp_path: Path) -> None:
+    code = (
+        "import os, signal\n"
+        "from photostyle_native import files\n"
+        "files.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"files.write_atomically({str(tmp_path / 'out')!r}, b'new')\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(photostyle_native.__file__).parents[1])}
+    run = subprocess.run([sys.executable, "-c", code], env=environment)
+    assert run.returncode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_systems_without_unnamed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def without(path: Any, flags: int, *mode: int, **options: Any) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(95, "Operation not supported")
+        return real(path, flags, *mode, **options)
+
+    monkeypatch.setattr(files.os, "open", without)
+    check_file(str(tmp_path / "out"), "table")
+    assert list(tmp_path.iterdir()) == []
+    write_atomically(str(tmp_path / "out"), b"new")
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+    assert (tmp_path / "out").read_bytes() == b"new"
+
+
+def test_planted_links_are_not_followed(tmp_path: Path) -> None:
+    check_no_link(tmp_path / "absent")
+    (tmp_path / "file").write_bytes(b"")
+    check_no_link(tmp_path / "file")
+    (tmp_path / "link").symlink_to(tmp_path / "absent")
+    with pytest.raises(PhotostyleError, match="a link to another place"):
+        check_no_link(tmp_path / "link")

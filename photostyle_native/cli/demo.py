@@ -20,7 +20,9 @@ from ..picture_files import open_picture
 from ..pipeline.result import TransferResult
 from ..pipeline.transfer import transfer
 from .options import keyword_arguments
-from .transfer import solve, summary
+from .session import Session
+from .streams import say
+from .transfer import summary
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,12 +42,12 @@ def run(options: argparse.Namespace) -> int:
     make_folder(folder)
     check_writable(result_path)
     check_writable(sheet_path)
-    result = solve(CONTENT, STYLE, arguments)
-    result.save(result_path)
-    write_photo(sheet_path, demo_sheet(result), quality=92)
-    print(summary(result, result_path, result.notes))
-    print(f"{sheet_path}: content, style and result side by side")
-    return 130 if result.interrupted else 0
+    with Session() as session:
+        result = session.solve(CONTENT, STYLE, arguments)
+        result.save(result_path)
+        write_photo(sheet_path, demo_sheet(result), quality=92)
+    say(summary(result, result_path, result.notes), f"{sheet_path}: content, style and result side by side")
+    return session.interrupts.exit_code(result.interrupted)
 
 
 def demo_sheet(result: TransferResult) -> np.ndarray:

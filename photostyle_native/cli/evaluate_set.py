@@ -17,7 +17,7 @@ from ..evaluation.pairs import Pair, find_pairs, find_result
 from ..evaluation.records import Finished, Records
 from ..evaluation.scores import Score, score_pair
 from ..evaluation.tables import labels_csv, scores_csv, summary_table
-from ..files import check_file, make_folder, write_atomically
+from ..files import check_file, check_no_link, make_folder, write_atomically
 from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
 from ..network.vgg19 import VGG19
@@ -28,7 +28,8 @@ from ..pipeline.transfer import transfer
 from .messages import print_error
 from .options import keyword_arguments
 from .progress import plain_warnings
-from .transfer import solve
+from .session import Session
+from .streams import printable, say
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(options.output)
     outputs = {name: str(folder / name) for name in ("metrics.csv", "labels.csv", "sheet.jpg")}
     make_folder(folder / "results")
+    check_no_link(folder / "results")
     for path in outputs.values():
+        check_no_link(Path(path))
         check_file(path, "output")
     vgg = load_vgg19(arguments["weights"]).to(device)
     arguments = {**arguments, "size": longest, "weights": vgg}
@@ -62,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         with console.capture() as shown:  # rich would end the program itself if it wrote to a closed pipe
             console.print(summary_table(scores, f"compared at a longest side of {longest} pixels at most"))
         print(shown.get(), end="")
-        print("\n".join(outputs.values()))
+        say(*outputs.values())
     if interrupted:
         print(f"photostyle: interrupted, {len(finished)} of {len(pairs)} pairs are finished", file=sys.stderr)
         return 130
@@ -101,11 +104,12 @@ def _transfers(
             if result is None and not interrupted:
                 records.check(pair)
                 made_from = records.made_from(pair)
-                print(f"photostyle: pair {pair.name}, {number} of {len(pairs)}", file=sys.stderr)
+                print(f"photostyle: pair {printable(pair.name)}, {number} of {len(pairs)}", file=sys.stderr)
                 masks = {"content_mask": pair.content_mask, "style_mask": pair.style_mask}
-                made = solve(pair.content, pair.style, {**arguments, **masks})
-                interrupted = made.interrupted
-                result = None if interrupted else records.store(pair, made_from, made)
+                with Session() as session:
+                    made = session.solve(pair.content, pair.style, {**arguments, **masks})
+                    result = None if made.interrupted else records.store(pair, made_from, made)
+                interrupted = session.interrupts.exit_code(made.interrupted) != 0
             if result is not None:
                 finished[pair.name] = result
         except PhotostyleError as error:

@@ -15,6 +15,7 @@ from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
 from .options import keyword_arguments
 from .progress import plain_warnings
+from .streams import say
 
 
 @torch.no_grad()
@@ -36,11 +37,11 @@ def apply(options: argparse.Namespace) -> int:
     with plain_warnings():
         image = look.apply(photo.tensor().to(device), **keyword_arguments(look.apply, options)).cpu()
     notes = write_photo(options.output, image, like=photo, bit_depth=options.bit_depth)
-    print(
-        f"{options.output}: {photo.width} x {photo.height} pixels with the look of {os.path.basename(options.look)}"
+    look_name = os.path.basename(options.look)
+    say(
+        f"{options.output}: {photo.width} x {photo.height} pixels with the look of {look_name}",
+        *(f"note: {note}" for note in (*photo.notes, *notes)),
     )
-    for note in (*photo.notes, *notes):
-        print(f"note: {note}")
     return 0
 
 
@@ -58,7 +59,7 @@ def lut(options: argparse.Namespace) -> int:
     write_atomically(
         options.output, look.cube(**{**keyword_arguments(look.cube, options), "title": name}).encode("ascii")
     )
-    print(f"{options.output}: {options.size} colours per axis, the part of the look that does not depend on place")
+    say(f"{options.output}: {options.size} colours per axis, the part of the look that does not depend on place")
     if look.icc_profile is not None:
-        print("note: it is for photos in the colour space of the photo that the look was made from")
+        say("note: it is for photos in the colour space of the photo that the look was made from")
     return 0

@@ -22,6 +22,7 @@ from ..segmentation.regions import Regions, label_colors
 from ..segmentation.scribbles import read_scribbles
 from .options import keyword_arguments
 from .progress import plain_warnings
+from .streams import say
 
 _LONGEST = 2000  # pixels: longest side of a label image; enough for any working size, and quick to paint on
 
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
             style_scribbles=scribbles[1],
         )
     _write(paths, photos, found)
-    print(_summary(paths, found))
+    say(_summary(paths, found))
     return 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 
+from .streams import printable
+
 _PARAMETERS = (
     "size",
     "device",
@@ -12,6 +14,7 @@ _PARAMETERS = (
     "iterations",
     "preset",
     "seed",
+    "precision",
     "bit_depth",
     "content_mask",
     "style_mask",
@@ -28,5 +31,4 @@ def print_error(message: str) -> None:
     """Print an error as one line to stderr. Python parameters, in backticks in `message`, are printed as options."""
     named = re.sub(rf"`({'|'.join(_PARAMETERS)})`", lambda match: "--" + match[1].replace("_", "-"), message)
     # File names may hold line breaks or terminal escapes; the message stays one harmless line.
-    printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in named)
-    print(f"photostyle: error: {printable}", file=sys.stderr)
+    print(f"photostyle: error: {printable(named)}", file=sys.stderr)

@@ -22,6 +22,8 @@ from ..errors import PhotostyleError
 from ..machine import DEVICES
 from ..pipeline.presets import DEFAULT_SIZES, PRECISIONS, PRESETS
 from ..segmentation.automatic import MAX_REGIONS, SOURCES
+from .interrupts import handled
+from .start import leave
 
 _DEVICES = ", ".join(DEVICES[:-1]) + f" or {DEVICES[-1]}"
 _SIZES = f"default: {DEFAULT_SIZES['cpu']} on the CPU, {DEFAULT_SIZES['cuda']} on a GPU"
@@ -245,7 +247,9 @@ def _function(module: str, name: str = "run") -> Callable[[argparse.Namespace], 
     """A command's function; its module is imported only when it is called."""
 
     def run(options: argparse.Namespace) -> int:
-        return int(getattr(importlib.import_module(f".{module}", __package__), name)(options))
+        with handled(leave):
+            command = getattr(importlib.import_module(f".{module}", __package__), name)
+        return int(command(options))
 
     return run
 

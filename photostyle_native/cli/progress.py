@@ -1,18 +1,16 @@
-"""The display of a running transfer, and how Ctrl-C and warnings are handled meanwhile.
+"""The display of a running transfer, and of the warnings meanwhile.
 
 Everything goes to stderr: a live line on a terminal, an occasional plain line elsewhere.
 """
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -21,6 +19,7 @@ from ..ops import FallbackWarning
 from ..optimization.solver import Iteration
 
 _SECONDS_BETWEEN_LINES = 10.0  # if stderr is not a terminal
+_SECONDS_BEFORE_LINE = 2.0  # until what takes long is named there
 
 
 def seconds_left(iteration: Iteration) -> float:
@@ -35,7 +34,9 @@ class Display:
         console = console or Console(stderr=True)
         self._quiet = quiet
         self._live: Progress | None = None
-        self._optimising = False
+        self._optimising = self._interrupted = False
+        self._phase = ""
+        self._later = threading.Timer(0, print)  # not started
         self._last_line = -float("inf")
         if not quiet and console.is_terminal and not console.is_dumb_terminal:
             self._live = Progress(
@@ -46,7 +47,7 @@ class Display:
                 console=console,
                 transient=True,
             )
-            self._task = self._live.add_task("reading photos and network", total=None, state="")
+            self._task = self._live.add_task("reading photos", total=None, state="")
 
     def __enter__(self) -> Display:
         if self._live:
@@ -54,11 +55,26 @@ class Display:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._later.cancel()
         if self._live:
             self._live.stop()
 
+    def phase(self, words: str) -> None:
+        """Show what begins now."""
+        if words == self._phase or self._interrupted:
+            return
+        self._phase = words
+        if self._live:
+            self._live.update(self._task, description=words, state="")
+        elif not self._quiet:
+            self._later.cancel()
+            self._later = threading.Timer(_SECONDS_BEFORE_LINE, _print_phase, [words])
+            self._later.daemon = True
+            self._later.start()
+
     def __call__(self, iteration: Iteration) -> None:
         """Show how far the optimisation is."""
+        self._later.cancel()
         done = iteration.last
         self._optimising = not done
         state = f"{iteration.iteration}/{iteration.iterations}  energy {iteration.terms['total']:.3e}"
@@ -79,35 +95,29 @@ class Display:
         """Say that Ctrl-C has ended the optimisation; does nothing if no optimisation is running."""
         if not self._optimising:
             return
-        self._optimising = False
+        self._optimising, self._interrupted = False, True
         if self._live:
             self._live.update(self._task, description="interrupted: finishing the best so far", state="")
         elif not self._quiet:
             with suppress(RuntimeError):  # the signal may have come in the middle of another print
                 print("photostyle: interrupted, finishing the best so far", file=sys.stderr)
 
+    def waiting(self) -> None:
+        """Say that the result is being made, in answer to a signal."""
+        if self._live:
+            self._live.update(self._task, description="the result is being written", state="")
+        elif not self._quiet:
+            with suppress(RuntimeError):
+                print("photostyle: the result is being written", file=sys.stderr)
+
+
+def _print_phase(words: str) -> None:
+    print(f"photostyle: {words}", file=sys.stderr, flush=True)
+
 
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
-
-
-@contextmanager
-def announced_interrupts(display: Display) -> Iterator[None]:
-    """Make Ctrl-C tell the display before it raises KeyboardInterrupt, which ends `transfer` with the best so far."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set signal handlers
-        yield
-        return
-
-    def announce(_signal: int, _frame: FrameType | None) -> None:
-        display.stopping()
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, announce)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

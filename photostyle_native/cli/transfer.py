@@ -7,8 +7,6 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,58 +24,57 @@ from ..pipeline.result import TransferResult
 from ..pipeline.transfer import transfer
 from ..segmentation.automatic import check_automatic
 from .options import keyword_arguments
-from .progress import Display, announced_interrupts, plain_warnings
+from .session import Session
+from .streams import say
 
 MASK_OPTIONS = ("--content-mask", "--style-mask")
 # Names among the parsed options and the arguments of `transfer` that are not options of the command line.
-_NOT_OPTIONS = ("run", "term_weights", "callback", "callback_every")
+_NOT_OPTIONS = ("run", "term_weights", "callback", "callback_every", "on_phase")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command. Returns 0, or 130 if Ctrl-C ended the optimisation early.
 
     Raises:
-        PhotostyleError: an option or a file cannot be used; nothing has been written then.
+        PhotostyleError: an option or a file cannot be used, and nothing has been written; or a file besides the photo
+            cannot be written, and the others have been.
     """
     arguments = keyword_arguments(transfer, options)
     check_options(options, arguments)
     content, style = read_photo(options.content), read_photo(options.style)
     check_writable(options.output, options.bit_depth, content.size)
-    snapshots = Snapshots(options, arguments, content) if options.save_every else None
-    result = solve(content, style, arguments, snapshots, save_every=options.save_every, quiet=options.quiet)
-    lost = write_photo(options.output, result.image, like=content, bit_depth=options.bit_depth)
-    notes = (*result.notes, *(f"{options.output}: {note}" for note in lost))
-    if options.save_look:
-        result.look().save(options.save_look)
-    if options.report:
-        write_report(options.report, result, {**arguments, **vars(options)}, notes)
+    with Session(quiet=options.quiet) as session:
+        snapshots = Snapshots(options, arguments, content) if options.save_every else None
+        result = session.solve(content, style, arguments, snapshots, save_every=options.save_every)
+        lost = write_photo(options.output, result.image, like=content, bit_depth=options.bit_depth)
+        notes = (*result.notes, *(f"{options.output}: {note}" for note in lost))
+        notes += snapshots.notes if snapshots else ()
+        others, failure = _write_others(options, arguments, result, notes)
     if not options.quiet:
-        print(summary(result, options.output, notes))
-    return 130 if result.interrupted else 0
+        written = [*(snapshots.written if snapshots else ()), *others]
+        say(summary(result, options.output, notes), *(f"{path}: written" for path in written))
+    if failure:
+        raise failure
+    return session.interrupts.exit_code(result.interrupted)
 
 
-def solve(
-    content: Photo | str | Path,
-    style: Photo | str | Path,
-    arguments: dict[str, Any],
-    callback: Callable[[Iteration], None] | None = None,
-    *,
-    save_every: int | None = None,
-    quiet: bool = False,
-) -> TransferResult:
-    """Run `transfer` with these keyword arguments, show progress on stderr, and let Ctrl-C keep the best picture."""
-    display = Display(quiet=quiet)
-
-    def report(iteration: Iteration) -> None:
-        display(iteration)
-        if callback:
-            callback(iteration)
-
-    # On a GPU the callback sees every tenth iteration and each iteration that is to be saved, but not all of them.
-    on_gpu = resolve_device(arguments["device"]).type == "cuda"
-    every = math.gcd(10, save_every) if on_gpu and save_every else None
-    with plain_warnings(), display, announced_interrupts(display):
-        return transfer(content, style, **{**arguments, "callback": report, "callback_every": every})
+def _write_others(
+    options: argparse.Namespace, arguments: dict[str, Any], result: TransferResult, notes: tuple[str, ...]
+) -> tuple[list[str], PhotostyleError | None]:
+    """Write report and look, if wanted. Returns the files and the last error: one must not prevent the other."""
+    written, failure = [], None
+    jobs = (
+        (options.report, lambda path: write_report(path, result, {**arguments, **vars(options)}, notes)),
+        (options.save_look, lambda path: result.look().save(path)),
+    )
+    for path, write in jobs:
+        if path:
+            try:
+                write(path)
+                written.append(path)
+            except PhotostyleError as error:
+                failure = error
+    return written, failure
 
 
 def check_options(options: argparse.Namespace, arguments: dict[str, Any]) -> None:
@@ -131,6 +128,8 @@ class Snapshots:
     def __init__(self, options: argparse.Namespace, arguments: dict[str, Any], content: Photo) -> None:
         self._every, self._depth, self._content = options.save_every, options.bit_depth, content
         self._stem, self._extension = os.path.splitext(options.output)
+        self.written: list[str] = []
+        self.notes: tuple[str, ...] = ()
         stages = PRESETS[arguments["preset"]].stages
         counts = [s.iterations if options.iterations is None else options.iterations for s in stages]
         self._before = {s.name: sum(counts[:k]) for k, s in enumerate(stages)}
@@ -139,7 +138,11 @@ class Snapshots:
         number = self._before[iteration.stage] + iteration.iteration
         if iteration.iteration and number % self._every == 0:
             path = f"{self._stem}-{number:04}{self._extension}"
-            write_photo(path, iteration.image(), like=self._content, bit_depth=self._depth)
+            try:
+                write_photo(path, iteration.image(), like=self._content, bit_depth=self._depth)
+                self.written.append(path)
+            except PhotostyleError as error:  # the transfer is worth more than its snapshots
+                self.notes = self.notes or (f"not all snapshots were written: {error}",)
 
 
 def write_report(path: str, result: TransferResult, options: dict[str, Any], notes: tuple[str, ...]) -> None:

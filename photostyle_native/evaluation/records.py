@@ -10,7 +10,7 @@ from typing import Any
 
 from .._version import __version__
 from ..errors import PhotostyleError
-from ..files import write_atomically
+from ..files import check_no_link, write_atomically
 from ..images.write import check_writable
 from ..pipeline.result import TransferResult
 from .pairs import Pair
@@ -52,6 +52,8 @@ class Records:
 
     def check(self, pair: Pair) -> None:
         """Raise PhotostyleError if the result of a pair could not be written."""
+        for path in self._paths(pair):
+            check_no_link(path)
         check_writable(self._paths(pair)[0])
 
     def store(self, pair: Pair, made_from: dict[str, Any], result: TransferResult) -> Finished:

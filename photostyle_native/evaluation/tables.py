@@ -26,6 +26,8 @@ _SHORT = {
     "noise_gain": "noise",
 }
 
+_FORMULA = tuple("=+-@")  # what a spreadsheet takes for the beginning of a formula
+
 
 def scores_csv(scores: Sequence[Score]) -> str:
     """The scores as CSV, one row for each pair and picture; a cell is empty where a metric has no meaning."""
@@ -67,8 +69,16 @@ def labels_csv(scores: Sequence[Score]) -> str:
 
 def _csv(rows: list[list[object]]) -> str:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
+    csv.writer(stream, lineterminator="\n").writerows([_plain(cell) for cell in row] for row in rows)
     return stream.getvalue()
+
+
+def _plain(cell: object) -> object:
+    """A cell that no spreadsheet takes for a formula, and no terminal for a command, whatever a file's name is."""
+    if not isinstance(cell, str):
+        return cell
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in cell)
+    return f"'{text}" if text.lstrip()[:1] in _FORMULA else text
 
 
 def summary_table(scores: Sequence[Score], caption: str) -> Table:
@@ -84,7 +94,9 @@ def summary_table(scores: Sequence[Score], caption: str) -> Table:
     for name, found in by_pair.items():
         shown = [found[who] for who in (OURS, REFERENCE) if who in found]
         for index, score in enumerate(shown):
-            table.add_row(escape(name) if index == 0 else "", score.who, *(_cell(v) for v in _values(score)))
+            table.add_row(
+                escape(str(_plain(name))) if index == 0 else "", score.who, *(_cell(v) for v in _values(score))
+            )
     table.add_section()
     compared = [found for found in by_pair.values() if OURS in found and REFERENCE in found] or [
         found for found in by_pair.values() if OURS in found

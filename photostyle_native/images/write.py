@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..errors import PhotostyleError
-from ..files import write_atomically
+from ..files import check_file, write_atomically
 from ..picture_files import file_name
 from .codecs import FORMATS, Format, encode
 from .codecs.samples import change_depth, quantise
@@ -113,11 +113,7 @@ def check_writable(path: Path, bit_depth: int | None = None, size: tuple[int, in
     file_format = _format(name, bit_depth)
     if size is not None:
         _check_side(name, file_format, size)
-    if os.path.isdir(name):
-        raise PhotostyleError(f"{name}: the output must be a file, this is a directory")
-    if os.path.exists(name) and not os.access(name, os.W_OK):
-        raise PhotostyleError(f"{name}: the file is write-protected")
-    write_atomically(name, None)
+    check_file(name, "output")
 
 
 def _format(name: str, bit_depth: int | None) -> Format:

@@ -34,14 +34,17 @@ from .start import starting_picture
 
 
 class _Clock:
-    """A stopwatch that adds up the seconds of each phase."""
+    """A stopwatch that adds up the seconds of each phase, and tells `entered` its name when it begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, entered: Callable[[str], None] | None) -> None:
         self.timings: dict[str, float] = {}
+        self._entered = entered
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         begin = time.perf_counter()
+        if self._entered:
+            self._entered(name)
         try:
             yield
         finally:
@@ -70,6 +73,7 @@ def transfer(
     seed: int = 0,
     callback: Callable[[Iteration], None] | None = None,
     callback_every: int | None = None,
+    on_phase: Callable[[str], None] | None = None,
 ) -> TransferResult:
     """Give the light and colours of one photo to another, keeping every edge where it was.
 
@@ -104,6 +108,8 @@ def transfer(
             KeyboardInterrupt ends the optimisation, and the best picture so far becomes the result.
         callback_every: number of iterations from one call to the next; default: 1 on the CPU, and 10 on a GPU, for
             which each call must wait.
+        on_phase: function that is called with the name of each phase when it begins: ``read``, ``network``,
+            ``masks``, ``start``, the names of the preset's stages, and ``finish``; some begin twice.
 
     Returns:
         The result; its method `save` writes the photo.
@@ -125,7 +131,7 @@ def transfer(
     check_automatic(auto_mask, regions, segment_model, masks_given=content_mask is not None)
     target = resolve_device(device)
     dtype = resolve_precision(precision, target)
-    clock = _Clock()
+    clock = _Clock(on_phase)
     with clock.phase("read"):
         photo = as_photo(content, "content")
         style_photo = as_photo(style, "style").converted_to(photo.icc_profile)

@@ -19,6 +19,7 @@ import photostyle_native
 from photostyle_native import VGG19, TransferResult, transfer
 from photostyle_native.cli import evaluate_set as cli_evaluate_set
 from photostyle_native.cli.main import main
+from photostyle_native.cli.session import Session
 from photostyle_native.evaluation.scores import CONTENT, OURS, REFERENCE
 from photostyle_native.optimization.objective import ENERGIES
 
@@ -121,13 +122,13 @@ def test_finished_pairs_are_made_again_only_if_something_changed(
     made: list[str] = []
     edited_meanwhile = ""
 
-    def instead_of_solve(content: Path, *_: Any) -> TransferResult:
+    def instead_of_solve(_self: Session, content: Path, *_: Any) -> TransferResult:
         made.append(content.name)
         if content.name == edited_meanwhile:
             save(content, picture(51, 67, 77))
         return result
 
-    monkeypatch.setattr(cli_evaluate_set, "solve", instead_of_solve)
+    monkeypatch.setattr(Session, "solve", instead_of_solve)
     monkeypatch.setattr(cli_evaluate_set, "_scores", lambda *_: [])
 
     def remade(*options: str) -> list[str]:
@@ -154,21 +155,21 @@ def test_finished_pairs_are_made_again_only_if_something_changed(
 
 
 def test_ctrl_c_leaves_what_is_finished(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    solve = cli_evaluate_set.solve
+    solve = Session.solve
 
-    def interrupted(content: Path, *arguments: Any) -> Any:
+    def interrupted(session: Session, content: Path, *arguments: Any) -> Any:
         if content.name == "in10.png":
             signal.raise_signal(signal.SIGINT)
-        return solve(content, *arguments)
+        return solve(session, content, *arguments)
 
-    monkeypatch.setattr(cli_evaluate_set, "solve", interrupted)
+    monkeypatch.setattr(Session, "solve", interrupted)
     code, out, err = run(folder, "-o", "out", *FAST)
     assert code == 130
     assert "interrupted, 1 of 2 pairs are finished" in err
     assert "median" in out
     assert sorted(os.listdir("out/results")) == ["2.json", "2.png"]
     assert {row["pair"] for row in rows(Path("out/metrics.csv"))} == {"2"}
-    monkeypatch.setattr(cli_evaluate_set, "solve", solve)
+    monkeypatch.setattr(Session, "solve", solve)
     assert run(folder, "-o", "out", *FAST)[0] == 0
     assert {row["pair"] for row in rows(Path("out/metrics.csv"))} == {"2", "10"}
 
@@ -176,13 +177,13 @@ def test_ctrl_c_leaves_what_is_finished(run: Run, folder: Path, monkeypatch: pyt
 def test_ctrl_c_while_optimising_keeps_no_half_result(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    solve = cli_evaluate_set.solve
+    solve = Session.solve
 
     def stop(iteration: Any) -> None:
         if iteration.iteration == 1:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(cli_evaluate_set, "solve", lambda *arguments: solve(*arguments, stop))
+    monkeypatch.setattr(Session, "solve", lambda *arguments: solve(*arguments, stop))
     code, _, err = run(folder, "-o", "out", *FAST)
     assert code == 130
     assert "0 of 2 pairs are finished" in err

@@ -19,6 +19,7 @@ from cli.program import FAST, HEIGHT, PAIR, WIDTH, size_of
 
 import photostyle_native
 from photostyle_native import transfer
+from photostyle_native.cli import session as cli_session
 from photostyle_native.cli import transfer as cli_transfer
 
 
@@ -26,7 +27,7 @@ def test_out_of_memory_is_one_line_and_exit_code_1(
     run: Callable[..., tuple[int, str, str]], photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for culprit in (lambda *_, **__: torch.empty(2**55), lambda *_, **__: np.empty(2**55)):
-        monkeypatch.setattr(cli_transfer, "transfer", wraps(transfer)(culprit))
+        monkeypatch.setattr(cli_session, "transfer", wraps(transfer)(culprit))
         assert run(*PAIR.split()) == (
             1,
             "",
@@ -41,7 +42,7 @@ def test_bugs_show_their_traceback(
     def bug(*_: Any, **__: Any) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(cli_transfer, "transfer", bug)
+    monkeypatch.setattr(cli_session, "transfer", bug)
     with pytest.raises(RuntimeError, match="a bug"):
         run(*PAIR.split())
 
@@ -53,7 +54,7 @@ def test_interrupt_before_the_optimisation_writes_nothing(
     def interrupted(*_: Any, **__: Any) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(cli_transfer, "transfer", interrupted)
+    monkeypatch.setattr(cli_session, "transfer", interrupted)
     before = signal.getsignal(signal.SIGINT)
     assert run(*PAIR.split()) == (130, "", "photostyle: interrupted\n")
     assert signal.getsignal(signal.SIGINT) is before

@@ -14,7 +14,7 @@ import torch
 from cli.program import FAST
 from rich.console import Console
 
-from photostyle_native.cli import transfer as cli_transfer
+from photostyle_native.cli import session as cli_session
 from photostyle_native.cli.progress import Display, seconds_left
 from photostyle_native.ops import FallbackWarning
 from photostyle_native.optimization.solver import Iteration
@@ -28,14 +28,14 @@ def test_fallback_warnings_are_never_hidden(
     monkeypatch: pytest.MonkeyPatch,
     quiet: tuple[str, ...],
 ) -> None:
-    real = cli_transfer.transfer
+    real = cli_session.transfer
 
     @wraps(real)
     def with_fallback(*args: Any, **kwargs: Any) -> Any:
         warnings.warn("plain PyTorch\nruns here", FallbackWarning, stacklevel=2)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(cli_transfer, "transfer", with_fallback)
+    monkeypatch.setattr(cli_session, "transfer", with_fallback)
     code, _, err = run("transfer", "day.png", "dusk.jpg", "-o", tmp_path / "o.png", *FAST, *quiet)
     assert code == 0
     assert "photostyle: warning: plain PyTorch runs here\n" in err
