@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -42,7 +43,7 @@ def test_steps_are_those_of_the_optimiser() -> None:
     assert float(memory.best) < 0.5 * first
 
 
-def test_imports_no_compiler() -> None:
+def test_imports_no_compiler(tmp_path: Path) -> None:
     """The optimisers of torch.optim import torch._dynamo, which takes longer than many a transfer on a GPU."""
     code = (
         "import sys, torch\n"
@@ -52,7 +53,7 @@ def test_imports_no_compiler() -> None:
         "assert float(x[0]) < 1\n"
         "assert 'torch._dynamo' not in sys.modules"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
 
 
