@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from collections.abc import Iterable
+
+_LACKS_MEMORY = re.compile(
+    r"can(?:no|')t allocate memory|not enough memory|out of memory|failed to map segment|bad_alloc|memory error",
+    re.IGNORECASE,
+)
 
 
 class PhotostyleError(ValueError):
@@ -17,3 +24,19 @@ def choice_error(name: str, value: object, choices: Iterable[str]) -> Photostyle
     """Make the error for an argument whose value is not one of the allowed `choices` (at least one)."""
     *others, last = choices
     return PhotostyleError(f"`{name}` must be {', '.join(others)} or {last}, got {value!r}")
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether an exception, or one that led to it, means that there was not enough memory.
+
+    Python, torch (CPU and CUDA), the loader of shared libraries and decoders have types and texts of their own.
+    """
+    while error is not None:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return True
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            return True
+        if isinstance(error, (ImportError, OSError, RuntimeError)) and _LACKS_MEMORY.search(str(error)):
+            return True
+        error = error.__cause__
+    return False

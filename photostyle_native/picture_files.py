@@ -26,7 +26,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from .errors import PhotostyleError
+from .errors import PhotostyleError, lacks_memory
 from .foreign_files import what_it_is
 
 AnyPath: TypeAlias = "str | os.PathLike[str]"
@@ -92,33 +92,34 @@ def recognise(head: bytes, name: str) -> PictureFormat:
 
 
 @contextmanager
-def open_file(path: AnyPath, name: str | None = None) -> Iterator[IO[bytes]]:
+def open_file(path: AnyPath, name: str | None = None, wanted: str = "an image file") -> Iterator[IO[bytes]]:
     """Open a regular file to read; nothing else is opened, so that no pipe or device is waited for or changed.
 
     Args:
         path: the file; a symbolic link is followed.
         name: what messages call it; by default the path.
+        wanted: what messages say that it has to be.
 
     Raises:
         PhotostyleError: there is no such file, it is not a regular one, or the system refuses to read it.
     """
     shown = file_name(path) if name is None else name
-    with _opened(path, shown) as file:
+    with _opened(path, shown, wanted) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise PhotostyleError(f"{shown}: an image file is required, this is not a regular file")
+            raise PhotostyleError(f"{shown}: {wanted} is required, this is not a regular file")
         try:
             yield file
         except OSError as error:
             raise PhotostyleError(f"{shown}: cannot be read ({error.strerror or error})") from error
 
 
-def _opened(path: AnyPath, shown: str) -> IO[bytes]:
+def _opened(path: AnyPath, shown: str, wanted: str) -> IO[bytes]:
     try:
         return open(path, "rb", opener=_opener)
     except FileNotFoundError as error:
         raise PhotostyleError(f"{shown}: no such file") from error
     except IsADirectoryError as error:
-        raise PhotostyleError(f"{shown}: an image file is required, this is a directory") from error
+        raise PhotostyleError(f"{shown}: {wanted} is required, this is a directory") from error
     except (OSError, ValueError) as error:
         raise PhotostyleError(f"{shown}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
@@ -222,9 +223,12 @@ def decoding(name: str) -> Iterator[None]:
             yield
         except PhotostyleError:
             raise
-        except MemoryError as error:
-            raise PhotostyleError(f"{name}: not enough memory to decode the image") from error
         except Exception as error:
+            if lacks_memory(error):
+                raise PhotostyleError(f"{name}: not enough memory to decode the image") from error
+            if isinstance(error, ImportError):
+                # imagecodecs hides why: the file of a codec is missing, or does not fit into the memory.
+                raise PhotostyleError(f"{name}: a codec that it needs cannot be loaded ({error})") from error
             reason = " ".join(str(error).split()) or type(error).__name__
             raise PhotostyleError(
                 f"{name}: the image is truncated, damaged or of an unsupported kind ({reason})"

@@ -11,12 +11,11 @@ at once.
 from __future__ import annotations
 
 import errno
-import re
 import signal
 import sys
 from collections.abc import Sequence
 
-from ..errors import PhotostyleError
+from ..errors import PhotostyleError, lacks_memory
 from .interrupts import end, exit_code, handled
 from .messages import print_error
 from .options import build_parser
@@ -45,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("photostyle: interrupted", file=sys.stderr)
         return exit_code(error)
     except (MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
+        if not lacks_memory(error):
             raise
         return _fail("out of memory: a smaller --size needs less", 1)
     except (ImportError, OSError) as error:
@@ -54,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _cannot_go_on(error: ImportError | OSError) -> str:
     """The message about a library that cannot be loaded, or about output that cannot be printed. Raises others."""
-    if re.search(r"cannot allocate memory|failed to map segment|out of memory", str(error), re.IGNORECASE):
+    if lacks_memory(error):
         return f"not enough memory to load the libraries ({error})"
     if isinstance(error, ImportError):
         if not _extension_missing(error):
@@ -69,13 +68,6 @@ def _cannot_go_on(error: ImportError | OSError) -> str:
 def _fail(message: str, code: int) -> int:
     print_error(message)
     return code
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    """Whether it is MemoryError, torch.OutOfMemoryError (CUDA), or the RuntimeError of torch's CPU allocator."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return bool(re.search(r"can't allocate memory|not enough memory|CUDA out of memory", str(error)))
 
 
 def _extension_missing(error: ImportError) -> bool:

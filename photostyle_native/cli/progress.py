@@ -5,12 +5,13 @@ Everything goes to stderr: a live line on a terminal, an occasional plain line e
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -99,16 +100,22 @@ class Display:
         if self._live:
             self._live.update(self._task, description="interrupted: finishing the best so far", state="")
         elif not self._quiet:
-            with suppress(RuntimeError):  # the signal may have come in the middle of another print
-                print("photostyle: interrupted, finishing the best so far", file=sys.stderr)
+            _print_within("photostyle: interrupted, finishing the best so far")
 
     def waiting(self) -> None:
         """Say that the result is being made, in answer to a signal."""
         if self._live:
             self._live.update(self._task, description="the result is being written", state="")
         elif not self._quiet:
-            with suppress(RuntimeError):
-                print("photostyle: the result is being written", file=sys.stderr)
+            _print_within("photostyle: the result is being written")
+
+
+def _print_within(line: str) -> None:
+    """Print from a signal's handler, which may have come in the middle of another print."""
+    try:
+        print(line, file=sys.stderr)
+    except RuntimeError:  # of a buffer that is being written
+        os.write(2, f"{line}\n".encode())
 
 
 def _print_phase(words: str) -> None:

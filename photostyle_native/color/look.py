@@ -7,12 +7,9 @@ can be applied to a photo of any size.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,9 +17,10 @@ from .. import ops
 from ..errors import PhotostyleError
 from ..files import write_atomically
 from ..numerics.conjugate_gradients import conjugate_gradients
+from ..picture_files import open_file
+from .look_file import pack, unpack
 from .mixing import Mix
 
-_FORMAT = "photostyle look 1"
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # weights of Rec. 709, applied to encoded values
 _KEEP = 1e-3  # weight of a map's squared difference from its start, like noise of this variance in the photo
 _STEPS = 150  # iterations of conjugate gradients
@@ -124,37 +122,26 @@ class Look:
         """Write the look as a NumPy archive (.npz).
 
         Raises:
-            PhotostyleError: `path` does not end in .npz, or the file cannot be written.
+            PhotostyleError: `path` does not end in .npz, the file cannot be written, or the look is larger than
+                `look_file.MAX_BYTES`.
         """
         if Path(path).suffix.lower() != ".npz":
             raise PhotostyleError(f"a look is written as .npz, got {Path(path).name!r}")
-        profile = np.frombuffer(self.icc_profile or b"", np.uint8)
-        file = io.BytesIO()
-        np.savez_compressed(
-            file, format=np.array(_FORMAT), grid=self.grid.numpy(), tone=self.tone.numpy(), icc=profile
+        write_atomically(
+            str(path), pack(self.grid.numpy(), self.tone.numpy(), self.icc_profile or b"", Path(path).name)
         )
-        write_atomically(str(path), file.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> Look:
         """Read a look that `save` wrote.
 
         Raises:
-            PhotostyleError: the file is missing or is not a look. Code in the file is never executed.
+            PhotostyleError: the file is missing, is not a regular file, or is not a look. Code in the file is never
+                executed.
         """
-        name = Path(path).name
-        try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                if str(archive["format"]) != _FORMAT:
-                    raise PhotostyleError(f"{name} is not a look of this version ({archive['format']})")
-                grid, tone, profile = archive["grid"], archive["tone"], archive["icc"].tobytes()
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-            reason = "does not exist" if isinstance(error, FileNotFoundError) else "is not a look (.npz)"
-            raise PhotostyleError(f"{name} {reason}") from error
-        for array in (grid, tone):
-            if array.dtype != np.float32 or array.ndim != 4 or array.shape[0] != 12 or not np.isfinite(array).all():
-                raise PhotostyleError(f"{name} is not a look: it holds {array.dtype} of shape {array.shape}")
-        return cls(torch.from_numpy(grid.copy()), torch.from_numpy(tone.copy()), profile or None)
+        with open_file(path, Path(path).name, "a look (.npz)") as file:
+            grid, tone, profile = unpack(file, Path(path).name)
+        return cls(torch.from_numpy(grid), torch.from_numpy(tone), profile or None)
 
     def cube(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -34,11 +35,13 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _python_handles_ctrl_c() -> Any:
-    """As on a terminal; a shell that runs the tests in the background lets them ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def _nothing_is_ignored() -> Any:
+    """As on a terminal; nohup, and a shell that runs the tests in the background, let them ignore signals."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -136,26 +139,37 @@ PROGRAM = ("-m", "photostyle_native")
 
 
 def _start(*arguments: str, ignored: bool = False) -> subprocess.Popen[str]:
-    """The program in a process of its own, where Ctrl-C has its usual meaning, or is ignored."""
-    action = signal.SIG_IGN if ignored else signal.SIG_DFL
+    """The program in a process of its own, where signals have their usual meaning, or Ctrl-C is ignored.
+
+    The tests may run under nohup, or in the background of a shell, where some are ignored.
+    """
+
+    def set_signals() -> None:
+        for number in NUMBERS:
+            signal.signal(number, signal.SIG_DFL)
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     return subprocess.Popen(
         [sys.executable, "-P" if sys.version_info >= (3, 11) else "-s", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, action),
+        preexec_fn=set_signals,
     )
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_signal_while_optimising(number: int, photos: Path) -> None:
-    process = _start(*PROGRAM, *PAIR.split(), "--size", "48", "--iterations", "1000000")
+    process = _start(*PROGRAM, *PAIR.split(), "--report", "r.json", "--size", "48", "--iterations", "1000000")
     assert process.stderr is not None
     assert any("optimise 0/1000000" in line for line in process.stderr)
     process.send_signal(number)
-    out, err = process.communicate()
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 128 + number, err
+    assert err == "photostyle: interrupted, finishing the best so far\n"
+    assert json.loads((photos / "r.json").read_text())["interrupted"] is True
     assert "interrupted: this is the best picture so far" in out
     assert size_of(photos / "out.png") == (WIDTH, HEIGHT)
 

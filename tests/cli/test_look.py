@@ -62,7 +62,7 @@ def test_transfer_saves_its_look(files: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["apply", "none.npz", "photo.png", "-o", "out.png"], "none.npz does not exist"),
+        (["apply", "none.npz", "photo.png", "-o", "out.png"], "none.npz: no such file"),
         (["apply", "photo.png", "photo.png", "-o", "out.png"], "photo.png is not a look"),
         (["apply", "look.npz", "photo.png", "-o", "photo.png"], "would overwrite PHOTO"),
         (["apply", "look.npz", "none.png", "-o", "out.png"], "none.png"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cli.program import FAST, HEIGHT, PAIR, WIDTH, size_of
+from cli.program import FAST, PAIR
 
 import photostyle_native
 from photostyle_native import transfer
@@ -101,18 +100,3 @@ def test_program_fails_with_one_line(photos: Path) -> None:
     assert (process.returncode, out) == (2, "")
     assert err.startswith("photostyle: error: day_mask.png and other_labels.png have no label in common")
     assert err.count("\n") == 1
-
-
-def test_interrupt_keeps_the_best_so_far(photos: Path, tmp_path: Path) -> None:
-    report_path = tmp_path / "r.json"
-    files = ("day.png", "dusk.jpg", "-o", tmp_path / "out.png", "--report", report_path)
-    process = start("transfer", *files, "--size", "48", "--iterations", "1000000")
-    assert process.stderr is not None
-    assert "optimise 0/1000000" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
-    assert process.returncode == 130, err
-    assert err == "photostyle: interrupted, finishing the best so far\n"
-    assert "interrupted: this is the best picture so far" in out
-    assert size_of(tmp_path / "out.png") == (WIDTH, HEIGHT)
-    assert json.loads(report_path.read_text())["interrupted"] is True

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +19,7 @@ from torch import Tensor
 
 from photostyle_native import Look, PhotostyleError
 from photostyle_native.color import look as looks
+from photostyle_native.color import look_file
 from photostyle_native.color.mixing import Mix
 
 MAP = torch.tensor([[0.7, 0.1, 0.0, 0.05], [0.1, 0.8, -0.1, 0.0], [0.0, 0.2, 0.5, 0.2]])
@@ -110,6 +115,7 @@ def _archive(**arrays: object) -> bytes:
 
 
 GRID = np.zeros((12, 2, 2, 2), np.float32)
+TONE = GRID[..., :1, :1]
 
 
 @pytest.mark.parametrize(
@@ -123,11 +129,81 @@ GRID = np.zeros((12, 2, 2, 2), np.float32)
         _archive(format="photostyle look 1", grid=np.full_like(GRID, np.nan), tone=GRID, icc=np.zeros(0, np.uint8)),
         _archive(format="photostyle look 1", grid=GRID.astype(complex), tone=GRID, icc=np.zeros(0, np.uint8)),
         _archive(format="photostyle look 1", grid=np.array([print], object), tone=GRID, icc=np.zeros(0, np.uint8)),
+        _archive(format="photostyle look 1", grid=GRID, tone=GRID, icc=np.zeros(0, np.uint8)),
+        _archive(format="photostyle look 1", grid=GRID[:, :0], tone=TONE, icc=np.zeros(0, np.uint8)),
+        _archive(format="photostyle look 1", grid=GRID, tone=TONE, icc=np.zeros(0)),
     ],
 )
 def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(content)
     with pytest.raises(PhotostyleError, match=r"x\.npz is not a look"):
+        Look.load(tmp_path / "x.npz")
+
+
+def _larger_than_it_says() -> bytes:
+    """The grid's member states 4 GB in its header."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<f4", "fortran_order": False, "shape": (12, 2, 1 << 20, 1 << 10)}
+    )
+    return file.getvalue() + b"\0" * 64
+
+
+def _zip(members: dict[str, bytes], encrypted: bool = False, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    data = bytearray(file.getvalue())
+    if encrypted:
+        for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+            at = -1
+            while (at := data.find(mark, at + 1)) >= 0:
+                data[at + flags] |= 1
+    return bytes(data)
+
+
+def _members() -> dict[str, bytes]:
+    whole = _archive(format="photostyle look 1", grid=GRID, tone=TONE, icc=np.zeros(0, np.uint8))
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_damaged_files_are_refused_in_words_and_cost_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    path.write_bytes(_zip(_members()))
+    Look.load(path)
+    bomb = _archive(format="photostyle look 1", tone=TONE, icc=np.zeros(0, np.uint8), grid=GRID)
+    damaged = [
+        _zip({**_members(), "grid.npy": _larger_than_it_says()}),
+        _zip({**_members(), "grid.npy": b"\0" * (look_file.MAX_BYTES + 1)}),
+        _zip({**_members(), "tone.npy": b"\x93NUMPY\1\0\x10\0{'descr': ('<f4',"}),
+        _zip(_members(), encrypted=True),
+    ]
+    whole = _zip(_members())
+    damaged += [whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :] for at in range(0, len(whole), 3)]
+    damaged += [whole[:at] for at in range(0, len(whole), 7)]
+    tracemalloc.start()
+    try:
+        for content in [*damaged, bomb[:-30]]:
+            path.write_bytes(content)
+            with contextlib.suppress(PhotostyleError):  # a byte that means nothing, such as a date, may be damaged
+                Look.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 3 * look_file.MAX_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_look_too_large_for_a_file_is_not_written(tmp_path: Path) -> None:
+    grid = torch.zeros(12, 17, 300, 300)
+    with pytest.raises(PhotostyleError, match=r"x\.npz: a look in a file has at most"):
+        Look(grid, grid[:, :, :1, :1]).save(tmp_path / "x.npz")
+    assert not (tmp_path / "x.npz").exists()
+
+
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.npz")
+    with pytest.raises(PhotostyleError, match="not a regular file"):
         Look.load(tmp_path / "x.npz")
 
 
@@ -137,7 +213,7 @@ def test_options_are_checked(look: Look, tmp_path: Path) -> None:
         Look.fit(image, torch.rand(3, 8, 9))
     with pytest.raises(PhotostyleError, match="must be positive"):
         Look.fit(image, image, smoothness=0)
-    with pytest.raises(PhotostyleError, match="does not exist"):
+    with pytest.raises(PhotostyleError, match="no such file"):
         Look.load(tmp_path / "none.npz")
     with pytest.raises(PhotostyleError, match=r"written as \.npz"):
         look.save(tmp_path / "look.json")

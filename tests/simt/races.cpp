@@ -3,6 +3,8 @@
 // not a GPU's. Two accesses to the same place, at least one of them a write, by different threads of a launch are a
 // race unless a __syncthreads of their block, or a __syncwarp of their warp, lies between them. Reads of shared
 // memory that nothing in the block has written are reported as well.
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +16,7 @@ namespace {
 
 constexpr uintptr_t kGranule = 1;  // bytes: the smallest elements written are codes of a pooling
 constexpr uintptr_t kPage = 4096;
+constexpr size_t kKeptPages = 512;  // between launches; a page is remembered with 52 times its size
 
 struct Access {
   int32_t thread = -1;  // none
@@ -100,7 +103,13 @@ void watch_start(const void* stacks, size_t bytes) {
   watch.stacks_end = watch.stacks + bytes;
 }
 
-void watch_launch() { ++watch.launch; }
+void watch_launch() {
+  ++watch.launch;
+  // What an earlier launch did is over: its pages are kept only because the next launch often has the same ones.
+  if (watch.pages.size() <= kKeptPages) return;
+  watch.pages.clear();
+  std::fill(std::begin(watch.recent), std::end(watch.recent), nullptr);
+}
 
 void watch_block(const void* shared, size_t bytes) {
   watch.shared = reinterpret_cast<uintptr_t>(shared);

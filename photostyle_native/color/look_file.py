@@ -1,0 +1,73 @@
+"""The file of a look: a NumPy archive (.npz) of a format's name, two arrays of maps and a colour profile.
+
+A file may come from anybody. So no pickled object is read, no more is unpacked than a look can have, and the arrays
+are those of a look, or the file is refused.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import IO
+
+import numpy as np
+
+from ..errors import PhotostyleError, lacks_memory
+
+FORMAT = "photostyle look 1"
+MAX_BYTES = 1 << 26  # of an array in the file: some 150 times what `Look.fit` makes by default
+
+
+def pack(grid: np.ndarray, tone: np.ndarray, profile: bytes, name: str) -> bytes:
+    """The content of the file `name`. Raises PhotostyleError if `unpack` would refuse it as too large."""
+    longest = max(grid.nbytes, tone.nbytes, len(profile))
+    if longest > MAX_BYTES - 1024:  # an array in a file has a header
+        raise PhotostyleError(f"{name}: a look in a file has at most {MAX_BYTES} bytes an array, got {longest}")
+    file = io.BytesIO()
+    np.savez_compressed(file, format=np.array(FORMAT), grid=grid, tone=tone, icc=np.frombuffer(profile, np.uint8))
+    return file.getvalue()
+
+
+def unpack(file: IO[bytes], name: str) -> tuple[np.ndarray, np.ndarray, bytes]:
+    """Read what `pack` wrote: grid (12, D, Gh, Gw) and tone (12, D, 1, 1), float32, and the profile.
+
+    Raises:
+        PhotostyleError: it is something else, damaged, or larger than `MAX_BYTES`; or the memory does not suffice.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            text = str(_array(archive, "format"))
+            if text != FORMAT:
+                raise PhotostyleError(f"{name} is not a look of this version ({text[:40]!r})")
+            grid, tone, profile = (_array(archive, member) for member in ("grid", "tone", "icc"))
+    except PhotostyleError:
+        raise
+    except Exception as error:  # a damaged archive makes zipfile and NumPy raise many types of exceptions
+        if lacks_memory(error):
+            raise PhotostyleError(f"{name}: not enough memory to read the look") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PhotostyleError(f"{name} is not a look (.npz), or is damaged ({reason})") from error
+    for array in (grid, tone):
+        if array.dtype != np.float32 or array.ndim != 4 or array.shape[0] != 12 or 0 in array.shape:
+            raise PhotostyleError(f"{name} is not a look: it holds {array.dtype} of shape {array.shape}")
+        if not np.isfinite(array).all():
+            raise PhotostyleError(f"{name} is not a look: it holds numbers that are not finite")
+    if tone.shape[2:] != (1, 1) or profile.dtype != np.uint8:
+        raise PhotostyleError(f"{name} is not a look: its tones have the shape {tone.shape}")
+    return grid, tone, profile.tobytes()
+
+
+def _array(archive: zipfile.ZipFile, member: str) -> np.ndarray:
+    with archive.open(f"{member}.npy") as packed:
+        data = packed.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"{member} has more than {MAX_BYTES} bytes")
+    # The header may state another size than the data have: NumPy would take memory for what it states.
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(stream)
+    if dtype.itemsize * int(np.prod(shape, dtype=object)) != len(data) - stream.tell():
+        raise ValueError(f"{member} does not have the size that it states")
+    array: np.ndarray = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    return array.copy()
