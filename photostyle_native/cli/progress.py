@@ -35,7 +35,7 @@ class Display:
         console = console or Console(stderr=True)
         self._quiet = quiet
         self._live: Progress | None = None
-        self._optimising = self._interrupted = False
+        self._interrupted = False
         self._phase = ""
         self._later = threading.Timer(0, print)  # not started
         self._last_line = -float("inf")
@@ -77,7 +77,6 @@ class Display:
         """Show how far the optimisation is."""
         self._later.cancel()
         done = iteration.last
-        self._optimising = not done
         state = f"{iteration.iteration}/{iteration.iterations}  energy {iteration.terms['total']:.3e}"
         state += "" if done else f"  {_clock(seconds_left(iteration))} left"
         if self._live:
@@ -93,10 +92,8 @@ class Display:
             print(f"photostyle: {iteration.stage} {state}", file=sys.stderr)
 
     def stopping(self) -> None:
-        """Say that Ctrl-C has ended the optimisation; does nothing if no optimisation is running."""
-        if not self._optimising:
-            return
-        self._optimising, self._interrupted = False, True
+        """Say that Ctrl-C has ended the optimisation."""
+        self._interrupted = True
         if self._live:
             self._live.update(self._task, description="interrupted: finishing the best so far", state="")
         elif not self._quiet:

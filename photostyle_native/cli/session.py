@@ -57,10 +57,10 @@ class Session:
                 self._display.phase(words[phase])
 
         def report(iteration: Iteration) -> None:
+            self.interrupts.optimising(iteration.last)  # first: a signal may come while the others work
             self._display(iteration)
             if callback:
                 callback(iteration)
-            self.interrupts.optimising(iteration.last)
 
         # On a GPU the callback sees every tenth iteration and each that is to be saved, but not all of them.
         on_gpu = resolve_device(arguments["device"]).type == "cuda"
