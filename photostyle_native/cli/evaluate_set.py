@@ -53,9 +53,10 @@ def run(options: argparse.Namespace) -> int:
         check_no_link(Path(path))
         check_file(path, "output")
     vgg = load_vgg19(arguments["weights"]).to(device)
-    arguments = {**arguments, "size": longest, "weights": vgg}
+    arguments = {**arguments, "weights": vgg}
+    settings = _settings(**{**arguments, "size": longest})
     if options.results is None:
-        finished, interrupted = _transfers(pairs, folder / "results", arguments, failures)
+        finished, interrupted = _transfers(pairs, Records(folder / "results", settings), arguments, failures)
     else:
         finished, interrupted = _existing(pairs, Path(options.results), failures), False
     scores = _scores([pair for pair in pairs if pair.name in finished], finished, longest, vgg, failures)
@@ -89,13 +90,12 @@ class _Failures:
 
 
 def _transfers(
-    pairs: list[Pair], folder: Path, arguments: dict[str, Any], failures: _Failures
+    pairs: list[Pair], records: Records, arguments: dict[str, Any], failures: _Failures
 ) -> tuple[dict[str, Finished], bool]:
     """Find the results that are finished and make the others; returns them by pair, and whether Ctrl-C was pressed.
 
     After Ctrl-C no more transfers are made, but finished results of later pairs are still found.
     """
-    records = Records(folder, _settings(**arguments))
     finished: dict[str, Finished] = {}
     interrupted = False
     for number, pair in enumerate(pairs, 1):

@@ -109,7 +109,7 @@ def evaluate(
     longest = max(result.size) if size is None else size
     at = fitting_size(result, longest)
     check_output_aspect(result, photo, at)
-    style_at = fitting_size(style_photo, longest)
+    style_at = fitting_size(style_photo, longest, strict=False)
     images = photo.tensor(at), style_photo.tensor(style_at)
     labels = read_mask_pair(content_mask, style_mask, photo, style_photo)
     masks = single_region(at, style_at) if labels is None else exact_pair(*labels, at, style_at)

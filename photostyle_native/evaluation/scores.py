@@ -59,8 +59,8 @@ def score_pair(pair: Pair, ours: Finished | None, longest: int, vgg: VGG19) -> t
             except PhotostyleError as error:
                 problems.append(str(error))
     longest = min(longest, *(max(photo.size) for photo in outputs.values()))
-    at = fitting_size(content, longest)
-    evaluator = _evaluator(pair, content, style, at, fitting_size(style, longest), vgg)
+    at = fitting_size(content, longest, strict=False)
+    evaluator = _evaluator(pair, content, style, at, fitting_size(style, longest, strict=False), vgg)
     return [
         Score(
             pair.name,

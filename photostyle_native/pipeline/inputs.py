@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from ..masks.pairs import check_aspect
 from ..network.vgg19 import MIN_SIDE
 from ..ops._backend import multiplies_bfloat16
 from .presets import PRECISIONS
+
+# A panorama's short side, in pixels and as a share of the size: the deepest layer then has 4 rows.
+_SHORT_SIDE, _SHORT_SHARE = 2 * MIN_SIDE, 0.16
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
@@ -30,13 +34,19 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     return torch.float32 if precision == "float32" else torch.bfloat16
 
 
-def fitting_size(photo: Photo, longest: int) -> tuple[int, int]:
+def fitting_size(photo: Photo, longest: int, *, strict: bool = True) -> tuple[int, int]:
     """The working size (height, width) of a photo whose longest side is to be at most `longest`.
+
+    Without `strict` (nobody asked for this very size) a panorama longer than 6.25 : 1 becomes longer than asked:
+    its short side has 64 pixels, or as many as the photo has; of small sizes at least the 32 that the network needs.
 
     Raises PhotostyleError if `longest` is below 1, or if a side becomes too short for the network's poolings.
     """
     if longest < 1:
         raise PhotostyleError(f"`size` must be a positive number of pixels, got {longest}")
+    if not strict:
+        short = min(max(MIN_SIDE, round(_SHORT_SHARE * longest)), _SHORT_SIDE, *photo.size)
+        longest = max(longest, math.ceil(short * max(photo.size) / min(photo.size)))
     height, width = working_size(photo.size, longest)
     if min(height, width) < MIN_SIDE:
         raise PhotostyleError(

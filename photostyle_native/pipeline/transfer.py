@@ -90,7 +90,8 @@ def transfer(
         segment_model: the network that ``ade20k`` uses (see `segmentation.scene_parser.load_scene_parser`); default:
             a small SegFormer, downloaded once.
         size: longest side of the working size, in pixels; default: 400 on the CPU, 700 on a GPU. The working size is
-            never larger than the photo.
+            never larger than the photo. A panorama longer than 6.25 : 1 is larger, so that its short side has enough
+            pixels: as content if `size` is the default, as style always.
         preset: ``default`` starts from the content with colours moved label by label, takes steps in `ImageMetric`,
             and ends once 10 iterations lower the energy by less than 1.5 %, after 80 iterations at most. ``paper``
             runs the authors' two stages of 1000 iterations each from noise.
@@ -136,7 +137,8 @@ def transfer(
         photo = as_photo(content, "content")
         style_photo = as_photo(style, "style").converted_to(photo.icc_profile)
         longest = DEFAULT_SIZES["cpu" if target.type == "cpu" else "cuda"] if size is None else size
-        small, small_style = (fitting_size(p, longest) for p in (photo, style_photo))
+        small = fitting_size(photo, longest, strict=size is not None)
+        small_style = fitting_size(style_photo, longest, strict=False)
         content_image, style_image = photo.tensor(small, target), style_photo.tensor(small_style, target)
     history = max(stage.history for stage in PRESETS[preset].stages)
     low_memory = plan_low_memory(small, dtype, history if iterations is None else min(history, iterations), target)

@@ -42,6 +42,19 @@ def test_the_working_size_keeps_the_aspect_and_enlarges_nothing() -> None:
         fitting_size(photo(300, 400), 0)
 
 
+def test_a_panorama_keeps_enough_rows_unless_a_size_is_asked_for() -> None:
+    for height, width, size in ((100, 4000, (64, 2560)), (4000, 100, (2560, 64)), (1500, 20000, (64, 854))):
+        assert fitting_size(photo(height, width), 400, strict=False) == size
+    assert fitting_size(photo(40, 4000), 400, strict=False) == (40, 4000)  # nothing is enlarged
+    assert fitting_size(photo(300, 1600), 400, strict=False) == (75, 400)
+    assert fitting_size(photo(300, 400), 44, strict=False) == (33, 44)
+    assert fitting_size(photo(300, 1600), 44, strict=False) == (32, 171)
+    with pytest.raises(PhotostyleError, match="at least 32 on each side"):
+        fitting_size(photo(100, 4000), 400)
+    with pytest.raises(PhotostyleError, match="at least 32 on each side"):
+        fitting_size(photo(20, 4000), 400, strict=False)
+
+
 def test_masks_are_given_for_both_photos_or_for_none() -> None:
     mask = np.array([[0, 1]])
     check_both_masks(None, None)
