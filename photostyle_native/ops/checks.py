@@ -80,10 +80,9 @@ def require_batch(name: str, value: Tensor, other_name: str, other: Tensor) -> N
 def require_integer(name: str, value: object, low: int, high: int) -> int:
     """Check for an integer (NumPy's included) from `low` to `high`; returns it as int."""
     integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    require(
-        integer and low <= value <= high,  # type: ignore[operator]
-        f"`{name}` must be an integer from {low} to {high}, got {value!r}",
-    )
+    if not (integer and low <= value <= high):  # type: ignore[operator]
+        # Only now: torch.compile cannot write a number that it traces.
+        raise PhotostyleError(f"`{name}` must be an integer from {low} to {high}, got {shown(value)}")
     return int(value)  # type: ignore[call-overload]
 
 
@@ -96,11 +95,23 @@ def wants_derivative(*values: Tensor) -> bool:
     return any(torch.autograd.forward_ad.unpack_dual(value).tangent is not None for value in values)
 
 
-def require_at_least(name: str, value: object, low: float) -> float:
-    """Check for a finite real number of at least `low`; returns it as float."""
+def require_at_least(name: str, value: object, low: float, high: float = math.inf) -> float:
+    """Check for a finite real number from `low` to `high`; returns it as float."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    require(
-        real and math.isfinite(value) and value >= low,  # type: ignore[arg-type, operator]
-        f"`{name}` must be finite and at least {low:g}, got {value!r}",
-    )
-    return float(value)  # type: ignore[arg-type]
+    try:
+        number = float(value) if real else math.nan  # type: ignore[arg-type]
+    except OverflowError:  # of an integer
+        number = math.inf
+    if not (low <= number <= high and number < math.inf):
+        allowed = f"finite and at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        raise PhotostyleError(f"`{name}` must be {allowed}, got {shown(value)}")
+    return number
+
+
+def shown(value: object) -> str:
+    """A value in a message: an integer of a thousand digits, or an array, is not written out."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write integers of more than 4300 digits
+        text = f"an integer of {value.bit_length()} bits"  # type: ignore[attr-defined]
+    return text if len(text) <= 80 else f"{text[:60]}... ({type(value).__name__})"

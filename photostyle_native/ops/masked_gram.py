@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import PhotostyleError
 from ..reference import masked_gram as reference
 from . import _backend
 from ._autograd import differentiable, save
@@ -245,11 +246,10 @@ def _check_loss(features: Tensor, masks: Tensor, targets: Tensor, scales: Tensor
         require_tensor(name, value)
         require_like(name, value, "masks", masks)
         tail = tuple(value.shape[-len(shape) :])
-        require(
-            tail == shape and (name == "targets" or value.dim() == 1),
-            f"`{name}` must have shape {'(..., ' if name == 'targets' else '('}{str(shape)[1:]}, "
-            f"got {tuple(value.shape)}",
-        )
+        if tail != shape or (name != "targets" and value.dim() != 1):
+            # Only now: torch.compile cannot write sizes that it traces.
+            wanted = f"{'(..., ' if name == 'targets' else '('}{str(shape)[1:]}"
+            raise PhotostyleError(f"`{name}` must have shape {wanted}, got {tuple(value.shape)}")
     require_batch("targets", targets, "features", features)
 
 
