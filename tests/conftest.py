@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 
 # Before torch is imported. The threads of OpenMP wait actively for each other otherwise, and where the cores are
 # shared with other processes, such as a second pytest, a test takes five to fifteen times as long.
@@ -43,6 +45,16 @@ def vgg() -> VGG19:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_ignored() -> Iterator[None]:
+    """As on a terminal; nohup, and a shell that runs the tests in the background, let them ignore signals."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def pytest_sessionfinish() -> None:

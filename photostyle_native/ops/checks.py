@@ -10,6 +10,9 @@ from torch import Tensor
 
 from ..errors import PhotostyleError
 
+# Of what is added to a covariance: the least and the largest whose third power, in a determinant, is a number.
+RIDGES = 1e-12, 1e30
+
 
 def require(condition: bool, message: str) -> None:
     """Raise `PhotostyleError(message)` unless `condition` holds."""
@@ -103,7 +106,7 @@ def require_at_least(name: str, value: object, low: float, high: float = math.in
     except OverflowError:  # of an integer
         number = math.inf
     if not (low <= number <= high and number < math.inf):
-        allowed = f"finite and at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        allowed = f"finite and at least {low:g}" if high == math.inf else f"finite and from {low:g} to {high:g}"
         raise PhotostyleError(f"`{name}` must be {allowed}, got {shown(value)}")
     return number
 

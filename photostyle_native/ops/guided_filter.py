@@ -36,7 +36,7 @@ def guided_filter(x: Tensor, image: Tensor, *, eps: float = 1e-2, radius: int = 
     Args:
         x: values of shape (..., C, H, W), float32 or float64.
         image: guide colours, as for `matting_laplacian`.
-        eps: regularisation of the windows' covariance S + eps, in squared units of `image`; at least 1e-12.
+        eps: regularisation of the windows' covariance S + eps, in squared units of `image`; from 1e-12 to 1e30.
         radius: windows have (2 radius + 1)^2 pixels and are cut at the border. The cost grows slowly with it.
 
     Returns:

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..reference import local_affine as reference
 from . import _backend
 from .checks import (
+    RIDGES,
     require,
     require_at_least,
     require_batch,
@@ -54,7 +55,7 @@ def _check_smoothing(radius: int, sigma_space: float | None, sigma_color: float)
 
 
 def _check_fit(radius_name: str, radius: int, ridge: float) -> tuple[int, float]:
-    return require_integer(radius_name, radius, 1, _MAX_RADIUS), require_at_least("ridge", ridge, 1e-12)
+    return require_integer(radius_name, radius, 1, _MAX_RADIUS), require_at_least("ridge", ridge, *RIDGES)
 
 
 def _check_upsample(
@@ -232,7 +233,7 @@ def fit_local_affine(output: Tensor, content: Tensor, *, radius: int = 1, ridge:
         content: shape (3, H, W), or with the batch dimensions of `output`; same dtype and device.
         radius: patches have (2 radius + 1)^2 pixels and are cut at the border; 1 to 1000.
         ridge: weight of ``|A|_F^2`` against the sum (not the mean) of squared residuals over the patch, in
-            squared units of `content`; at least 1e-12. The offset b is free.
+            squared units of `content`; from 1e-12 to 1e30. The offset b is free.
 
     Returns:
         Shape (..., 12, H, W): for the red, green and blue output in turn A_r, A_g, A_b, b. Computed in

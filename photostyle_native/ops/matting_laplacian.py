@@ -16,6 +16,7 @@ from ..reference import matting_laplacian as reference
 from . import _backend
 from ._autograd import differentiable, save
 from .checks import (
+    RIDGES,
     require,
     require_at_least,
     require_batch,
@@ -46,7 +47,7 @@ def check(x: Tensor, image: Tensor, eps: float, radius: int) -> tuple[float, int
         require_like("image", image, "x", x)
     require_same_size("image", image, "x", x)
     require_batch("image", image, "x", x)
-    return require_at_least("eps", eps, 1e-12), require_integer("radius", radius, 1, 1000)
+    return require_at_least("eps", eps, *RIDGES), require_integer("radius", radius, 1, 1000)
 
 
 def run(
@@ -60,6 +61,13 @@ def run(
         image = as_float(image, x)  # the CPU kernels read no bytes
     x, image = x.resolve_neg().contiguous(), image.resolve_neg().contiguous()
     channels, height, width = x.shape[-3:]
+    # The kernels' scratch and time grow with the radius, so it is not larger than the image needs.
+    if mode == GUIDED:
+        radius = min(radius, max(height, width))  # windows are cut at the border
+    elif 2 * radius + 1 > min(height, width):  # no window lies inside the image
+        if out is not None:
+            out.zero_()
+        return
     _backend.launch(
         "matting_laplacian",
         x.device,
@@ -192,7 +200,7 @@ def matting_laplacian(
         x: values of shape (..., C, H, W), float32 or float64, any number of channels.
         image: guide colours of shape (3, H, W), or with the batch dimensions of `x`; same dtype and device.
         eps: regularisation of the windows' colour covariance, which becomes S + eps / n with n = (2 radius + 1)^2;
-            at least 1e-12. The published value, 1e-7, is for colours in [0, 1].
+            from 1e-12 to 1e30. The published value, 1e-7, is for colours in [0, 1].
         radius: windows have (2 radius + 1)^2 pixels. Only windows that lie wholly inside the image count, so an
             image smaller than one window gives zero.
         out: contiguous tensor like `x`, not overlapping it, to write to. Nothing is recorded for autograd and, once

@@ -34,16 +34,6 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_ignored() -> Any:
-    """As on a terminal; nohup, and a shell that runs the tests in the background, let them ignore signals."""
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
-    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_signal_ends_the_program(number: int) -> None:
     with pytest.raises(Interrupted) as error, handled(end):
