@@ -53,6 +53,9 @@ struct Tile {
   double* inv_across;      // [mid]  1 / columns of pixels in a window
   double* windows_across;  // [mid]  columns of windows that contain output x0 + j
   double* result;          // [mid]  one row of one channel of the output
+  double* row_is_wild;     // [2r+2]  1 for a pixel row with a value that the running sums could not get rid of
+  double* ring_is_wild;    // [2r+1]  likewise, for a row of fits
+  int64_t wild_rows;       // in V
   double origin[3 + C];
 };
 
@@ -85,17 +88,33 @@ PHOTOSTYLE_INLINE double* pixel_row(const Tile<T, C>& t, int64_t y) {
   return t.rows + (y + 2 * t.r + 2) % (2 * t.r + 2) * (3 + C) * t.wide;
 }
 
+// What is not finite, or has a square that swallows all others, would stay in a running sum after it has left. A sum
+// that loses a row with such a value is added up anew, so that it spoils only the windows that contain it.
+inline uint32_t is_wild(float value) { return !(__builtin_fabsf(value) < 1e12f); }
+inline uint64_t is_wild(double value) { return !(__builtin_fabs(value) < 1e12); }
+
+template <typename T>
+bool any_is_wild(const T* values, int64_t n) {
+  auto wild = is_wild(T{});  // as wide as T, so that the loop is one of whole vectors
+  for (int64_t j = 0; j < n; ++j) wild |= is_wild(values[j]);
+  return wild;
+}
+
 // Copies pixel row y to `rows`, relative to the origin.
 template <typename T, int C>
-void read_row(const Tile<T, C>& t, int64_t y) {
+void read_row(Tile<T, C>& t, int64_t y) {
   const int64_t first = most(t.x0 - 2 * t.r, 0);
   const int64_t end = least(t.x1 + 2 * t.r, t.width);
+  bool wild = false;
   for (int c = 0; c < 3 + C; ++c) {
     const T* from = (c < 3 ? t.image + c * t.plane : t.x + (c - 3) * t.plane) + y * t.width + first;
     double* to = pixel_row(t, y) + c * t.wide + (first - (t.x0 - 2 * t.r));
     const double origin = t.origin[c];
     for (int64_t j = 0; j < end - first; ++j) to[j] = static_cast<double>(from[j]) - origin;
+    wild |= any_is_wild(from, end - first);
   }
+  t.row_is_wild[(y + 2 * t.r + 2) % (2 * t.r + 2)] = wild ? 1.0 : 0.0;
+  t.wild_rows += wild;
 }
 
 // Adds the moments of row `enters` and subtracts those of row `leaves`; a row outside the image is null.
@@ -230,13 +249,35 @@ void clear(Tile<T, C>& t) {
   }
   for (int c = 0; c < 3; ++c) t.origin[c] = t.image[c * t.plane + t.y0 * t.width + t.x0];
   for (int c = 0; c < C; ++c) t.origin[3 + c] = t.x[c * t.plane + t.y0 * t.width + t.x0];
+  for (double& origin : t.origin)
+    if (is_wild(origin)) origin = 0.0;
+  for (int64_t i = 0; i < 4 * t.r + 3; ++i) t.row_is_wild[i] = 0.0;  // and ring_is_wild, which follows it
+  t.wild_rows = 0;
+}
+
+// Adds up the moments of the windows of row k anew, from pixel rows that have been read.
+template <int Span, typename T, int C>
+__attribute__((noinline, cold)) void restart_moments(const Tile<T, C>& t, int64_t k) {
+  for (int64_t i = 0; i < kMoments<C> * t.wide; ++i) t.V[i] = 0.0;
+  for (int64_t y = most(k - t.r, 0); y <= k + t.r && y < t.height; ++y)
+    update_moments<Span, true, false>(t, pixel_row(t, y), nullptr);
+}
+
+// Empties a row of the ring that has a fit which the running sum could not get rid of, and adds up the others.
+template <typename T, int C>
+__attribute__((noinline, cold)) void restart_fits(const Tile<T, C>& t, double* slot) {
+  const int64_t n = kCoefs<C> * t.mid;
+  for (int64_t j = 0; j < n; ++j) slot[j] = t.A[j] = 0.0;
+  for (int64_t i = 0; i < 2 * t.r + 1; ++i)
+    for (int64_t j = 0; j < n; ++j) t.A[j] += t.ring[i * n + j];
 }
 
 // Advances the moments from window row k - 1 to row k, or starts them at the first row.
 template <int Span, typename T, int C>
-void advance_moments(const Tile<T, C>& t, int64_t k) {
+void advance_moments(Tile<T, C>& t, int64_t k) {
   const int64_t from = k == t.wy0 ? (most(k - t.r, 0)) : k + t.r;
   const bool leaves = k > t.wy0 && k - t.r - 1 >= 0;
+  const bool wild = leaves && t.row_is_wild[(k - t.r - 1 + 2 * t.r + 2) % (2 * t.r + 2)] != 0.0;
   for (int64_t y = from; y <= k + t.r && y < t.height; ++y) {
     read_row(t, y);
     if (leaves)
@@ -245,6 +286,10 @@ void advance_moments(const Tile<T, C>& t, int64_t k) {
       update_moments<Span, true, false>(t, pixel_row(t, y), nullptr);
   }
   if (leaves && k + t.r >= t.height) update_moments<Span, false, true>(t, nullptr, pixel_row(t, k - t.r - 1));
+  if (wild) {
+    --t.wild_rows;
+    restart_moments<Span>(t, k);
+  }
 }
 
 template <int Span, bool Guided, typename T, int C>
@@ -254,10 +299,14 @@ double run_tile(Tile<T, C>& t) {
   double energy = 0.0;
   // Step k fits window row k, if there is one, and completes output row k - r.
   for (int64_t k = t.y0 - t.r; k < t.y1 + t.r; ++k) {
-    double* slot = t.ring + (k - (t.y0 - t.r)) % span * ring_row;
+    const int64_t number = (k - (t.y0 - t.r)) % span;
+    double* slot = t.ring + number * ring_row;
+    if (t.ring_is_wild[number] != 0.0) restart_fits(t, slot);
+    t.ring_is_wild[number] = 0.0;
     if (t.wx0 < t.wx1 && k >= t.wy0 && k < t.wy1) {
       advance_moments<Span>(t, k);
       solve_row<Span, Guided>(t, k, slot);
+      t.ring_is_wild[number] = t.wild_rows > 0 ? 1.0 : 0.0;
     } else {
       drop_row(t, slot);
     }
@@ -304,6 +353,8 @@ double run_task(const MattingLaplacianParams& p, const MattingTiling& tiling, in
   t.windows_across = t.A + kCoefs<C> * t.mid;
   t.inv_across = t.windows_across + t.mid;
   t.result = t.inv_across + t.mid;
+  t.row_is_wild = t.result + t.mid;
+  t.ring_is_wild = t.row_is_wild + 2 * t.r + 2;
   if (t.guided) return run_tile<0, true>(t);
   return t.r == 1 ? run_tile<3, false>(t) : run_tile<0, false>(t);
 }

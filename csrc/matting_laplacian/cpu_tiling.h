@@ -32,10 +32,12 @@ struct MattingTiling {
   int64_t mid(int64_t r) const { return padded(columns + 2 * r); }
 
   // Doubles in the scratch of one thread: pixel rows, moments, a ring of coefficient rows and their sum, two rows of
-  // counts and one of results.
+  // counts and one of results; and a flag for each pixel row and each row of the ring. A
+  // multiple of 8, so that every vector of every thread is aligned.
   int64_t doubles_per_thread(int64_t r) const {
     const int64_t moments = 9 + 4 * kGroup, coefs = 4 * kGroup;
-    return ((2 * r + 2) * (3 + kGroup) + moments) * wide(r) + (coefs * (2 * r + 2) + 3) * mid(r);
+    return ((2 * r + 2) * (3 + kGroup) + moments) * wide(r) + (coefs * (2 * r + 2) + 3) * mid(r) +
+           round_up(4 * r + 3, 8);
   }
 
   // n, with at least 8 more, as a multiple of 8.

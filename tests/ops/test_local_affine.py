@@ -341,7 +341,7 @@ IMAGE, MAP = torch.rand(3, 5, 5), torch.rand(12, 5, 5)
             "smooth_local_affine",
             (IMAGE, IMAGE),
             {"ridge": 0.0},
-            "`ridge` must be finite and from 1e-12 to 1e\+30, got 0.0",
+            r"`ridge` must be finite and from 1e-12 to 1e\+30, got 0.0",
         ),
         ("smooth_local_affine", (IMAGE, IMAGE), {"sigma_space": -1.0}, "`sigma_space` must be finite"),
         ("smooth_local_affine", (IMAGE, IMAGE), {"sigma_color": math.nan}, "`sigma_color` must be finite"),
