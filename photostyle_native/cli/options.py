@@ -65,9 +65,16 @@ def keyword_arguments(function: Callable[..., Any], options: argparse.Namespace)
     return {p.name: getattr(options, p.name, p.default) for p in parameters if p.default is not p.empty}
 
 
+_TRANSFER_ENDS = (
+    "Ctrl-C, or a signal to end, stops the optimisation: the best picture so far is finished and written, in "
+    "seconds. In masks equal colours belong together. Any colours will do; those of the authors' masks, which "
+    "also survive JPEG and soft edges, are blue, green, black, white, red, yellow, grey, cyan and magenta."
+)
+
+
 def _add_transfer(commands: Any) -> None:
     about = "make a photo that has CONTENT's scene and STYLE's light and colours"
-    parser = commands.add_parser("transfer", help=about, description=about)
+    parser = commands.add_parser("transfer", help=about, description=about, epilog=_TRANSFER_ENDS)
     parser.add_argument("content", metavar="CONTENT", type=_file_name, help="photo to change")
     parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
     _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
@@ -95,7 +102,10 @@ def _add_transfer(commands: Any) -> None:
     )
     parser.add_argument("--report", metavar="R.json", type=_file_name, help="write energies and timings as JSON")
     parser.add_argument(
-        "--save-every", metavar="N", type=_positive, help="also write OUT-0010.ext ... every N iterations"
+        "--save-every",
+        metavar="N",
+        type=_positive,
+        help="also write the picture every N iterations, as OUT-0010.png and so on beside OUT",
     )
     _add_bit_depth(parser, "CONTENT")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")

@@ -18,6 +18,7 @@ from ..errors import PhotostyleError
 from ..files import write_atomically
 from ..numerics.conjugate_gradients import conjugate_gradients
 from ..picture_files import open_file
+from ..torch_state import independent, own
 from .look_file import pack, unpack
 from .mixing import Mix
 
@@ -42,6 +43,7 @@ class Look:
     icc_profile: bytes | None = None
 
     @classmethod
+    @independent
     def fit(
         cls,
         content: Tensor,
@@ -81,13 +83,14 @@ class Look:
         height, width = content.shape[-2:]
         across = max(1, round(cells * width / max(height, width)))
         down = max(1, round(cells * height / max(height, width)))
-        content, result = (image.float().contiguous() for image in (content, result))
+        content, result = (own(image.float().contiguous()) for image in (content, result))
         identity = torch.eye(3, 4, device=content.device).view(12, 1, 1, 1)
         tone = _fit(content, result, identity.expand(-1, bins + 1, 1, 1), smoothness)
         # For brightnesses that do not occur at a position, the grid keeps the map fitted to the whole photo.
         grid = _fit(content, result, tone.expand(-1, -1, down + 1, across + 1), smoothness)
         return cls(grid.cpu(), tone.cpu(), icc_profile)
 
+    @independent
     def apply(
         self,
         image: Tensor,
@@ -132,6 +135,7 @@ class Look:
         )
 
     @classmethod
+    @independent
     def load(cls, path: str | Path) -> Look:
         """Read a look that `save` wrote.
 
@@ -143,6 +147,7 @@ class Look:
             grid, tone, profile = unpack(file, Path(path).name)
         return cls(torch.from_numpy(grid), torch.from_numpy(tone), profile or None)
 
+    @independent
     def cube(
         self,
         size: int = 33,

@@ -18,6 +18,7 @@ from ..network.vgg19 import VGG19
 from ..network.weights import load_vgg19
 from ..optimization.objective import ENERGIES, Energies, Objective, Weights
 from ..pipeline.inputs import fitting_size, read_mask_pair
+from ..torch_state import independent
 
 
 class Evaluation(Energies):
@@ -72,6 +73,7 @@ def check_output_aspect(output: Photo, content: Photo, at: tuple[int, int]) -> N
         )
 
 
+@independent
 def evaluate(
     content: Any,
     style: Any,

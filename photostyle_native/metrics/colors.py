@@ -10,11 +10,13 @@ from torch import Tensor
 
 from ..errors import PhotostyleError
 from ..numerics.quantiles import color_quantiles
+from ..torch_state import independent
 
 _DIRECTIONS = 64
 _AT_ONCE = 8  # directions that are computed together; each takes 16 bytes per pixel
 
 
+@independent
 def color_distance(image: Tensor, style: Tensor, image_masks: Tensor, style_masks: Tensor) -> float:
     """The sliced Wasserstein distance between the colours of two pictures, label by label.
 
@@ -52,6 +54,7 @@ def mean_distance(shares: Iterable[float], distances: Iterable[float | None]) ->
     return sum(share * distance for share, distance in counted) / sum(share for share, _ in counted)
 
 
+@independent
 def color_distances(image: Tensor, style: Tensor, image_masks: Tensor, style_masks: Tensor) -> list[float | None]:
     """The distance of each label, of which `color_distance` is the mean.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-import torch
 from torch import Tensor
 
 from ..masks.pairs import MaskPair
 from ..optimization.objective import STYLE_LAYERS, Objective
+from ..torch_state import independent
 from .artifacts import gradient_reversal, noise_gain
 from .colors import color_distances, mean_distance
 from .photorealism import matting_energy_per_pixel
@@ -62,7 +62,7 @@ METRICS = (
 )
 
 
-@torch.no_grad()
+@independent
 def measure(objective: Objective, style: Tensor, masks: MaskPair, output: Tensor) -> Metrics:
     """Compute all metrics of an output picture.
 

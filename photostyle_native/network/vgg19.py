@@ -109,12 +109,13 @@ class VGG19(torch.nn.Module):
                 f"`image` must have sides of at least {MIN_SIDE} pixels, got {tuple(image.shape[-2:])}"
             )
         features: dict[str, Tensor] = {}
-        x = self.prepare(image)
-        for index in range(BLOCKS):
-            x, found = self.block(index, x, layers)
-            features.update(found)
-            if len(features) == len(set(layers)):
-                break
+        with torch.autocast(image.device.type, enabled=False):  # the network has a precision of its own
+            x = self.prepare(image)
+            for index in range(BLOCKS):
+                x, found = self.block(index, x, layers)
+                features.update(found)
+                if len(features) == len(set(layers)):
+                    break
         return {name: x if image.dim() == 4 else x.squeeze(0) for name, x in features.items()}
 
     def prepare(self, image: Tensor) -> Tensor:

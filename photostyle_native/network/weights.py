@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from ..errors import PhotostyleError
+from ..torch_state import independent
 from .vgg19 import CHANNELS_PER_BLOCK, LAYERS, VGG19, _Source, block_of
 
 # sha256 prefix of a file by J. Johnson with Caffe's weights under torchvision's names.
 _CAFFE_FILES = ("d01eb7cb",)
 
 
+@independent
 def load_vgg19(weights: str | Path = "bundled") -> VGG19:
     """Load VGG-19 with weights from one of several sources.
 

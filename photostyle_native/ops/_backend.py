@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import threading
 import warnings
 from collections.abc import Callable
@@ -88,10 +89,30 @@ def register(name: str, native: Callable[..., Any], fallback: Callable[..., Any]
     torch.library.register_fake(f"photostyle::{name}", fake, lib=LIBRARY)
 
 
+# OpenMP's threads are not in a process that was forked after they had started: it would wait for them forever.
+_threads = {"started": False, "lost": False}
+
+
+def _after_fork() -> None:
+    _threads["lost"] = _threads["lost"] or _threads["started"]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _cpu_threads() -> int:
+    if _threads["lost"]:
+        return 1
+    count = torch.get_num_threads()
+    _threads["started"] = _threads["started"] or count > 1
+    return count
+
+
 def kernels(device: torch.device) -> tuple[dict[str, Kernel], int]:
     """The kernels for tensors on `device`, by name, and their handle: threads (CPU) or the current stream (CUDA)."""
     if device.type == "cpu":
-        return _core.kernels, torch.get_num_threads()
+        return _core.kernels, _cpu_threads()
     if CUDA is None:
         raise PhotostyleError(f"there are no CUDA kernels: {CUDA_STATUS}")
     return CUDA.kernels, torch.cuda.current_stream(device).cuda_stream

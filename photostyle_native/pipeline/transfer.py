@@ -25,6 +25,7 @@ from ..network.weights import load_vgg19
 from ..optimization.objective import Objective, Weights
 from ..optimization.solver import Iteration, Solver
 from ..segmentation.automatic import automatic_pair, check_automatic
+from ..torch_state import independent
 from .finish import finish
 from .inputs import fitting_size, read_mask_pair, resolve_precision
 from .memory import plan_low_memory
@@ -51,6 +52,7 @@ class _Clock:
             self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - begin
 
 
+@independent
 def transfer(
     content: Any,
     style: Any,

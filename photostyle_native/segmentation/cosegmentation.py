@@ -15,6 +15,7 @@ from ..masks.palettes import AUTHORS_COLORS
 from ..network.vgg19 import VGG19
 from ..network.weights import load_vgg19
 from ..numerics.spectral import affinity
+from ..torch_state import independent
 from .automatic import MAX_REGIONS
 from .edges import along_edges, strongest
 from .joint_features import joint_features
@@ -26,7 +27,7 @@ _NAMES = tuple(AUTHORS_COLORS)
 _FLAT = 0.005  # a photo is flat if its average colours in 16 x 16 places have a smaller standard deviation
 
 
-@torch.no_grad()
+@independent
 def cosegment(
     content: Tensor,
     style: Tensor,

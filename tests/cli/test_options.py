@@ -11,6 +11,7 @@ import pytest
 
 import photostyle_native
 from photostyle_native.cli.main import main
+from photostyle_native.masks.palettes import AUTHORS_COLORS
 
 
 @pytest.mark.parametrize("command", ["", "transfer", "evaluate", "evaluate-set", "demo", "doctor"])
@@ -36,3 +37,13 @@ def test_wrong_options_do_not_wait_for_torch(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stderr.startswith("photostyle: error: ")
+
+
+def test_the_help_names_the_colours_of_masks_and_what_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["transfer", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    *others, last = AUTHORS_COLORS
+    assert f"{', '.join(others)} and {last}." in text
+    assert "Ctrl-C" in text
+    assert "OUT-0010.png" in text
