@@ -17,6 +17,11 @@ from .options import keyword_arguments
 from .progress import plain_warnings
 from .streams import say
 
+_ELSEWHERE = (
+    "this is not the scene, or not the frame, that the look was made from, so all places were treated alike, as with "
+    "--everywhere; --by-place insists on the colours of each place"
+)
+
 
 @torch.no_grad()
 def apply(options: argparse.Namespace) -> int:
@@ -35,12 +40,15 @@ def apply(options: argparse.Namespace) -> int:
     check_writable(options.output, options.bit_depth, photo.size)
     photo = photo.converted_to(look.icc_profile)
     with plain_warnings():
-        image = look.apply(photo.tensor().to(device), **keyword_arguments(look.apply, options)).cpu()
+        original = photo.tensor().to(device)
+        arguments = keyword_arguments(look.apply, options)
+        strange = not (options.everywhere or options.by_place or look.fits(original))
+        image = look.apply(original, **{**arguments, "everywhere": options.everywhere or strange}).cpu()
     notes = write_photo(options.output, image, like=photo, bit_depth=options.bit_depth)
     look_name = os.path.basename(options.look)
     say(
         f"{options.output}: {photo.width} x {photo.height} pixels with the look of {look_name}",
-        *(f"note: {note}" for note in (*photo.notes, *notes)),
+        *(f"note: {note}" for note in (*([_ELSEWHERE] if strange else []), *photo.notes, *notes)),
     )
     return 0
 

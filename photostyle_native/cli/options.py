@@ -118,12 +118,14 @@ def _add_apply(commands: Any) -> None:
     parser.add_argument("look", metavar="LOOK", type=_file_name, help="the look, .npz")
     parser.add_argument("photo", metavar="PHOTO", type=_file_name, help="photo to change")
     _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
-    parser.add_argument(
+    places = parser.add_mutually_exclusive_group()
+    places.add_argument(
         "--everywhere",
         action="store_true",
-        help="treat all places of the frame alike, as the table of `lut` does: for photos composed otherwise than "
-        "the one that the look was made from",
+        help="treat all places of the frame alike, as the table of `lut` does (default for photos composed otherwise "
+        "than the one that the look was made from)",
     )
+    places.add_argument("--by-place", action="store_true", help="use each place's own colours, whatever the photo")
     _add_mixing(parser, "PHOTO")
     _add_bit_depth(parser, "PHOTO")
     _add_device(parser)

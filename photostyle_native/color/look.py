@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +22,7 @@ from ..picture_files import open_file
 from ..torch_state import independent, own
 from .look_file import pack, unpack
 from .mixing import Mix
+from .structure import same_scene, structure
 
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # weights of Rec. 709, applied to encoded values
 _KEEP = 1e-3  # weight of a map's squared difference from its start, like noise of this variance in the photo
@@ -36,11 +38,14 @@ class Look:
         tone: (12, D, 1, 1), float32: the same, but fitted independently of position, for a colour table, which cannot
             hold more.
         icc_profile: the RGB profile of the photo's colour space; None means sRGB.
+        structure: (h, w), float32: the photo's `color.structure.structure`, by which `fits` knows its scene again;
+            None if that is not known.
     """
 
     grid: Tensor
     tone: Tensor
     icc_profile: bytes | None = None
+    structure: Tensor | None = None
 
     @classmethod
     @independent
@@ -88,7 +93,16 @@ class Look:
         tone = _fit(content, result, identity.expand(-1, bins + 1, 1, 1), smoothness)
         # For brightnesses that do not occur at a position, the grid keeps the map fitted to the whole photo.
         grid = _fit(content, result, tone.expand(-1, -1, down + 1, across + 1), smoothness)
-        return cls(grid.cpu(), tone.cpu(), icc_profile)
+        return cls(grid.cpu(), tone.cpu(), icc_profile, structure(_luminance(content)))
+
+    @independent
+    def fits(self, image: Tensor) -> bool:
+        """Whether an image, (3, H, W) of any size, shows the scene that the look was made from, in the same frame.
+
+        Elsewhere the maps by place would paint the borders of one scene's things over those of another: use
+        ``everywhere``. True also for a look of which the scene is not known.
+        """
+        return self.structure is None or same_scene(self.structure, structure(_luminance(image.float())))
 
     @independent
     def apply(
@@ -130,9 +144,7 @@ class Look:
         """
         if Path(path).suffix.lower() != ".npz":
             raise PhotostyleError(f"a look is written as .npz, got {Path(path).name!r}")
-        write_atomically(
-            str(path), pack(self.grid.numpy(), self.tone.numpy(), self.icc_profile or b"", Path(path).name)
-        )
+        write_atomically(str(path), pack(self._parts(), self.icc_profile or b"", Path(path).name))
 
     @classmethod
     @independent
@@ -144,8 +156,12 @@ class Look:
                 executed.
         """
         with open_file(path, Path(path).name, "a look (.npz)") as file:
-            grid, tone, profile = unpack(file, Path(path).name)
-        return cls(torch.from_numpy(grid), torch.from_numpy(tone), profile or None)
+            parts, profile = unpack(file, Path(path).name)
+        return cls(**{name: torch.from_numpy(part) for name, part in parts.items()}, icc_profile=profile or None)
+
+    def _parts(self) -> dict[str, np.ndarray]:
+        parts = {"grid": self.grid, "tone": self.tone, "structure": self.structure}
+        return {name: part.numpy() for name, part in parts.items() if part is not None}
 
     @independent
     def cube(

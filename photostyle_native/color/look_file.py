@@ -18,18 +18,18 @@ FORMAT = "photostyle look 1"
 MAX_BYTES = 1 << 26  # of an array in the file: some 150 times what `Look.fit` makes by default
 
 
-def pack(grid: np.ndarray, tone: np.ndarray, profile: bytes, name: str) -> bytes:
+def pack(parts: dict[str, np.ndarray], profile: bytes, name: str) -> bytes:
     """The content of the file `name`. Raises PhotostyleError if `unpack` would refuse it as too large."""
-    longest = max(grid.nbytes, tone.nbytes, len(profile))
+    longest = max(*(part.nbytes for part in parts.values()), len(profile))
     if longest > MAX_BYTES - 1024:  # an array in a file has a header
         raise PhotostyleError(f"{name}: a look in a file has at most {MAX_BYTES} bytes an array, got {longest}")
     file = io.BytesIO()
-    np.savez_compressed(file, format=np.array(FORMAT), grid=grid, tone=tone, icc=np.frombuffer(profile, np.uint8))
+    np.savez_compressed(file, format=np.array(FORMAT), icc=np.frombuffer(profile, np.uint8), **parts)  # type: ignore[arg-type]
     return file.getvalue()
 
 
-def unpack(file: IO[bytes], name: str) -> tuple[np.ndarray, np.ndarray, bytes]:
-    """Read what `pack` wrote: grid (12, D, Gh, Gw) and tone (12, D, 1, 1), float32, and the profile.
+def unpack(file: IO[bytes], name: str) -> tuple[dict[str, np.ndarray], bytes]:
+    """Read what `pack` wrote: grid (12, D, Gh, Gw), tone (12, D, 1, 1) and perhaps structure (h, w); the profile.
 
     Raises:
         PhotostyleError: it is something else, damaged, or larger than `MAX_BYTES`; or the memory does not suffice.
@@ -39,7 +39,9 @@ def unpack(file: IO[bytes], name: str) -> tuple[np.ndarray, np.ndarray, bytes]:
             text = str(_array(archive, "format"))
             if text != FORMAT:
                 raise PhotostyleError(f"{name} is not a look of this version ({text[:40]!r})")
-            grid, tone, profile = (_array(archive, member) for member in ("grid", "tone", "icc"))
+            names = ("grid", "tone", *(["structure"] if "structure.npy" in archive.namelist() else []))
+            parts = {member: _array(archive, member) for member in names}
+            profile = _array(archive, "icc")
     except PhotostyleError:
         raise
     except Exception as error:  # a damaged archive makes zipfile and NumPy raise many types of exceptions
@@ -47,14 +49,15 @@ def unpack(file: IO[bytes], name: str) -> tuple[np.ndarray, np.ndarray, bytes]:
             raise PhotostyleError(f"{name}: not enough memory to read the look") from error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotostyleError(f"{name} is not a look (.npz), or is damaged ({reason})") from error
-    for array in (grid, tone):
-        if array.dtype != np.float32 or array.ndim != 4 or array.shape[0] != 12 or 0 in array.shape:
+    for member, array in parts.items():
+        right = array.ndim == 2 if member == "structure" else array.ndim == 4 and array.shape[0] == 12
+        if array.dtype != np.float32 or 0 in array.shape or not right:
             raise PhotostyleError(f"{name} is not a look: it holds {array.dtype} of shape {array.shape}")
         if not np.isfinite(array).all():
             raise PhotostyleError(f"{name} is not a look: it holds numbers that are not finite")
-    if tone.shape[2:] != (1, 1) or profile.dtype != np.uint8:
-        raise PhotostyleError(f"{name} is not a look: its tones have the shape {tone.shape}")
-    return grid, tone, profile.tobytes()
+    if parts["tone"].shape[2:] != (1, 1) or profile.dtype != np.uint8:
+        raise PhotostyleError(f"{name} is not a look: its tones have the shape {parts['tone'].shape}")
+    return parts, profile.tobytes()
 
 
 def _array(archive: zipfile.ZipFile, member: str) -> np.ndarray:

@@ -137,6 +137,8 @@ def _named(tensors: Mapping[str, Tensor], name: str) -> dict[str, tuple[Tensor, 
                 raise PhotostyleError(
                     f"{name} is not VGG-19: {key} must have shape {shape}, got {tuple(tensors[key].shape)}"
                 )
+            if not bool(tensors[key].isfinite().all()):
+                raise PhotostyleError(f"{name} is damaged: {key} must hold finite numbers")
             pair.append(tensors[key].detach().float().clone())
         parameters[layer] = (pair[0], pair[1])
         channels = out

@@ -11,6 +11,7 @@ from PIL import Image
 
 from photostyle_native import Look, read_photo
 from photostyle_native.cli.main import main
+from photostyle_native.images.resize import resize
 
 
 @pytest.fixture
@@ -23,13 +24,30 @@ def files(look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_apply_on_the_command_line(look: Look, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["apply", "look.npz", "photo.png", "-o", "out.png"]) == 0
+    assert main(["apply", "look.npz", "photo.png", "-o", "out.png", "--by-place"]) == 0
     assert "70 x 50 pixels with the look of look.npz" in capsys.readouterr().out
     out, photo = (read_photo(Path(name)).tensor() for name in ("out.png", "photo.png"))
     torch.testing.assert_close(out, look.apply(photo), atol=0.502 / 255, rtol=0)
     assert main(["apply", "look.npz", "photo.png", "-o", "out.tif", "--bit-depth", "16", "--everywhere"]) == 0
     out = read_photo(Path("out.tif")).tensor()
     torch.testing.assert_close(out, look.apply(photo, everywhere=True), atol=0.502 / 65535, rtol=0)
+
+
+def test_places_count_only_in_the_scene_of_the_look(
+    look: Look, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = resize(smooth_picture(60, 80), (120, 160))
+    for name, picture, elsewhere in (("scene", scene * 0.8, False), ("other", scene.flip(-1), True)):
+        Image.fromarray((picture * 255).round().byte().permute(1, 2, 0).numpy()).save(f"{name}.png")
+        assert main(["apply", "look.npz", f"{name}.png", "-o", "out.png"]) == 0
+        assert ("this is not the scene" in capsys.readouterr().out) == elsewhere
+        photo = read_photo(Path(f"{name}.png")).tensor()
+        assert look.fits(photo) != elsewhere
+        wanted = look.apply(photo, everywhere=elsewhere)
+        torch.testing.assert_close(read_photo(Path("out.png")).tensor(), wanted, atol=0.502 / 255, rtol=0)
+    with pytest.raises(SystemExit) as refused:
+        main(["apply", "look.npz", "photo.png", "-o", "out.png", "--by-place", "--everywhere"])
+    assert refused.value.code == 2
 
 
 def test_lut_on_the_command_line(look: Look, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,7 +60,10 @@ def test_strength_and_what_is_kept(look: Look, files: Path) -> None:
     photo = read_photo(Path("photo.png"))
     assert main(["apply", "look.npz", "photo.png", "-o", "same.png", "--strength", "0"]) == 0
     assert (read_photo(Path("same.png")).pixels == photo.pixels).all()
-    assert main(["apply", "look.npz", "photo.png", "-o", "out.png", "--strength", "0.3", "--keep-luma"]) == 0
+    assert (
+        main(["apply", "look.npz", "photo.png", "-o", "out.png", "--strength", "0.3", "--keep-luma", "--by-place"])
+        == 0
+    )
     wanted = look.apply(photo.tensor(), strength=0.3, keep_luma=True)
     torch.testing.assert_close(read_photo(Path("out.png")).tensor(), wanted, atol=0.502 / 255, rtol=0)
     assert main(["lut", "look.npz", "-o", "look.cube", "--size", "5", "--strength", "0.3", "--keep-chroma"]) == 0

@@ -21,6 +21,7 @@ from photostyle_native import Look, PhotostyleError
 from photostyle_native.color import look as looks
 from photostyle_native.color import look_file
 from photostyle_native.color.mixing import Mix
+from photostyle_native.images.resize import resize
 
 MAP = torch.tensor([[0.7, 0.1, 0.0, 0.05], [0.1, 0.8, -0.1, 0.0], [0.0, 0.2, 0.5, 0.2]])
 
@@ -60,6 +61,21 @@ def test_strength_is_a_straight_line_and_lightness_can_be_kept(look: Look) -> No
         kept = look.apply(content, strength=0.5, **{name: True})
         torch.testing.assert_close(kept, Mix(0.5, **{name: True})(content, whole))
         assert not torch.allclose(kept, Mix(0.5)(content, whole), atol=0.01)
+
+
+def test_it_knows_its_scene_again(look: Look) -> None:
+    scene = smooth_picture(60, 80)
+    for other in (scene, scene**2, (scene - 0.2).clamp(0, 1), resize(scene, (150, 200))):
+        assert look.fits(other)
+    for other in (
+        scene.flip(-1),
+        scene.flip(-2),
+        scene[..., 20:],
+        torch.rand(3, 60, 80),
+        torch.full((3, 60, 80), 0.5),
+    ):
+        assert not look.fits(other)
+    assert Look(look.grid, look.tone).fits(torch.rand(3, 5, 5))  # it does not know its scene
 
 
 def test_applies_at_any_size(look: Look) -> None:
@@ -104,8 +120,13 @@ def test_survives_a_file(look: Look, tmp_path: Path) -> None:
     assert torch.equal(again.grid, look.grid)
     assert torch.equal(again.tone, look.tone)
     assert again.icc_profile == b"profile"
+    assert again.structure is None
     look.save(path)
-    assert Look.load(path).icc_profile is None
+    again = Look.load(path)
+    assert again.icc_profile is None
+    assert again.structure is not None
+    assert look.structure is not None
+    assert torch.equal(again.structure, look.structure)
 
 
 def _archive(**arrays: object) -> bytes:

@@ -48,6 +48,7 @@ def _bad_files(tmp_path: Path) -> dict[str, str]:
     torch.save([1, 2], tmp_path / "list.pth")
     torch.save({"weight": 1.5}, tmp_path / "numbers.pth")
     torch.save({k: v for k, v in state.items() if k != "conv4_1.bias"}, tmp_path / "missing.pth")
+    torch.save({**state, "conv4_1.bias": torch.full((512,), torch.nan)}, tmp_path / "nan.pth")
     torch.save({**state, "conv2_1.weight": torch.zeros(3, 3)}, tmp_path / "shape.pth")
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "vgg11.pth")
     (tmp_path / "broken.safetensors").write_bytes(b"\0" * 32)
@@ -55,6 +56,7 @@ def _bad_files(tmp_path: Path) -> dict[str, str]:
         "text.pth": "not a readable file of tensors",
         "list.pth": "dictionary of tensors, got list",
         "numbers.pth": "dictionary of tensors",
+        "nan.pth": r"nan\.pth is damaged: conv4_1\.bias must hold finite numbers",
         "missing.pth": r"expected conv4_1.bias of shape \(512,\)",
         "shape.pth": r"conv2_1.weight must have shape \(128, 64, 3, 3\), got \(3, 3\)",
         "vgg11.pth": "expected features.0.bias",
