@@ -38,6 +38,7 @@ class LabelImage:
         names: the labels; empty for "color", whose labels depend on both images of a pair (`share_labels`).
         name: the name of this image in messages.
         colors: (len(names), 3) uint8, the colours of the labels of an "index" image whose file has colours, or None.
+        hidden: (H, W) bool, the pixels of a "color" image that are wholly transparent and have no label, or None.
     """
 
     kind: Literal["color", "index", "masks"]
@@ -45,6 +46,7 @@ class LabelImage:
     names: tuple[str, ...] = ()
     name: str = "label image"
     colors: np.ndarray | None = None
+    hidden: np.ndarray | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,7 +70,8 @@ def read_labels(source: Any, name: str | None = None) -> LabelImage:
     RGB, CMYK and palette images are of the kind "color". A palette image whose colours do not distinguish its labels
     (a colour occurs twice, or the palette is a plain grey ramp) and a grey image of at most 64 values are of the kind
     "index", with numbers as names; other grey images of 8 bits are "color", and deeper ones are treated as arrays.
-    Alpha is ignored, and the EXIF rotation is applied.
+    The EXIF rotation is applied. Pixels of alpha 0 have no label, whatever colour is under them. Where all visible
+    pixels have one colour and alpha varies, alpha is the mask: half opaque or more is the label "255", less is "0".
 
     Args:
         source: a path, a PIL image, or an array or tensor: (H, W, 3 or 4), uint8 or float in [0, 1], is "color";
@@ -103,6 +106,10 @@ def _from_pil(image: Image.Image, name: str) -> LabelImage:
     if image.mode in ("F", "I") or image.mode.startswith("I;16"):
         return _from_array(np.asarray(ImageOps.exif_transpose(image)), name)
     image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        rgba = np.asarray(image.convert("RGBA"))
+        if rgba[..., 3].min() < rgba[..., 3].max():
+            return _with_alpha(rgba[..., :3], rgba[..., 3], name)
     if image.mode == "PA":
         image = image.convert("RGBA")
     if image.mode == "P" and not _palette_has_meaning(image):
@@ -150,10 +157,23 @@ def _from_array(array: np.ndarray, name: str) -> LabelImage:
         if array.dtype != np.uint8:
             _check_unit_range(array, name, "(H, W, 3) must be uint8 or")
             array = array.astype(np.float32)
+        if array.shape[2] == 4 and array[..., 3].min() < array[..., 3].max():
+            return _with_alpha(array[..., :3], array[..., 3], name)
         return LabelImage("color", array[..., :3], name=name)
     _check_unit_range(array, name, "(K, H, W) must be")
     names = tuple(str(k) for k in range(len(array)))
     return LabelImage("masks", array.astype(np.float32), names, name)
+
+
+def _with_alpha(colors: np.ndarray, alpha: np.ndarray, name: str) -> LabelImage:
+    """The label image of colours (H, W, 3) under an alpha (H, W) that varies."""
+    visible = alpha > 0
+    shown = colors[visible]
+    if (shown == shown[0]).all():
+        opaque = alpha >= (128 if alpha.dtype == np.uint8 else 0.5)
+        values = np.where(opaque, 255, 0).astype(np.uint8)
+        return _indexed(values, name, colors=np.repeat(values[..., None], 3, axis=2))
+    return LabelImage("color", colors, name=name, hidden=None if visible.all() else ~visible)
 
 
 def _check_unit_range(array: np.ndarray, name: str, requirement: str) -> None:

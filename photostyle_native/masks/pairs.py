@@ -119,7 +119,7 @@ def _exact_masks(image: LabelImage, palette: Palette, size: Size) -> torch.Tenso
         return _resize_bilinear(torch.from_numpy(image.data), size)
     if image.kind == "color" and palette.colors is None:
         resized = _resize_bilinear(_unit_planes(image.data), size).permute(1, 2, 0).numpy()
-        return _one_hot(label_index(LabelImage("color", resized), palette), len(palette.names))
+        return _one_hot(label_index(replace(_sample(image, size), data=resized), palette), len(palette.names))
     return _one_hot(label_index(_sample(image, size), palette, nearest=True), len(palette.names))
 
 
@@ -136,7 +136,8 @@ def _resize_bilinear(planes: torch.Tensor, size: Size) -> torch.Tensor:
 
 
 def _sample(image: LabelImage, size: Size) -> LabelImage:
-    return replace(image, data=nearest_pixels(image.data, size))
+    hidden = None if image.hidden is None else nearest_pixels(image.hidden, size)
+    return replace(image, data=nearest_pixels(image.data, size), hidden=hidden)
 
 
 def _one_hot(index: np.ndarray, count: int) -> torch.Tensor:

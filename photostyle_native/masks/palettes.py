@@ -93,7 +93,7 @@ def _as_color(image: LabelImage) -> LabelImage:
 
 
 def _color_palette(images: tuple[LabelImage, ...]) -> Palette:
-    counts = [_distinct_colors(image.data) for image in images]
+    counts = [_distinct_colors(image.data if image.hidden is None else image.data[~image.hidden]) for image in images]
     if all(_is_authors(colors, shares) for colors, shares in counts):
         return AUTHORS_PALETTE
     tolerance = 0.0 if all(len(colors) <= CLEAN_COLORS for colors, _ in counts) else _COLOR_TOLERANCE
@@ -113,7 +113,7 @@ def _color_palette(images: tuple[LabelImage, ...]) -> Palette:
 
 
 def _distinct_colors(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct colours of an image, (M, 3) uint8, and their shares of the pixels, the most frequent first."""
+    """The distinct colours of pixels (..., 3), (M, 3) uint8, and their shares, the most frequent first."""
     codes, counts = np.unique(_codes(data), return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return _decode(codes[order]), counts[order] / counts.sum()
@@ -213,7 +213,11 @@ def label_index(image: LabelImage, palette: Palette, *, nearest: bool = False) -
         table = np.array([palette.names.index(name) for name in image.names] + [UNLABELED], np.int16)
         return table[image.data]  # UNLABELED is -1, so it reads the last entry, which is UNLABELED
     if palette.colors is None:
-        return authors_index(image.data)
-    codes, inverse = np.unique(_codes(image.data), return_inverse=True)
-    tolerance = np.inf if nearest else palette.tolerance
-    return nearest_color(_decode(codes), palette.colors, tolerance)[inverse.reshape(image.size)]
+        index = authors_index(image.data)
+    else:
+        codes, inverse = np.unique(_codes(image.data), return_inverse=True)
+        tolerance = np.inf if nearest else palette.tolerance
+        index = nearest_color(_decode(codes), palette.colors, tolerance)[inverse.reshape(image.size)]
+    if image.hidden is not None:
+        index[image.hidden] = UNLABELED
+    return index

@@ -5,7 +5,7 @@ from PIL import Image
 
 from photostyle_native.errors import PhotostyleError
 from photostyle_native.masks.label_images import UNLABELED, read_labels
-from photostyle_native.masks.pairs import exact_pair, extract_masks
+from photostyle_native.masks.pairs import exact_pair, extract_masks, prepare_pair
 from photostyle_native.masks.palettes import AUTHORS_COLORS
 
 COLORS = {"k": (0, 0, 0), "w": (255, 255, 255), "r": (255, 0, 0), "g": (0, 255, 0), "b": (0, 0, 255)}
@@ -30,11 +30,39 @@ def test_rgb_file_is_color(tmp_path):
     np.testing.assert_array_equal(read.data, picture)
 
 
-def test_alpha_is_ignored(tmp_path):
-    picture = paint("kw", "rg")
-    rgba = np.dstack([picture, np.array([[0, 255], [7, 0]], np.uint8)])
-    for source in (save(tmp_path / "seg.png", Image.fromarray(rgba)), rgba):
+def test_what_is_transparent_has_no_label(tmp_path):
+    picture = paint("kwb", "rgb")
+    rgba = np.dstack([picture, np.array([[0, 255, 255], [7, 0, 255]], np.uint8)])
+    for source in (save(tmp_path / "seg.png", Image.fromarray(rgba)), rgba, rgba / 255):
         read = read_labels(source)
+        assert read.hidden.tolist() == [[True, False, False], [False, True, False]]
+        masks, labels = extract_masks(read, (2, 3))
+        assert masks.sum(0).tolist() == [[0, 1, 1], [1, 0, 1]]
+        assert masks[labels.index("blue")].tolist() == [[0, 0, 1], [0, 0, 1]]
+        pair = prepare_pair(read, read, (2, 3), (2, 3))
+        assert pair.content.sum(0).tolist() == [[1, 1, 1], [1, 1, 1]]
+        assert set(pair.labels) == {"white", "red", "blue"}  # black and green are seen nowhere
+
+
+@pytest.mark.parametrize("color", [(255, 255, 255), (0, 0, 0), (9, 200, 30)])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "array"])
+def test_one_colour_under_an_alpha_that_varies_is_a_mask(color, mode):
+    alpha = np.array([[0, 255, 200], [100, 0, 255]], np.uint8)
+    rgba = np.dstack([np.broadcast_to(np.array(color, np.uint8), (2, 3, 3)), alpha])
+    rgba[0, 0, :3] = 77  # nobody sees it
+    image = Image.fromarray(rgba)
+    read = read_labels(rgba if mode == "array" else image.convert(mode))
+    assert read.names == ("0", "255")
+    assert read.data.tolist() == [[0, 1, 1], [0, 0, 1]]
+    grey = read_labels(Image.fromarray(np.where(alpha > 127, 255, 0).astype(np.uint8)))
+    assert exact_pair(read, grey, (2, 3), (2, 3)).labels == ("0", "255")
+
+
+def test_an_alpha_that_does_not_vary_means_nothing():
+    picture = paint("kw", "rg")
+    for alpha in (0, 128, 255):
+        read = read_labels(Image.fromarray(np.dstack([picture, np.full((2, 2), alpha, np.uint8)])))
+        assert read.hidden is None
         np.testing.assert_array_equal(read.data, picture)
 
 
