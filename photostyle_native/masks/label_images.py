@@ -25,6 +25,9 @@ UNLABELED = -1  # the value in an index map for a pixel without a label
 
 CLEAN_COLORS = 64  # an image with at most so many distinct colours is drawn, and not a photo or lossily compressed
 _MAX_INDICES = 256
+_LOSSY = ("JPEG", "MPO", "WEBP")  # Pillow's names; WebP does not say whether it is lossless
+_PLAIN_SHARE = 0.05  # of the pixels: what so many share is a label of a feathered mask
+_MOST_STEPS = 16  # rarer values that a label image with numbers may have
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,7 @@ class LabelImage:
         names: the labels; empty for "color", whose labels depend on both images of a pair (`share_labels`).
         name: the name of this image in messages.
         colors: (len(names), 3) uint8, the colours of the labels of an "index" image whose file has colours, or None.
+        exact: False for a "color" image from a file whose compression changes colours.
         hidden: (H, W) bool, the pixels of a "color" image that are wholly transparent and have no label, or None.
     """
 
@@ -47,6 +51,7 @@ class LabelImage:
     name: str = "label image"
     colors: np.ndarray | None = None
     hidden: np.ndarray | None = None
+    exact: bool = True
 
     @property
     def size(self) -> tuple[int, int]:
@@ -70,6 +75,7 @@ def read_labels(source: Any, name: str | None = None) -> LabelImage:
     RGB, CMYK and palette images are of the kind "color". A palette image whose colours do not distinguish its labels
     (a colour occurs twice, or the palette is a plain grey ramp) and a grey image of at most 64 values are of the kind
     "index", with numbers as names; other grey images of 8 bits are "color", and deeper ones are treated as arrays.
+    In a grey image with blurred boundaries, steps between labels join the nearer label.
     The EXIF rotation is applied. Pixels of alpha 0 have no label, whatever colour is under them. Where all visible
     pixels have one colour and alpha varies, alpha is the mask: half opaque or more is the label "255", less is "0".
 
@@ -103,6 +109,7 @@ def _from_file(path: Path, name: str) -> LabelImage:
 
 
 def _from_pil(image: Image.Image, name: str) -> LabelImage:
+    exact = image.format not in _LOSSY
     if image.mode in ("F", "I") or image.mode.startswith("I;16"):
         return _from_array(np.asarray(ImageOps.exif_transpose(image)), name)
     image = ImageOps.exif_transpose(image)
@@ -117,10 +124,25 @@ def _from_pil(image: Image.Image, name: str) -> LabelImage:
     if image.mode in ("1", "L", "LA", "La"):
         grey = np.asarray(image.convert("L"))
         colors = np.repeat(grey[..., None], 3, axis=2)
-        if len(np.unique(grey)) <= CLEAN_COLORS:
+        plain = _plain_values(grey)
+        if exact and len(plain):  # blurred boundaries: each step between two labels joins the nearer one
+            grey = plain[np.abs(np.arange(256)[:, None] - plain).argmin(1)][grey]
+            colors = np.repeat(grey[..., None], 3, axis=2)
+        if exact and len(np.unique(grey)) <= CLEAN_COLORS:
             return _indexed(grey, name, colors=colors)
-        return LabelImage("color", colors, name=name)
-    return LabelImage("color", np.asarray(image.convert("RGB")), name=name)
+        return LabelImage("color", colors, name=name, exact=exact)
+    return LabelImage("color", np.asarray(image.convert("RGB")), name=name, exact=exact)
+
+
+def _plain_values(grey: np.ndarray) -> np.ndarray:
+    """The few values of a feathered mask that are labels, uint8; the many others are steps between them.
+
+    There are none in an image of another kind: one with few values, or in which no few cover most of it.
+    """
+    shares = np.bincount(grey.ravel(), minlength=256) / grey.size
+    plain = np.flatnonzero(shares >= _PLAIN_SHARE)
+    steps = np.count_nonzero(shares) - len(plain)
+    return plain.astype(np.uint8) if shares[plain].sum() >= 0.6 and steps > _MOST_STEPS else plain[:0]
 
 
 def _palette_has_meaning(image: Image.Image) -> bool:

@@ -6,6 +6,7 @@ tolerance, or the colours that occur in the images. The same palette is chosen f
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -96,8 +97,10 @@ def _color_palette(images: tuple[LabelImage, ...]) -> Palette:
     counts = [_distinct_colors(image.data if image.hidden is None else image.data[~image.hidden]) for image in images]
     if all(_is_authors(colors, shares) for colors, shares in counts):
         return AUTHORS_PALETTE
-    tolerance = 0.0 if all(len(colors) <= CLEAN_COLORS for colors, _ in counts) else _COLOR_TOLERANCE
-    own = _thin_out(np.concatenate([_label_colors(*count) for count in counts]), tolerance)
+    clean = [image.exact and len(colors) <= CLEAN_COLORS for image, (colors, _) in zip(images, counts, strict=True)]
+    tolerance = 0.0 if all(clean) else _COLOR_TOLERANCE
+    labels = [_label_colors(*count, own) for count, own in zip(counts, clean, strict=True)]
+    own = _thin_out(np.concatenate(labels), tolerance)
     authors_shares = [_authors_share(*count) for count in counts]
     own_shares = [float(shares[nearest_color(colors, own, tolerance) >= 0].sum()) for colors, shares in counts]
     # An image with at most 64 colours always passes, because all of them are labels.
@@ -139,9 +142,26 @@ def _is_authors(colors: np.ndarray, shares: np.ndarray) -> bool:
     return _authors_share(colors, shares) >= _AUTHORS_SHARE and not foreign.any()
 
 
-def _label_colors(colors: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The colours that are labels: all colours of a clean image, only the frequent ones of another image."""
-    return colors if len(colors) <= CLEAN_COLORS else colors[shares >= _FREQUENT_SHARE]
+def _label_colors(colors: np.ndarray, shares: np.ndarray, clean: bool) -> np.ndarray:
+    """The colours that are labels: all colours of a clean image, only the frequent ones of another image.
+
+    Of those, what is rare and lies between two others is their boundary, such as a row of blocks of a JPEG file.
+    """
+    if clean:
+        return colors
+    colors, shares = colors[shares >= _FREQUENT_SHARE], shares[shares >= _FREQUENT_SHARE]
+    solid = colors[shares >= _SOLID_SHARE].astype(np.float32)
+    kept = [s >= _SOLID_SHARE or not _is_between(c, solid) for c, s in zip(colors, shares, strict=True)]
+    return colors[np.asarray(kept, bool)]
+
+
+def _is_between(color: np.ndarray, others: np.ndarray) -> bool:
+    """Whether a colour is close to the straight line from one of `others` to another."""
+    for a, b in itertools.combinations(others, 2):
+        along = float(np.clip(np.dot(color - a, b - a) / np.dot(b - a, b - a), 0, 1))
+        if np.linalg.norm(color - (a + along * (b - a))) <= _COLOR_TOLERANCE:
+            return True
+    return False
 
 
 def _thin_out(colors: np.ndarray, tolerance: float) -> np.ndarray:

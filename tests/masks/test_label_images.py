@@ -1,12 +1,13 @@
+import io
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from photostyle_native.errors import PhotostyleError
 from photostyle_native.masks.label_images import UNLABELED, read_labels
 from photostyle_native.masks.pairs import exact_pair, extract_masks, prepare_pair
-from photostyle_native.masks.palettes import AUTHORS_COLORS
 
 COLORS = {"k": (0, 0, 0), "w": (255, 255, 255), "r": (255, 0, 0), "g": (0, 255, 0), "b": (0, 0, 255)}
 
@@ -98,11 +99,11 @@ def test_grey_file_with_few_values_is_read_as_numbers(tmp_path):
 
 
 def test_grey_file_with_many_values_is_color():
-    blurred = np.repeat(np.r_[np.zeros(300), np.arange(0, 255, 3), np.full(300, 255)][None], 20, 0)
-    read = read_labels(Image.fromarray(blurred.astype(np.uint8)))
+    shades = np.repeat(np.r_[np.zeros(60), np.arange(0, 255, 3), np.full(60, 255), np.full(60, 128)][None], 20, 0)
+    read = read_labels(Image.fromarray(np.repeat(shades, 2, 0).astype(np.uint8)))
+    assert read.kind == "index"  # three values cover most of it
+    read = read_labels(Image.fromarray(np.repeat(np.arange(256, dtype=np.uint8)[None], 20, 0)))
     assert read.kind == "color"
-    _, names = extract_masks(read, read.size)
-    assert names == tuple(AUTHORS_COLORS)
 
 
 def test_black_and_white_and_sixteen_bit_files(tmp_path):
@@ -170,3 +171,45 @@ def test_unreadable_files(tmp_path, monkeypatch):
         read_labels(tmp_path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # a limit of Pillow that other programs may change
     assert read_labels(tmp_path / "whole.png").size == (50, 50)
+
+
+def _painted(horizon: int, sky=(220, 40, 60), ground=(30, 90, 200)) -> Image.Image:
+    picture = np.empty((150, 200, 3), np.uint8)
+    picture[:horizon], picture[horizon:] = sky, ground
+    return Image.fromarray(picture)
+
+
+def _saved(image: Image.Image, kind: str, **options) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return Image.open(file)
+
+
+@pytest.mark.parametrize("kind", [("JPEG", 90), ("JPEG", 50), ("WEBP", 80)], ids=str)
+@pytest.mark.parametrize("grey", [False, True])
+def test_lossy_files_with_few_colours_are_not_exact(kind, grey):
+    """A level horizon: the file has fewer than 64 colours, none of them the one that was painted."""
+    pictures = [_painted(horizon) for horizon in (70, 90)]
+    if grey:
+        pictures = [_painted(horizon, (80,) * 3, (160,) * 3).convert("L") for horizon in (70, 90)]
+    lossy = _saved(pictures[0], kind[0], quality=kind[1])
+    for style in (_saved(pictures[1], "PNG"), _saved(pictures[1], "JPEG", quality=75)):
+        pair = prepare_pair(read_labels(lossy, "c"), read_labels(style, "s"), (150, 200), (150, 200))
+        assert len(pair.labels) == 2
+        assert not [note for note in pair.notes if "covers" in note]
+        assert float(pair.content[:, 5].sum(1).max()) == 200  # the sky is of one label
+
+
+def test_a_feathered_mask_has_two_regions():
+    masks = [_painted(h, (255,) * 3, (0,) * 3).convert("L").filter(ImageFilter.GaussianBlur(6)) for h in (70, 90)]
+    pair = prepare_pair(*(read_labels(mask) for mask in masks), (150, 200), (150, 200))
+    assert pair.labels == ("0", "255")
+    assert pair.notes == ()
+    assert int(pair.content[1, :, 0].sum()) == 70
+    soft = read_labels(_saved(masks[0], "PNG"))
+    assert exact_pair(soft, read_labels(_painted(90, (255,) * 3, (0,) * 3).convert("L")), (150, 200), (150, 200))
+
+
+def test_many_grey_labels_are_not_a_feathered_mask():
+    numbers = np.repeat(np.arange(40, dtype=np.uint8), 50).reshape(40, 50)
+    assert len(read_labels(Image.fromarray(numbers)).names) == 40
