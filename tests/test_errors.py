@@ -21,7 +21,7 @@ def _fails(error: BaseException) -> Callable[[], object]:
     return fail
 
 
-# Allocations are made in the test, and not while this file is imported: AddressSanitizer ends a program that makes them.
+# Made in the test, and not while this file is imported: AddressSanitizer ends a program that makes such allocations.
 @pytest.mark.parametrize(
     "fail",
     [
