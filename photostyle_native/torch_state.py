@@ -6,8 +6,8 @@ library. Functions under `independent` give the same numbers whatever is set, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -17,30 +17,24 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@contextmanager
-def usual_dtypes() -> Iterator[None]:
-    """No autocast, new tensors on the CPU, and of float32, within a ``with`` statement.
+def independent(function: Callable[P, R]) -> Callable[P, R]:
+    """A decorator for functions that are not differentiable from outside: none of the settings reaches them.
 
     The default dtype is of the whole process: where it was another, no other thread should make tensors meanwhile.
     """
-    before = torch.get_default_dtype()
-    with ExitStack() as settings:
-        for kind in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(kind):
-                settings.enter_context(torch.autocast(kind, enabled=False))
-        settings.enter_context(torch.device("cpu"))
-        if before != torch.float32:
-            torch.set_default_dtype(torch.float32)
-            settings.callback(torch.set_default_dtype, before)
-        yield
-
-
-def independent(function: Callable[P, R]) -> Callable[P, R]:
-    """A decorator for functions that are not differentiable from outside: none of the settings reaches them."""
 
     @wraps(function)
     def shielded(*args: P.args, **kwargs: P.kwargs) -> R:
-        with torch.inference_mode(False), torch.no_grad(), usual_dtypes():
+        with torch.inference_mode(False), torch.no_grad(), ExitStack() as settings:
+            for kind in ("cpu", "cuda"):
+                if torch.is_autocast_enabled(kind):
+                    settings.enter_context(torch.autocast(kind, enabled=False))
+            if torch.get_default_device().type != "cpu":  # only then: within it each call of torch takes longer
+                settings.enter_context(torch.device("cpu"))
+            before = torch.get_default_dtype()
+            if before != torch.float32:
+                torch.set_default_dtype(torch.float32)
+                settings.callback(torch.set_default_dtype, before)
             return function(*args, **kwargs)
 
     return shielded

@@ -108,3 +108,12 @@ def test_the_settings_are_left_as_they_were(setting: Callable[[], Any]) -> None:
         with pytest.raises(ValueError, match="of the function"):
             fails()
         assert state() == before
+
+
+def test_an_energy_called_directly_keeps_its_precision_under_autocast(vgg: VGG19) -> None:
+    """It runs the blocks of the network itself."""
+    masks = torch.ones(1, 40, 48), torch.ones(1, 36, 44)
+    expected = ps.Objective(CONTENT, STYLE, *masks, vgg)(CONTENT.sqrt()).total
+    with torch.autocast("cpu", torch.bfloat16):
+        found = ps.Objective(CONTENT, STYLE, *masks, vgg)(CONTENT.sqrt()).total
+    assert torch.equal(found, expected)

@@ -83,9 +83,15 @@ PHOTOSTYLE_INLINE D sum_columns(const double* row, int r) {
   return sum;
 }
 
+// The position of pixel row y among those that are kept.
+template <typename T, int C>
+PHOTOSTYLE_INLINE int64_t row_slot(const Tile<T, C>& t, int64_t y) {
+  return (y + 2 * t.r + 2) % (2 * t.r + 2);
+}
+
 template <typename T, int C>
 PHOTOSTYLE_INLINE double* pixel_row(const Tile<T, C>& t, int64_t y) {
-  return t.rows + (y + 2 * t.r + 2) % (2 * t.r + 2) * (3 + C) * t.wide;
+  return t.rows + row_slot(t, y) * (3 + C) * t.wide;
 }
 
 // What is not finite, or has a square that swallows all others, would stay in a running sum after it has left. A sum
@@ -113,7 +119,7 @@ void read_row(Tile<T, C>& t, int64_t y) {
     for (int64_t j = 0; j < end - first; ++j) to[j] = static_cast<double>(from[j]) - origin;
     wild |= any_is_wild(from, end - first);
   }
-  t.row_is_wild[(y + 2 * t.r + 2) % (2 * t.r + 2)] = wild ? 1.0 : 0.0;
+  t.row_is_wild[row_slot(t, y)] = wild ? 1.0 : 0.0;
   t.wild_rows += wild;
 }
 
@@ -277,7 +283,7 @@ template <int Span, typename T, int C>
 void advance_moments(Tile<T, C>& t, int64_t k) {
   const int64_t from = k == t.wy0 ? (most(k - t.r, 0)) : k + t.r;
   const bool leaves = k > t.wy0 && k - t.r - 1 >= 0;
-  const bool wild = leaves && t.row_is_wild[(k - t.r - 1 + 2 * t.r + 2) % (2 * t.r + 2)] != 0.0;
+  const bool wild = leaves && t.row_is_wild[row_slot(t, k - t.r - 1)] != 0.0;
   for (int64_t y = from; y <= k + t.r && y < t.height; ++y) {
     read_row(t, y);
     if (leaves)

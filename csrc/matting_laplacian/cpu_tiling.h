@@ -32,8 +32,8 @@ struct MattingTiling {
   int64_t mid(int64_t r) const { return padded(columns + 2 * r); }
 
   // Doubles in the scratch of one thread: pixel rows, moments, a ring of coefficient rows and their sum, two rows of
-  // counts and one of results; and a flag for each pixel row and each row of the ring. A
-  // multiple of 8, so that every vector of every thread is aligned.
+  // counts and one of results; and a flag for each pixel row and each row of the ring. A multiple of 8, so that the
+  // vectors of every thread are aligned.
   int64_t doubles_per_thread(int64_t r) const {
     const int64_t moments = 9 + 4 * kGroup, coefs = 4 * kGroup;
     return ((2 * r + 2) * (3 + kGroup) + moments) * wide(r) + (coefs * (2 * r + 2) + 3) * mid(r) +

@@ -54,9 +54,9 @@ def run(options: argparse.Namespace) -> int:
         check_file(path, "output")
     vgg = load_vgg19(arguments["weights"]).to(device)
     arguments = {**arguments, "weights": vgg}
-    settings = _settings(**{**arguments, "size": longest})
     if options.results is None:
-        finished, interrupted = _transfers(pairs, Records(folder / "results", settings), arguments, failures)
+        records = Records(folder / "results", _settings(**{**arguments, "size": longest}))
+        finished, interrupted = _transfers(pairs, records, arguments, failures)
     else:
         finished, interrupted = _existing(pairs, Path(options.results), failures), False
     scores = _scores([pair for pair in pairs if pair.name in finished], finished, longest, vgg, failures)

@@ -72,5 +72,5 @@ def _array(archive: zipfile.ZipFile, member: str) -> np.ndarray:
     shape, _, dtype = read_header(stream)
     if dtype.itemsize * int(np.prod(shape, dtype=object)) != len(data) - stream.tell():
         raise ValueError(f"{member} does not have the size that it states")
-    array: np.ndarray = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    return array.copy()
+    stream.seek(0)
+    return np.asarray(np.lib.format.read_array(stream, allow_pickle=False), order="C")

@@ -123,11 +123,10 @@ def _from_pil(image: Image.Image, name: str) -> LabelImage:
         return _indexed(np.asarray(image), name, colors=np.asarray(image.convert("RGB")))
     if image.mode in ("1", "L", "LA", "La"):
         grey = np.asarray(image.convert("L"))
-        colors = np.repeat(grey[..., None], 3, axis=2)
         plain = _plain_values(grey)
         if exact and len(plain):  # blurred boundaries: each step between two labels joins the nearer one
             grey = plain[np.abs(np.arange(256)[:, None] - plain).argmin(1)][grey]
-            colors = np.repeat(grey[..., None], 3, axis=2)
+        colors = np.repeat(grey[..., None], 3, axis=2)
         if exact and len(np.unique(grey)) <= CLEAN_COLORS:
             return _indexed(grey, name, colors=colors)
         return LabelImage("color", colors, name=name, exact=exact)

@@ -6,7 +6,6 @@ tolerance, or the colours that occur in the images. The same palette is chosen f
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -99,7 +98,7 @@ def _color_palette(images: tuple[LabelImage, ...]) -> Palette:
         return AUTHORS_PALETTE
     clean = [image.exact and len(colors) <= CLEAN_COLORS for image, (colors, _) in zip(images, counts, strict=True)]
     tolerance = 0.0 if all(clean) else _COLOR_TOLERANCE
-    labels = [_label_colors(*count, own) for count, own in zip(counts, clean, strict=True)]
+    labels = [_label_colors(*count, is_clean) for count, is_clean in zip(counts, clean, strict=True)]
     own = _thin_out(np.concatenate(labels), tolerance)
     authors_shares = [_authors_share(*count) for count in counts]
     own_shares = [float(shares[nearest_color(colors, own, tolerance) >= 0].sum()) for colors, shares in counts]
@@ -156,12 +155,12 @@ def _label_colors(colors: np.ndarray, shares: np.ndarray, clean: bool) -> np.nda
 
 
 def _is_between(color: np.ndarray, others: np.ndarray) -> bool:
-    """Whether a colour is close to the straight line from one of `others` to another."""
-    for a, b in itertools.combinations(others, 2):
-        along = float(np.clip(np.dot(color - a, b - a) / np.dot(b - a, b - a), 0, 1))
-        if np.linalg.norm(color - (a + along * (b - a))) <= _COLOR_TOLERANCE:
-            return True
-    return False
+    """Whether a colour is close to the straight line from one of `others`, (M, 3), to another."""
+    first, second = np.triu_indices(len(others), 1)
+    start, step = others[first], others[second] - others[first]
+    along = ((color - start) * step).sum(1) / (step * step).sum(1)
+    nearest = start + along.clip(0, 1)[:, None] * step
+    return bool((np.linalg.norm(color - nearest, axis=1) <= _COLOR_TOLERANCE).any())
 
 
 def _thin_out(colors: np.ndarray, tolerance: float) -> np.ndarray:

@@ -109,13 +109,12 @@ class VGG19(torch.nn.Module):
                 f"`image` must have sides of at least {MIN_SIDE} pixels, got {tuple(image.shape[-2:])}"
             )
         features: dict[str, Tensor] = {}
-        with torch.autocast(image.device.type, enabled=False):  # the network has a precision of its own
-            x = self.prepare(image)
-            for index in range(BLOCKS):
-                x, found = self.block(index, x, layers)
-                features.update(found)
-                if len(features) == len(set(layers)):
-                    break
+        x = self.prepare(image)
+        for index in range(BLOCKS):
+            x, found = self.block(index, x, layers)
+            features.update(found)
+            if len(features) == len(set(layers)):
+                break
         return {name: x if image.dim() == 4 else x.squeeze(0) for name, x in features.items()}
 
     def prepare(self, image: Tensor) -> Tensor:
@@ -141,6 +140,10 @@ class VGG19(torch.nn.Module):
         Returns:
             The input of the next block, and the features, (B, C, h, w), of those `layers` that are in this block.
         """
+        with torch.autocast(x.device.type, enabled=False):  # the network has a precision of its own
+            return self._block(index, x, layers)
+
+    def _block(self, index: int, x: Tensor, layers: Sequence[str]) -> tuple[Tensor, dict[str, Tensor]]:
         features: dict[str, Tensor] = {}
         names = [name for name in LAYERS if block_of(name) == index]
         last = max((LAYERS.index(name) for name in layers), default=-1)

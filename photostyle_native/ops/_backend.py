@@ -89,23 +89,18 @@ def register(name: str, native: Callable[..., Any], fallback: Callable[..., Any]
     torch.library.register_fake(f"photostyle::{name}", fake, lib=LIBRARY)
 
 
-# OpenMP's threads are not in a process that was forked after they had started: it would wait for them forever.
-_threads = {"started": False, "lost": False}
-
-
-def _after_fork() -> None:
-    _threads["lost"] = _threads["lost"] or _threads["started"]
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+# The process in which OpenMP's threads have started. They are not in one that is forked from it, which would wait for
+# them forever.
+_threads_of: int | None = None
 
 
 def _cpu_threads() -> int:
-    if _threads["lost"]:
+    global _threads_of
+    if _threads_of not in (None, os.getpid()):
         return 1
     count = torch.get_num_threads()
-    _threads["started"] = _threads["started"] or count > 1
+    if count > 1:
+        _threads_of = os.getpid()
     return count
 
 

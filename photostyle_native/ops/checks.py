@@ -89,6 +89,11 @@ def require_integer(name: str, value: object, low: int, high: int) -> int:
     return int(value)  # type: ignore[call-overload]
 
 
+def clip_radius(radius: int, image: Tensor) -> int:
+    """The radius of windows that are cut at the border: a larger one than this changes nothing."""
+    return min(radius, max(image.shape[-2:]))
+
+
 def wants_derivative(*values: Tensor) -> bool:
     """Whether autograd records what is done with one of the tensors, or one carries a forward-mode tangent."""
     if torch.is_grad_enabled() and any(value.requires_grad for value in values):

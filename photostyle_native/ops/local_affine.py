@@ -18,6 +18,7 @@ from ..reference import local_affine as reference
 from . import _backend
 from .checks import (
     RIDGES,
+    clip_radius,
     require,
     require_at_least,
     require_batch,
@@ -89,11 +90,6 @@ def _batch(value: Tensor) -> int:
     return value.numel() // value.shape[-3:].numel()
 
 
-def _clip_radius(radius: int, image: Tensor) -> int:
-    """Windows are cut at the border: a larger radius than this changes nothing."""
-    return min(radius, max(image.shape[-2:]))
-
-
 def _fit(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
     coefs = _map_like(output)
     if output.numel() == 0:
@@ -111,7 +107,7 @@ def _fit(output: Tensor, content: Tensor, radius: int, ridge: float) -> Tensor:
         content_batch=_batch(content),
         height=output.shape[-2],
         width=output.shape[-1],
-        radius=_clip_radius(radius, output),
+        radius=clip_radius(radius, output),
         ridge=ridge,
         is_double=output.dtype == torch.float64,
     )
@@ -144,7 +140,7 @@ def _launch_smooth(
         guide_batch=_batch(content),
         height=coefs.shape[-2],
         width=coefs.shape[-1],
-        radius=_clip_radius(radius, coefs),
+        radius=clip_radius(radius, coefs),
         sigma_space=sigma_space,
         sigma_color=sigma_color,
         is_double=coefs.dtype == torch.float64,

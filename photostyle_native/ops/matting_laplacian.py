@@ -17,6 +17,7 @@ from . import _backend
 from ._autograd import differentiable, save
 from .checks import (
     RIDGES,
+    clip_radius,
     require,
     require_at_least,
     require_batch,
@@ -63,7 +64,7 @@ def run(
     channels, height, width = x.shape[-3:]
     # The kernels' scratch and time grow with the radius, so it is not larger than the image needs.
     if mode == GUIDED:
-        radius = min(radius, max(height, width))  # windows are cut at the border
+        radius = clip_radius(radius, x)
     elif 2 * radius + 1 > min(height, width):  # no window lies inside the image
         if out is not None:
             out.zero_()
