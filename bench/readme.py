@@ -27,7 +27,17 @@ def section() -> str:
     recorded = sorted((ROOT / "bench" / "results").glob("*/results.json"))
     if not recorded:
         sys.exit("there is no recorded result in bench/results")
-    return "\n\n".join(_machine(json.loads(path.read_text()), path.parent.name) for path in recorded)
+    results = [(json.loads(path.read_text()), path.parent.name) for path in recorded]
+    for result, folder in results:
+        if result["ended"] or result["settings"]["quick"]:
+            sys.exit(
+                f"bench/results/{folder}: only a complete run may stand in the README, this one is {_kind(result)}"
+            )
+    return "\n\n".join(_machine(result, folder) for result, folder in results)
+
+
+def _kind(result: dict[str, Any]) -> str:
+    return "quick" if result["settings"]["quick"] else f"not complete ({result['ended']})"
 
 
 def _machine(result: dict[str, Any], folder: str) -> str:

@@ -12,6 +12,9 @@ _LACKS_MEMORY = re.compile(
 )
 
 
+_LONGEST = 200  # characters of a library's message
+
+
 class PhotostyleError(ValueError):
     """The error for input that cannot be used: a file, an option or an array.
 
@@ -24,6 +27,12 @@ def choice_error(name: str, value: object, choices: Iterable[str]) -> Photostyle
     """Make the error for an argument whose value is not one of the allowed `choices` (at least one)."""
     *others, last = choices
     return PhotostyleError(f"`{name}` must be {', '.join(others)} or {last}, got {value!r}")
+
+
+def reason(error: BaseException) -> str:
+    """What an exception of a library says, as a part of a line: without line breaks, and not the bytes of a file."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def lacks_memory(error: BaseException | None) -> bool:

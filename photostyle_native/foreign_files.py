@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 _EXPORT = "export it as PNG or TIFF"
-_DEVELOP = "a camera's raw file: develop it to a 16-bit TIFF first"
+CAMERA_RAW = "a camera's raw file: install photostyle-native[raw], or develop it to a 16-bit TIFF first"
+HEIC = f"a HEIC image: install photostyle-native[heif], or {_EXPORT}"
 
 # The first bytes of files, and what they are.
 _MAGICS = (
@@ -19,13 +20,13 @@ _MAGICS = (
     (b"\x76\x2f\x31\x01", f"an OpenEXR image, whose light has no upper limit: tone-map it, and {_EXPORT}"),
     (b"#?RADIANCE", f"a Radiance HDR image, whose light has no upper limit: tone-map it, and {_EXPORT}"),
     (b"#?RGBE", f"a Radiance HDR image, whose light has no upper limit: tone-map it, and {_EXPORT}"),
-    (b"FUJIFILMCCD-RAW", _DEVELOP),
-    (b"IIRO", _DEVELOP),
-    (b"IIRS", _DEVELOP),
-    (b"MMOR", _DEVELOP),
-    (b"IIU\0", _DEVELOP),
-    (b"\0MRM", _DEVELOP),
-    (b"FOVb", _DEVELOP),
+    (b"FUJIFILMCCD-RAW", CAMERA_RAW),
+    (b"IIRO", CAMERA_RAW),
+    (b"IIRS", CAMERA_RAW),
+    (b"MMOR", CAMERA_RAW),
+    (b"IIU\0", CAMERA_RAW),
+    (b"\0MRM", CAMERA_RAW),
+    (b"FOVb", CAMERA_RAW),
     (b"qoif", f"a QOI image: {_EXPORT}"),
     (b"DDS ", f"a DirectDraw texture: {_EXPORT}"),
     (b"\0\0\1\0", f"an icon: {_EXPORT}"),
@@ -36,9 +37,8 @@ _MAGICS = (
 )
 # The brands of ISO base media files.
 _BRANDS = (
-    ((b"avif", b"avis"), f"an AVIF image: {_EXPORT}"),
-    ((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), f"a HEIC image: {_EXPORT}"),
-    ((b"crx ",), _DEVELOP),
+    ((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), HEIC),
+    ((b"crx ",), CAMERA_RAW),
 )
 _PAGES = ((b"<svg", f"an SVG drawing: {_EXPORT}"), (b"<!doctype html", "a web page"), (b"<html", "a web page"))
 _NETPBM = b"123456"
@@ -49,7 +49,7 @@ def what_it_is(head: bytes) -> str | None:
     if head[4:8] == b"ftyp":
         return next((kind for brands, kind in _BRANDS if head[8:12] in brands), "a video or audio file: take a frame")
     if head[:4] == b"II*\0" and head[8:10] == b"CR":
-        return _DEVELOP
+        return CAMERA_RAW
     if head[:1] == b"P" and head[1:2] in {bytes([d]) for d in _NETPBM} and head[2:3].isspace():
         return f"a Netpbm image: {_EXPORT}"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()

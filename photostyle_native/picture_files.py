@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
@@ -26,13 +29,15 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from .errors import PhotostyleError, lacks_memory
+from . import foreign_files
+from .errors import PhotostyleError, lacks_memory, reason
 from .foreign_files import what_it_is
 
 AnyPath: TypeAlias = "str | os.PathLike[str]"
 
 MAX_PIXELS = 400_000_000
 HEAD = 64  # bytes that suffice to recognise a file
+_STDERR = threading.Lock()
 _FIXED = 1 << 20  # pixels that a file of any size may state
 _WORKING_BYTES = 8  # of a pixel, for a copy of the picture and what a decoder needs
 
@@ -59,8 +64,19 @@ TIFF = PictureFormat("TIFF", TiffImagePlugin.TiffImageFile, 1_000_000)  # an emp
 WEBP = PictureFormat("WebP", WebPImagePlugin.WebPImageFile, 10_000_000)  # one colour takes no bits at all
 GIF = PictureFormat("GIF", GifImagePlugin.GifImageFile, 5_000)  # a code of twelve bits stands for 4096 pixels
 BMP = PictureFormat("BMP", BmpImagePlugin.BmpImageFile, 300)  # a pair of bytes stands for 255 pixels
-FORMATS = (PNG, JPEG, TIFF, WEBP, GIF, BMP)
-NAMES = "PNG, JPEG, TIFF, WebP, GIF or BMP"
+AVIF = PictureFormat("AVIF", AvifImagePlugin.AvifImageFile, 10_000_000)  # as WebP
+
+
+def _heic(file: IO[bytes]) -> Image.Image:
+    from pillow_heif import HeifImageFile  # an extra
+
+    return HeifImageFile(file)
+
+
+HEIC = PictureFormat("HEIC", _heic, 10_000_000)  # as WebP; needs the package pillow-heif
+RAW = PictureFormat("a camera's raw file", TIFF.plugin, 100)  # only photos; needs the package rawpy
+FORMATS = (PNG, JPEG, TIFF, WEBP, AVIF, HEIC, GIF, BMP, RAW)
+NAMES = "PNG, JPEG, TIFF, WebP, AVIF, GIF or BMP"
 
 _MAGICS = (
     (b"\x89PNG\r\n\x1a\n", PNG),
@@ -73,8 +89,8 @@ _MAGICS = (
 )
 
 
-def recognise(head: bytes, name: str) -> PictureFormat:
-    """The format of a file that begins with `head`, its first `HEAD` bytes.
+def recognise(head: bytes, name: str, *, raw: bool = False) -> PictureFormat:
+    """The format of a file that begins with `head`, its first `HEAD` bytes; `RAW` only if `raw` is true.
 
     Raises:
         PhotostyleError: it is none of `FORMATS`; the message says what it is, as far as that is known.
@@ -83,7 +99,13 @@ def recognise(head: bytes, name: str) -> PictureFormat:
         raise PhotostyleError(f"{name}: the file is empty")
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return WEBP
+    if head[4:8] == b"ftyp" and {b"avif", b"avis"} & {head[at : at + 4] for at in (8, *range(16, HEAD, 4))}:
+        return AVIF
     foreign = what_it_is(head)
+    if foreign == foreign_files.HEIC and find_spec("pillow_heif"):
+        return HEIC
+    if foreign == foreign_files.CAMERA_RAW and raw and find_spec("rawpy"):
+        return RAW
     if foreign is None:
         for magic, its_format in _MAGICS:
             if head.startswith(magic):
@@ -186,7 +208,7 @@ def free_bytes() -> float:
 
 @contextmanager
 def open_picture(path: AnyPath, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
-    """Open a file with Pillow, of which nothing is decoded yet. Use it in a ``with`` statement.
+    """Open a file with Pillow, of which as a rule nothing is decoded yet. Use it in a ``with`` statement.
 
     Args:
         path: the file.
@@ -206,7 +228,29 @@ def open_picture(path: AnyPath, name: str | None = None, max_pixels: int = MAX_P
         file.seek(0)
         with its_format.plugin(file) as image:
             check_claim(shown, its_format, image.size, length, pixel_bytes(image), max_pixels)
+            if its_format is TIFF:
+                with _without_stderr():
+                    image.load()
             yield image
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Keep lines that libtiff writes itself, about a damaged file, from the process's stderr, which is the user's."""
+    with _STDERR:  # one thread at a time, or the one that is last would restore what the other put there
+        try:
+            kept = os.dup(2)
+        except OSError:  # it is closed
+            yield
+            return
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def pixel_bytes(image: Image.Image) -> int:
@@ -229,9 +273,8 @@ def decoding(name: str) -> Iterator[None]:
             if isinstance(error, ImportError):
                 # imagecodecs hides why: the file of a codec is missing, or does not fit into the memory.
                 raise PhotostyleError(f"{name}: a codec that it needs cannot be loaded ({error})") from error
-            reason = " ".join(str(error).split()) or type(error).__name__
             raise PhotostyleError(
-                f"{name}: the image is truncated, damaged or of an unsupported kind ({reason})"
+                f"{name}: the image is truncated, damaged or of an unsupported kind ({reason(error)})"
             ) from error
 
 

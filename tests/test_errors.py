@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from photostyle_native import PhotostyleError
-from photostyle_native.errors import lacks_memory
+from photostyle_native.errors import lacks_memory, reason
 from photostyle_native.picture_files import decoding
 
 
@@ -49,3 +49,9 @@ def test_other_errors_are_not() -> None:
         assert not lacks_memory(error)
     with pytest.raises(PhotostyleError, match="a codec that it needs cannot be loaded"), decoding("a.png"):
         raise ImportError("could not import name 'png_decode' from 'imagecodecs'")
+
+
+def test_what_a_library_says_becomes_a_part_of_a_line() -> None:
+    assert reason(ValueError("two\nlines ")) == "two lines"
+    assert reason(KeyError()) == "KeyError"
+    assert len(reason(ValueError("bytes of a file " * 100))) == 203

@@ -14,13 +14,12 @@ BOX = b"\0\0\0\x20ftyp"
 @pytest.mark.parametrize(
     ("head", "said"),
     [
-        (BOX + b"avif" + bytes(16), "an AVIF image: export"),
-        (BOX + b"heic" + bytes(16), "a HEIC image: export"),
-        (BOX + b"mif1" + bytes(16), "a HEIC image: export"),
-        (BOX + b"crx " + bytes(16), "a camera's raw file: develop"),
+        (BOX + b"heic" + bytes(16), r"a HEIC image: install photostyle-native\[heif\], or export"),
+        (BOX + b"mif1" + bytes(16), r"a HEIC image: install photostyle-native\[heif\], or export"),
+        (BOX + b"crx " + bytes(16), r"a camera's raw file: install photostyle-native\[raw\], or develop"),
         (BOX + b"isom" + bytes(16), "a video or audio file"),
-        (b"II*\0\x10\0\0\0CR\x02\0", "a camera's raw file: develop"),
-        (b"FUJIFILMCCD-RAW 0201", "a camera's raw file: develop"),
+        (b"II*\0\x10\0\0\0CR\x02\0", r"a camera's raw file: install photostyle-native\[raw\], or develop"),
+        (b"FUJIFILMCCD-RAW 0201", r"a camera's raw file: install photostyle-native\[raw\], or develop"),
         (b"\xff\x0a\x10\x20", "a JPEG XL image: export"),
         (b"\x76\x2f\x31\x01\x02", "an OpenEXR image, .* tone-map"),
         (b"8BPS\0\1", "a Photoshop document: export"),

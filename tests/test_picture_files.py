@@ -57,7 +57,7 @@ def test_a_file_starts_no_program(
 def test_formats_of_pillow_that_are_not_named_are_not_opened(reader: Callable[[Any], Any], tmp_path: Path) -> None:
     for kind, mode in (("PPM", "RGB"), ("TGA", "RGB"), ("ICO", "RGB"), ("PCX", "RGB"), ("SGI", "RGB")):
         (tmp_path / "picture.png").write_bytes(_bytes(kind, mode=mode))
-        with pytest.raises(PhotostyleError, match=r"not a PNG, JPEG, TIFF, WebP, GIF or BMP image"):
+        with pytest.raises(PhotostyleError, match=r"not a PNG, JPEG, TIFF, WebP, AVIF, GIF or BMP image"):
             reader(tmp_path / "picture.png")
 
 

@@ -20,6 +20,8 @@ _LEAST = math.log(1.10)  # smaller changes are not reported: code placement and 
 _PASSES = 2.0  # noise is at least this many times half the range of a run's passes
 _PEERS = 1.5  # noise is at least this many times the change that three of four peers do not exceed
 
+HIDES_TOO_MUCH = 1.5  # the factor that noise may hide in half of the timings before a comparison says nothing
+
 Key = tuple[str, str, str]  # device, family, label
 
 

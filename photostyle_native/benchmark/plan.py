@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from ..optimization.objective import STYLE_LAYERS
 from .case import Family, Spec
-from .cases import bilateral_grid, iteration, local_affine, masked_gram, matting_laplacian, solving, total_variation
+from .cases import (
+    bilateral_grid,
+    equal_energy,
+    iteration,
+    local_affine,
+    masked_gram,
+    matting_laplacian,
+    solving,
+    total_variation,
+)
 
 FAMILIES: tuple[Family, ...] = (
     matting_laplacian.FAMILY,
@@ -18,6 +27,7 @@ FAMILIES: tuple[Family, ...] = (
     solving.OPTIMIZER,
     solving.LOOP,
     solving.GATYS,
+    equal_energy.FAMILY,
 )
 # Widths in pixels of the 4:3 pictures.
 SIZES = {"cpu": (350, 700, 1400), "cuda": (700, 1664, 3328)}
@@ -47,4 +57,12 @@ def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> l
     gatys = {"width": 128, "iterations": 5} if quick else {"width": 192, "iterations": 20}
     if device != "cpu" and not quick:
         loop["width"] = gatys["width"] = _LOOP_WIDTH
-    return [*found, Spec(solving.LOOP, loop), Spec(solving.GATYS, gatys)]
+    schedule = {"width": 96, "iterations": 10} if quick else {"width": 160, "iterations": 1000}
+    if device != "cpu" and not quick:
+        schedule["width"] = _LOOP_WIDTH
+    return [
+        *found,
+        Spec(solving.LOOP, loop),
+        Spec(solving.GATYS, gatys),
+        Spec(equal_energy.FAMILY, schedule),
+    ]

@@ -58,6 +58,7 @@ def run(
     # Small pictures come first, so that a time limit leaves out large sizes, and not whole families.
     order = sorted(rows, key=lambda row: int(row.spec.parameters["width"]))
     turns = [row for _ in range(passes) for row in order]
+    machine = facts(devices)  # before the run, which is itself a load
     limits = {str(device): ceilings(device, quick) for device in devices}
     end = time.monotonic() + limit
     ended = ""
@@ -80,7 +81,7 @@ def run(
         ended = f"{ended}, in pass {done // len(rows) + 1} of {passes}"
     return {
         "schema": SCHEMA,
-        "machine": facts(devices),
+        "machine": machine,
         "settings": {"passes": passes, "seconds": seconds, "quick": quick, "sizes": sizes},
         "ceilings": limits,
         "cases": [row.result(limits[str(row.device)]) for row in rows if not row.failure],

@@ -70,7 +70,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Compare two results. Returns 1 if code of this package became slower, else 0."""
+    """Compare two results.
+
+    Returns 1 if code of this package became slower, 3 if noise hides too much to say so, else 0.
+    """
+    from ..benchmark.compare import HIDES_TOO_MUCH
     from ..benchmark.compare import compare as compare_results
     from ..benchmark.report.units import duration
 
@@ -86,7 +90,15 @@ def compare(options: argparse.Namespace) -> int:
     print(f"{same} of {len(changes)} timings differ by no more than noise; it hides {unseen:.2f} x in half of them")
     for note in notes:
         print(f"note: {note}")
-    return 1 if any(c.verdict == "slower" and c.ours for c in flagged) else 0
+    if any(c.verdict == "slower" and c.ours for c in flagged):
+        return 1
+    if unseen > HIDES_TOO_MUCH:
+        print(
+            f"noise hides more than {HIDES_TOO_MUCH:g} x, so this says nothing: repeat both runs on a quiet machine, "
+            "with more --passes"
+        )
+        return 3
+    return 0
 
 
 def _devices(wanted: str) -> list[Any]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from ..color.look import Look
 from ..errors import PhotostyleError
 from ..files import check_file, same_file, write_atomically
-from ..images.photo import read_photo
+from ..images.photo import as_photo, read_photo
 from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
 from .options import keyword_arguments
@@ -38,13 +41,15 @@ def apply(options: argparse.Namespace) -> int:
     look = Look.load(options.look)
     photo = read_photo(options.photo)
     check_writable(options.output, options.bit_depth, photo.size)
-    photo = photo.converted_to(look.icc_profile)
     with plain_warnings():
-        original = photo.tensor().to(device)
+        original = photo.converted_to(look.icc_profile).tensor().to(device)
         arguments = keyword_arguments(look.apply, options)
         strange = not (options.everywhere or options.by_place or look.fits(original))
         image = look.apply(original, **{**arguments, "everywhere": options.everywhere or strange}).cpu()
-    notes = write_photo(options.output, image, like=photo, bit_depth=options.bit_depth)
+    pixels: Tensor | np.ndarray = image
+    if photo.icc_profile != look.icc_profile:
+        pixels = replace(as_photo(image), icc_profile=look.icc_profile).converted_to(photo.icc_profile).pixels
+    notes = write_photo(options.output, pixels, like=photo, bit_depth=options.bit_depth)
     look_name = os.path.basename(options.look)
     say(
         f"{options.output}: {photo.width} x {photo.height} pixels with the look of {look_name}",

@@ -50,18 +50,20 @@ def run(options: argparse.Namespace) -> int:
         )
     ]  # before the style photo is converted, because strokes on a photo are compared with the photo's file
     photos = photos[0], photos[1].converted_to(photos[0].icc_profile)
-    images = [photo.tensor(working_size(photo.size, _LONGEST)) for photo in photos]
+    sizes = [working_size(photo.size, _LONGEST) for photo in photos]
     _check_outputs(folder, paths, options, network["weights"])
     with plain_warnings():
         found = find_regions(
-            images[0],
-            images[1],
+            photos[0].tensor(sizes[0]),
+            photos[1].tensor(sizes[1]),
             load_vgg19(**network).to(device),
             auto_mask,
             regions=options.regions,
             segment_model=options.segment_model,
             content_scribbles=scribbles[0],
             style_scribbles=scribbles[1],
+            content_opacity=photos[0].opacity(sizes[0]),
+            style_opacity=photos[1].opacity(sizes[1]),
         )
     _write(paths, photos, found)
     say(_summary(paths, found))

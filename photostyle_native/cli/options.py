@@ -241,7 +241,10 @@ def _add_bench(commands: Any) -> None:
     _add_output(parser, "DIR", "folder for results.json, report.html and plots")
     parser.set_defaults(run=_function("bench"))
     kinds = parser.add_subparsers(metavar="[compare A.json B.json]")
-    about = "what changed from one result of `bench` to another, beyond noise; exit code 1 if ours became slower"
+    about = (
+        "what changed from one result of `bench` to another, beyond noise; exit code 1 if ours became slower, 3 if "
+        "noise hides too much to say"
+    )
     comparison = kinds.add_parser("compare", help=about, description=about)
     comparison.add_argument("before", metavar="A.json", type=_file_name, help="results.json of the first run")
     comparison.add_argument("after", metavar="B.json", type=_file_name, help="results.json of the second run")

@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 
-from ..errors import PhotostyleError, lacks_memory
+from ..errors import PhotostyleError, lacks_memory, reason
 
 FORMAT = "photostyle look 1"
 MAX_BYTES = 1 << 26  # of an array in the file: some 150 times what `Look.fit` makes by default
@@ -47,8 +47,7 @@ def unpack(file: IO[bytes], name: str) -> tuple[dict[str, np.ndarray], bytes]:
     except Exception as error:  # a damaged archive makes zipfile and NumPy raise many types of exceptions
         if lacks_memory(error):
             raise PhotostyleError(f"{name}: not enough memory to read the look") from error
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise PhotostyleError(f"{name} is not a look (.npz), or is damaged ({reason})") from error
+        raise PhotostyleError(f"{name} is not a look (.npz), or is damaged ({reason(error)})") from error
     for member, array in parts.items():
         right = array.ndim == 2 if member == "structure" else array.ndim == 4 and array.shape[0] == 12
         if array.dtype != np.float32 or 0 in array.shape or not right:

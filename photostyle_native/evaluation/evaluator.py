@@ -90,7 +90,8 @@ def evaluate(
 
     Args:
         content, style, content_mask, style_mask, weights, term_weights, device: as for `transfer`. Masks count
-            exactly as given (see `masks.pairs.exact_pair`); without masks each photo is one region.
+            exactly as given (see `masks.pairs.exact_pair`); without masks each photo is one region. What is
+            transparent belongs to no region.
         output: the image to score, in any form that `content` may have.
         size: longest side in pixels at which everything is compared; default: the output's own size. Content and
             masks are resized to the output's size; the style photo keeps its own size unless it is larger.
@@ -115,5 +116,6 @@ def evaluate(
     images = photo.tensor(at), style_photo.tensor(style_at)
     labels = read_mask_pair(content_mask, style_mask, photo, style_photo)
     masks = single_region(at, style_at) if labels is None else exact_pair(*labels, at, style_at)
+    masks = masks.weighted(photo.opacity(at), style_photo.opacity(style_at))
     vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
     return Evaluator(*images, masks, vgg, term_weights)(result.tensor(at))

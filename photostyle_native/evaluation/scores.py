@@ -85,5 +85,5 @@ def _evaluator(
     if labels is None:
         masks = automatic_pair(content, style, (at, style_at), "features", vgg)
     else:
-        masks = exact_pair(*labels, at, style_at)
+        masks = exact_pair(*labels, at, style_at).weighted(content.opacity(at), style.opacity(style_at))
     return Evaluator(*images, masks, vgg)

@@ -6,7 +6,8 @@ Samples keep their stored depth (8 or 16 bits) and their colour space. `Photo.no
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,11 +17,14 @@ from PIL import Image
 from ..errors import PhotostyleError
 from ..picture_files import MAX_PIXELS, decoding, file_name, open_file
 from .codecs import decode
+from .codecs.color_tags import from_exif
 from .codecs.exif import upright, upright_exif
 from .codecs.icc import convert_samples, to_rgb
+from .codecs.metadata import Metadata
 from .codecs.pillow import decode_image
 from .codecs.samples import Decoded, quantise
 from .resize import resize
+from .transparency import fill_hidden
 
 Path: TypeAlias = "str | os.PathLike[str]"
 
@@ -45,13 +49,15 @@ class Photo:
     alpha: np.ndarray | None = None
     """The opacity, (H, W) of the same dtype, or None; colours are not multiplied by it."""
     icc_profile: bytes | None = None
-    """The RGB profile of `pixels`. None means sRGB, which is also assumed for a file without a profile."""
+    """The RGB profile of `pixels`. None means sRGB, which is also assumed for a file that does not say."""
     exif: bytes | None = None
     r"""The EXIF block, including its ``Exif\0\0`` prefix, with orientation 1 and no thumbnail."""
     name: str = "<array>"
     """The file's path, or another name for messages."""
     notes: tuple[str, ...] = ()
     """A sentence for each thing that was converted or could not be kept when the photo was read."""
+    metadata: Metadata = field(default_factory=Metadata)
+    """What else the file says about the photo: XMP, IPTC, text and resolution."""
 
     @property
     def height(self) -> int:
@@ -73,8 +79,15 @@ class Photo:
         """The bits of a sample, 8 or 16."""
         return 8 * self.pixels.dtype.itemsize
 
+    @property
+    def has_transparency(self) -> bool:
+        """Whether some pixels are more transparent than others."""
+        return self.alpha is not None and bool(self.alpha.min() < self.alpha.max())
+
     def tensor(self, size: tuple[int, int] | None = None, device: torch.device | str = "cpu") -> torch.Tensor:
         """The pixels as a tensor, in the photo's colour space.
+
+        Wholly transparent pixels have the colours of the nearest pixel that is not, because nobody sees their own.
 
         Args:
             size: (height, width) to resize to, see `images.resize.resize`; by default the photo's own.
@@ -84,15 +97,46 @@ class Photo:
             (3, H, W), float32 in [0, 1], on `device`.
 
         Raises:
-            PhotostyleError: a side of `size` is below 1.
+            PhotostyleError: a side of `size` is below 1, or every pixel is wholly transparent.
         """
         device = torch.device(device)
-        image = self._planes() if device.type == "cpu" else _planes_on(device, self.pixels)
+        image = self._planes() if device.type == "cpu" else _planes_on(device, self._shown)
         return image if size is None else resize(image, size)
+
+    def opacity(self, size: tuple[int, int] | None = None, device: torch.device | str = "cpu") -> torch.Tensor | None:
+        """The alpha as a tensor, by which a pixel counts in masks and statistics.
+
+        Args:
+            size: (height, width) to resize to; by default the photo's own.
+            device: where to make the tensor.
+
+        Returns:
+            (H, W), float32 in [0, 1], on `device`; None if no pixel is more transparent than others.
+
+        Raises:
+            PhotostyleError: a side of `size` is below 1, or no pixel is visible, or none at this size.
+        """
+        if self.alpha is None or not (self.has_transparency or self.alpha.max() == 0):
+            return None
+        values = torch.from_numpy(self.alpha.astype(np.float32) / _top(self.alpha))[None]
+        values = values if size is None else resize(values, size)
+        if not bool(values.any()):
+            raise PhotostyleError(f"{self.name}: no pixel is visible, every one is transparent")
+        return values[0].to(device)
+
+    @cached_property
+    def _shown(self) -> np.ndarray:
+        """`pixels` without the colours that nobody sees."""
+        if self.alpha is None:
+            return self.pixels
+        try:
+            return fill_hidden(self.pixels, self.alpha)
+        except ValueError as error:
+            raise PhotostyleError(f"{self.name}: no pixel is visible, every one is transparent") from error
 
     def _planes(self) -> torch.Tensor:
         values = np.empty((3, *self.size), np.float32)
-        np.divide(self.pixels.transpose(2, 0, 1), _top(self.pixels), out=values, dtype=np.float32)
+        np.divide(self._shown.transpose(2, 0, 1), _top(self.pixels), out=values, dtype=np.float32)
         return torch.from_numpy(values)
 
     def converted_to(self, icc_profile: bytes | None) -> Photo:
@@ -119,11 +163,14 @@ class Photo:
 
 
 def read_photo(path: Path, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read a PNG, JPEG, TIFF, WebP, GIF or BMP file.
+    """Read a PNG, JPEG, TIFF, WebP, AVIF, GIF or BMP file.
 
-    Grey, bilevel, palette and CMYK images become RGB, the EXIF rotation is applied, and 16 bits stay 16 bits. Of a
-    file with several pictures the first is read. CMYK images, and grey ones with a grey profile, are converted to
-    sRGB.
+    With the extras ``heif`` and ``raw`` also a HEIC file and a camera's raw file, which is developed to sRGB.
+
+    Grey, bilevel, palette and CMYK images become RGB, the EXIF rotation is applied, and more than 8 bits become 16.
+    Of a file with several pictures the first is read. CMYK images, and grey ones with a grey profile, are converted
+    to sRGB. A colour space that is given otherwise (EXIF's Adobe RGB, PNG's chunks, TIFF's tags, the code points of
+    AVIF and HEIC) becomes an ICC profile.
 
     Args:
         path: the file.
@@ -207,10 +254,15 @@ def _photo(decoded: Decoded, name: str) -> Photo:
     exif, orientation = None, decoded.orientation
     if decoded.exif:
         try:
-            exif, from_exif = upright_exif(decoded.exif)
-            orientation = from_exif if orientation == 1 else orientation
+            exif, in_exif = upright_exif(decoded.exif)
+            orientation = in_exif if orientation == 1 else orientation
         except ValueError as error:
             notes.append(f"its EXIF data is damaged ({error}) and was dropped")
+    if exif and not decoded.icc_profile and decoded.samples.shape[2] == 3:
+        decoded.icc_profile, note = from_exif(exif)
+        notes += [note] if note else []
     pixels, profile = to_rgb(decoded, notes)
     alpha = None if decoded.alpha is None else upright(decoded.alpha, orientation)
-    return Photo(upright(pixels, orientation), alpha, profile, exif, name, tuple(notes))
+    metadata = decoded.metadata.upright(orientation)
+    notes += metadata.notes()
+    return Photo(upright(pixels, orientation), alpha, profile, exif, name, tuple(notes), metadata)

@@ -1,4 +1,4 @@
-"""Writing of photos to files, with the ICC profile, EXIF data and alpha of the photo that they were made from."""
+"""Writing of photos to files, with the ICC profile, metadata and alpha of the photo that they were made from."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import os
 import numpy as np
 import torch
 
-from ..errors import PhotostyleError
+from ..errors import PhotostyleError, reason
 from ..files import check_file, write_atomically
 from ..picture_files import file_name
 from .codecs import FORMATS, Format, encode
+from .codecs.metadata import Metadata
 from .codecs.samples import change_depth, quantise
 from .photo import Path, Photo, rows_from_tensor
 from .resize import resize
@@ -30,8 +31,8 @@ def write_photo(
         path: the file; its extension selects the format: .png, .jpg, .jpeg, .tif, .tiff or .webp.
         pixels: float tensor (3, H, W) or (1, 3, H, W), or array (H, W, 3) of uint8, uint16 or floats. Floats should
             lie in [0, 1], and are clipped to that range.
-        like: the photo whose ICC profile, EXIF data and alpha (resized if necessary) the file receives. `pixels` must
-            be values in its colour space; without `like` they are sRGB.
+        like: the photo whose ICC profile, EXIF data, other metadata and alpha (resized if necessary) the file
+            receives. `pixels` must be values in its colour space; without `like` they are sRGB.
         bit_depth: 8 or 16. None means 16 if the format allows it and `like` (without it: an integer array `pixels`)
             has 16 bits, else 8.
         quality: 1 to 100, for JPEG and WebP.
@@ -62,12 +63,11 @@ def write_photo(
             samples = np.dstack([samples, _alpha_for(like.alpha, samples)])
         else:
             notes.append(f"{file_format.name} cannot hold the photo's transparency, which was dropped")
-    profile, exif = (like.icc_profile, like.exif) if like is not None else (None, None)
+    profile, exif, metadata = (like.icc_profile, like.exif, like.metadata) if like else (None, None, Metadata())
     try:
-        data, dropped = encode(file_format, np.ascontiguousarray(samples), profile, exif, quality)
+        data, dropped = encode(file_format, np.ascontiguousarray(samples), profile, exif, metadata, quality)
     except Exception as error:  # encoders raise many types of exceptions
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise PhotostyleError(f"{name}: cannot be encoded as {file_format.name} ({reason})") from error
+        raise PhotostyleError(f"{name}: cannot be encoded as {file_format.name} ({reason(error)})") from error
     write_atomically(name, data)
     return (*notes, *dropped)
 

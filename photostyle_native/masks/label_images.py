@@ -20,12 +20,13 @@ from PIL import Image, ImageOps
 
 from ..errors import PhotostyleError
 from ..picture_files import open_picture
+from .void import VOID, is_void, is_void_color
 
 UNLABELED = -1  # the value in an index map for a pixel without a label
 
 CLEAN_COLORS = 64  # an image with at most so many distinct colours is drawn, and not a photo or lossily compressed
 _MAX_INDICES = 256
-_LOSSY = ("JPEG", "MPO", "WEBP")  # Pillow's names; WebP does not say whether it is lossless
+_LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")  # Pillow's names; the last two do not say whether they are lossless
 _PLAIN_SHARE = 0.05  # of the pixels: what so many share is a label of a feathered mask
 _MOST_STEPS = 16  # rarer values that a label image with numbers may have
 
@@ -42,7 +43,8 @@ class LabelImage:
         name: the name of this image in messages.
         colors: (len(names), 3) uint8, the colours of the labels of an "index" image whose file has colours, or None.
         exact: False for a "color" image from a file whose compression changes colours.
-        hidden: (H, W) bool, the pixels of a "color" image that are wholly transparent and have no label, or None.
+        hidden: (H, W) bool, the pixels of a "color" image that have no label, because they are wholly transparent or
+            void, or None.
     """
 
     kind: Literal["color", "index", "masks"]
@@ -78,11 +80,12 @@ def read_labels(source: Any, name: str | None = None) -> LabelImage:
     In a grey image with blurred boundaries, steps between labels join the nearer label.
     The EXIF rotation is applied. Pixels of alpha 0 have no label, whatever colour is under them. Where all visible
     pixels have one colour and alpha varies, alpha is the mask: half opaque or more is the label "255", less is "0".
+    The number 255 is no label where it marks what a data set leaves out (see `masks.void`).
 
     Args:
         source: a path, a PIL image, or an array or tensor: (H, W, 3 or 4), uint8 or float in [0, 1], is "color";
             (H, W) of whole numbers is "index", where negative numbers mean no label; (K, H, W), bool or in [0, 1],
-            is "masks". A LabelImage is returned unchanged.
+            is "masks", and one mask, (1, H, W), stands for itself and the rest. A LabelImage is returned unchanged.
         name: the name of the image in messages; by default the file's name.
 
     Raises:
@@ -130,7 +133,10 @@ def _from_pil(image: Image.Image, name: str) -> LabelImage:
         if exact and len(np.unique(grey)) <= CLEAN_COLORS:
             return _indexed(grey, name, colors=colors)
         return LabelImage("color", colors, name=name, exact=exact)
-    return LabelImage("color", np.asarray(image.convert("RGB")), name=name, exact=exact)
+    colors = np.asarray(image.convert("RGB"))
+    void = np.asarray(image) == VOID if image.mode == "P" else np.zeros(colors.shape[:2], bool)
+    hidden = void if void.any() and not void.all() and is_void_color(colors[void][0]) else None
+    return LabelImage("color", colors, name=name, exact=exact, hidden=hidden)
 
 
 def _plain_values(grey: np.ndarray) -> np.ndarray:
@@ -182,8 +188,10 @@ def _from_array(array: np.ndarray, name: str) -> LabelImage:
             return _with_alpha(array[..., :3], array[..., 3], name)
         return LabelImage("color", array[..., :3], name=name)
     _check_unit_range(array, name, "(K, H, W) must be")
-    names = tuple(str(k) for k in range(len(array)))
-    return LabelImage("masks", array.astype(np.float32), names, name)
+    masks = array.astype(np.float32)
+    if len(masks) == 1:
+        masks = np.concatenate([masks, 1 - masks])
+    return LabelImage("masks", masks, tuple(str(k) for k in range(len(masks))), name)
 
 
 def _with_alpha(colors: np.ndarray, alpha: np.ndarray, name: str) -> LabelImage:
@@ -212,6 +220,10 @@ def _indexed(values: np.ndarray, name: str, colors: np.ndarray | None = None) ->
         )
     offset = int((distinct < 0).sum())  # negative numbers mean "no label" in many data sets
     data = np.maximum(inverse.reshape(values.shape).astype(np.int16) - offset, UNLABELED).astype(np.int16)
-    names = tuple(str(int(value)) for value in distinct[offset:])
-    shown = None if colors is None else colors.reshape(-1, 3)[first[offset:]]
+    end = len(distinct)
+    if distinct[-1] == VOID and is_void(values == VOID, distinct[offset:-1]):
+        end -= 1
+        data[data == end - offset] = UNLABELED
+    names = tuple(str(int(value)) for value in distinct[offset:end])
+    shown = None if colors is None else colors.reshape(-1, 3)[first[offset:end]]
     return LabelImage("index", data, names, name, shown)

@@ -34,7 +34,7 @@ def describe_regions(index: np.ndarray, image: torch.Tensor | None, image_name: 
     """Measure the regions of an index map.
 
     Args:
-        index: (H, W), label numbers, all of them at least 0.
+        index: (H, W), label numbers; a pixel with a negative one belongs to no region and does not count.
         image: the photo, (3, H, W), RGB in [0, 1], if known.
         image_name: the argument's name in messages.
 
@@ -49,14 +49,15 @@ def describe_regions(index: np.ndarray, image: torch.Tensor | None, image_name: 
             f"`{image_name}` must have the shape (3, {index.shape[0]}, {index.shape[1]}) of its masks,"
             f" got {tuple(image.shape)}"
         )
-    flat = index.ravel()
+    counted = index.ravel() >= 0
+    flat = index.ravel()[counted]
     counts = np.bincount(flat)
-    rows = np.repeat((np.arange(index.shape[0]) + 0.5) / index.shape[0], index.shape[1])
+    rows = np.repeat((np.arange(index.shape[0]) + 0.5) / index.shape[0], index.shape[1])[counted]
     present = np.flatnonzero(counts)
     heights = np.bincount(flat, rows)[present] / counts[present]
     colors: list[np.ndarray | None] = [None] * len(present)
     if image is not None:
-        channels = image.detach().double().cpu().reshape(3, -1).numpy()
+        channels = image.detach().double().cpu().reshape(3, -1).numpy()[:, counted]
         sums = np.stack([np.bincount(flat, channel)[present] for channel in channels], axis=1)
         colors = list(sums / counts[present, None] - channels.mean(axis=1))
     areas = counts[present] / flat.size

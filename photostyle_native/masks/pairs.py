@@ -42,6 +42,12 @@ class MaskPair:
         """The same masks on another device."""
         return replace(self, content=self.content.to(device), style=self.style.to(device))
 
+    def weighted(self, content_opacity: torch.Tensor | None, style_opacity: torch.Tensor | None) -> MaskPair:
+        """The same masks multiplied by the opacity of the photos' pixels, (H, W) and (H', W'); None is opaque."""
+        content = self.content if content_opacity is None else self.content * content_opacity.to(self.content)
+        style = self.style if style_opacity is None else self.style * style_opacity.to(self.style)
+        return replace(self, content=content, style=style)
+
 
 def single_region(content_size: Size, style_size: Size) -> MaskPair:
     """Make masks with one label that covers both photos, for a transfer without masks. Sizes are (height, width)."""
@@ -156,6 +162,8 @@ def prepare_pair(
     min_fraction: float = 0.005,
     content_image: torch.Tensor | None = None,
     style_image: torch.Tensor | None = None,
+    content_opacity: torch.Tensor | None = None,
+    style_opacity: torch.Tensor | None = None,
 ) -> MaskPair:
     """Make masks for a transfer, in which every pixel has exactly one label and every label occurs in both photos.
 
@@ -163,13 +171,15 @@ def prepare_pair(
     take the nearest label that remains. A content region whose label the style lacks takes the label of the style
     region that is closest in colour, relative to the photo's mean, and in height on the photo; without the photos,
     closest in height and area. A style label that no content region takes is left out. Of soft masks, the largest in
-    each pixel becomes 1 and the others 0.
+    each pixel becomes 1 and the others 0. Transparent pixels belong to no mask, and translucent ones in part.
 
     Args:
         content_labels, style_labels: the label images.
         content_size, style_size: (height, width) of the masks.
         min_fraction: the smallest share of a photo that a label must cover, in [0, 1).
         content_image, style_image: the photos, (3, H, W) and (3, H', W'), RGB in [0, 1], of these sizes, if known.
+        content_opacity, style_opacity: the opacity of the photos' pixels, (H, W) and (H', W') in [0, 1], if they have
+            one.
 
     Raises:
         PhotostyleError: the label images cannot be compared, have no label in common or no label at all, or have
@@ -178,8 +188,8 @@ def prepare_pair(
     if not 0 <= min_fraction < 1:
         raise PhotostyleError(f"`min_fraction` must be in [0, 1), got {min_fraction}")
     palette, (content, style) = share_labels(content_labels, style_labels)
-    content_index, content_notes = _partition(content, palette, content_size, min_fraction)
-    style_index, style_notes = _partition(style, palette, style_size, min_fraction)
+    content_index, content_notes = _partition(content, palette, content_size, min_fraction, content_opacity)
+    style_index, style_notes = _partition(style, palette, style_size, min_fraction, style_opacity)
     content_regions = describe_regions(content_index, content_image, "content_image")
     style_regions = describe_regions(style_index, style_image, "style_image")
     if not set(content_regions) & set(style_regions):
@@ -193,28 +203,36 @@ def prepare_pair(
     follows = match_regions(content_regions, style_regions)
     matching_notes = _describe_matching(content, style, palette, content_regions, style_regions, follows)
     kept = sorted(set(follows.values()))
-    followed = np.full(len(palette.names), UNLABELED, np.int16)
+    followed = np.full(len(palette.names) + 1, UNLABELED, np.int16)  # UNLABELED, -1, reads the last element
     followed[list(follows)] = list(follows.values())
-    return MaskPair(
+    pair = MaskPair(
         _one_hot(followed[content_index], len(palette.names))[kept],
         _one_hot(style_index, len(palette.names))[kept],
         tuple(palette.names[k] for k in kept),
         (*content_notes, *style_notes, *matching_notes),
     )
+    return pair.weighted(content_opacity, style_opacity)
 
 
-def _partition(image: LabelImage, palette: Palette, size: Size, min_fraction: float) -> tuple[np.ndarray, list[str]]:
-    """Make an index map of `size` without unlabelled pixels and very small regions, with a note for each change."""
+def _partition(
+    image: LabelImage, palette: Palette, size: Size, min_fraction: float, opacity: torch.Tensor | None
+) -> tuple[np.ndarray, list[str]]:
+    """Make an index map of `size` without unlabelled pixels and very small regions, with a note for each change.
+
+    Only transparent pixels are unlabelled in it; they are not counted.
+    """
     check_aspect(image.name, image.size, size)
     index = _hard_labels(image, palette, size)
-    shares = np.bincount(index[index >= 0], minlength=len(palette.names)) / index.size
+    visible = np.ones(size, bool) if opacity is None else opacity.cpu().numpy() > 0
+    index[~visible] = UNLABELED
+    shares = np.bincount(index[index >= 0], minlength=len(palette.names)) / visible.sum()
     if not shares.any():
         raise PhotostyleError(f"{image.name} must have a label on some pixel, but all are unlabelled")
     slivers = (shares > 0) & (shares < min_fraction)
     slivers[shares.argmax()] = False  # the largest label always remains
     notes = []
-    if (index < 0).any():
-        unlabeled = _percent(float((index < 0).mean()))
+    if (index[visible] < 0).any():
+        unlabeled = _percent(float((index[visible] < 0).mean()))
         notes.append(f"{image.name}: {unlabeled} of the pixels match no label and joined the nearest one.")
     for k in np.flatnonzero(slivers):
         notes.append(
@@ -224,7 +242,7 @@ def _partition(image: LabelImage, palette: Palette, size: Size, min_fraction: fl
     lost = (index < 0) | slivers[index]  # the index -1 reads the last element, which has no effect here
     if lost.any():
         nearest = ndimage.distance_transform_edt(lost, return_distances=False, return_indices=True)
-        index = index[tuple(nearest)]
+        index = np.where(visible, index[tuple(nearest)], np.int16(UNLABELED))
     return index, notes
 
 

@@ -89,7 +89,8 @@ def share_labels(*images: LabelImage) -> tuple[Palette, tuple[LabelImage, ...]]:
 def _as_color(image: LabelImage) -> LabelImage:
     if image.kind != "index" or image.colors is None:
         return image
-    return LabelImage("color", image.colors[image.data], name=image.name)
+    hidden = image.data == UNLABELED
+    return LabelImage("color", image.colors[image.data], name=image.name, hidden=hidden if hidden.any() else None)
 
 
 def _color_palette(images: tuple[LabelImage, ...]) -> Palette:

@@ -21,7 +21,14 @@ from .. import ops
 from ..errors import PhotostyleError
 from ..numerics.conjugate_gradients import conjugate_gradients
 from ..ops.arrays import from_tensor, kind, to_tensor
-from ..ops.checks import require_at_least, require_integer, wants_derivative
+from ..ops.checks import (
+    layout_hint,
+    require_at_least,
+    require_dtype,
+    require_integer,
+    wants_derivative,
+    warn_of_levels,
+)
 from .diagonal import diagonal, windows_over
 from .preconditioner import AffinePreconditioner
 from .tiles import Tiles, Whole
@@ -57,11 +64,9 @@ class MattingLaplacian:
         self._kind = kind(image)
         guide = to_tensor("image", image).detach()
         if guide.dim() != 3 or guide.shape[0] != 3:
-            raise PhotostyleError(f"`image` must have shape (3, H, W), got {tuple(guide.shape)}")
-        if guide.dtype not in _DTYPES:
-            raise PhotostyleError(
-                f"`image` must be float32 or float64, got {str(guide.dtype).removeprefix('torch.')}"
-            )
+            raise PhotostyleError(f"`image` must have shape (3, H, W), got {tuple(guide.shape)}{layout_hint(guide)}")
+        require_dtype("image", guide, tuple(_DTYPES))
+        warn_of_levels("image", guide)
         self.image, self.eps, self.radius = guide.contiguous(), eps, radius
         self.size = (guide.shape[1], guide.shape[2])
         pixels = math.prod(self.size)

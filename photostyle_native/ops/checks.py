@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from ..errors import PhotostyleError
 
 # Of what is added to a covariance: the least and the largest whose third power, in a determinant, is a number.
 RIDGES = 1e-12, 1e30
+_TO_FLOATS = {torch.bool: ": convert it with `.float()`", torch.uint8: ": convert it with `.float() / 255`"}
+_LARGEST = 4.0  # pictures that are optimised or not clamped stay below
 
 
 def require(condition: bool, message: str) -> None:
@@ -28,7 +31,9 @@ def require_tensor(name: str, value: object) -> None:
 def require_dtype(name: str, value: Tensor, dtypes: tuple[torch.dtype, ...]) -> None:
     """Check that a tensor has one of `dtypes`."""
     names = " or ".join(str(d).removeprefix("torch.") for d in dtypes)
-    require(value.dtype in dtypes, f"`{name}` must be {names}, got {str(value.dtype).removeprefix('torch.')}")
+    if value.dtype not in dtypes:
+        kind = str(value.dtype).removeprefix("torch.")
+        raise PhotostyleError(f"`{name}` must be {names}, got {kind}{_TO_FLOATS.get(value.dtype, '')}")
 
 
 def _possessive(name: str) -> str:
@@ -56,10 +61,24 @@ def require_like(name: str, value: Tensor, other_name: str, other: Tensor) -> No
 def require_image(name: str, value: Tensor, channels: int | None = None) -> None:
     """Check for shape (..., channels, H, W)."""
     want = "C" if channels is None else str(channels)
-    require(
-        value.dim() >= 3 and (channels is None or value.shape[-3] == channels),
-        f"`{name}` must have shape (..., {want}, H, W), got {tuple(value.shape)}",
-    )
+    if value.dim() < 3 or (channels is not None and value.shape[-3] != channels):
+        raise PhotostyleError(
+            f"`{name}` must have shape (..., {want}, H, W), got {tuple(value.shape)}{layout_hint(value)}"
+        )
+
+
+def layout_hint(image: Tensor) -> str:
+    """What to do about an image with channels last, as the end of a message; nothing for other shapes."""
+    last = image.dim() >= 3 and image.shape[-1] == 3 and image.shape[-3] != 3
+    return ": its channels are last, use `.movedim(-1, -3)`" if last else ""
+
+
+def warn_of_levels(name: str, image: Tensor) -> None:
+    """Warn of an image whose values go beyond 1, as those of 0..255 do: options are meant for [0, 1]."""
+    highest = float(image.amax()) if image.numel() else 0.0
+    if _LARGEST < highest < math.inf:
+        text = f"`{name}` should lie in [0, 1], to which options such as `eps` are relative, and has values up to"
+        warnings.warn(f"{text} {highest:g}", stacklevel=4)
 
 
 def require_same_size(name: str, value: Tensor, other_name: str, other: Tensor) -> None:

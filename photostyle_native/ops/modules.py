@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import ops
-from .checks import require
+from .checks import layout_hint, require, require_dtype, warn_of_levels
 from .masked_gram import gram_normalisation
 
 
@@ -221,16 +221,14 @@ def _image(name: str, image: Tensor) -> Tensor:
     require(isinstance(image, Tensor), f"`{name}` must be a torch.Tensor, got {type(image).__name__}")
     require(
         image.dim() in (3, 4) and image.shape[-3] == 3,
-        f"`{name}` must have shape (3, H, W) or (B, 3, H, W), got {tuple(image.shape)}",
+        f"`{name}` must have shape (3, H, W) or (B, 3, H, W), got {tuple(image.shape)}{layout_hint(image)}",
     )
+    warn_of_levels(name, image)
     return image.detach().contiguous()
 
 
 def _masks(masks: Tensor) -> Tensor:
     require(isinstance(masks, Tensor), f"`masks` must be a torch.Tensor, got {type(masks).__name__}")
     require(masks.dim() == 3, f"`masks` must have shape (K, H, W), got {tuple(masks.shape)}")
-    require(
-        masks.dtype in (torch.float32, torch.float64),
-        f"`masks` must be float32 or float64, got {str(masks.dtype).removeprefix('torch.')}",
-    )
+    require_dtype("masks", masks, (torch.float32, torch.float64))
     return masks.detach().contiguous()

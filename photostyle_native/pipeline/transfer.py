@@ -81,7 +81,7 @@ def transfer(
 
     Args:
         content, style: the photo to change, and the photo to take light and colours from: each a path, a PIL image, a
-            NumPy array (H, W, 3) or a tensor (3, H, W).
+            NumPy array (H, W, 3) or a tensor (3, H, W). What is transparent is in no region, and counts nowhere.
         content_mask, style_mask: label images or mask stacks (see `masks.label_images.read_labels`), both or neither.
             They may have another size than their photo, but not another aspect ratio.
         auto_mask: where masks come from if none are given. ``features`` divides both photos into regions that
@@ -142,6 +142,7 @@ def transfer(
         small = fitting_size(photo, longest, strict=size is not None)
         small_style = fitting_size(style_photo, longest, strict=False)
         content_image, style_image = photo.tensor(small, target), style_photo.tensor(small_style, target)
+        opacities = photo.opacity(small), style_photo.opacity(small_style)
     history = max(stage.history for stage in PRESETS[preset].stages)
     low_memory = plan_low_memory(small, dtype, history if iterations is None else min(history, iterations), target)
     with clock.phase("network"):
@@ -155,7 +156,14 @@ def transfer(
             )
         else:
             images = content_image.cpu(), style_image.cpu()
-            masks = prepare_pair(*labels, *sizes, content_image=images[0], style_image=images[1])
+            masks = prepare_pair(
+                *labels,
+                *sizes,
+                content_image=images[0],
+                style_image=images[1],
+                content_opacity=opacities[0],
+                style_opacity=opacities[1],
+            )
         masks = masks.to(target)
     with clock.phase("start"):
         start = starting_picture(PRESETS[preset], content_image, style_image, masks, seed)
@@ -200,5 +208,8 @@ def transfer(
 
 
 def _named_notes(photo: Photo) -> list[str]:
-    """A photo's notes on what could not be kept in reading it, each with the photo's name in front."""
-    return [f"{Path(photo.name).name}: {note}" for note in photo.notes]
+    """A photo's notes on how it was read, and on its transparent pixels, each with the photo's name in front."""
+    notes = list(photo.notes)
+    if photo.has_transparency:
+        notes.append("it is transparent in places, and what nobody sees belongs to no region")
+    return [f"{Path(photo.name).name}: {note}" for note in notes]

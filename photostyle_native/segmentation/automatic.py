@@ -64,7 +64,9 @@ def _check_scene() -> None:
 
 SOURCES = {
     "features": MaskSource(
-        "finds regions that correspond", _by_features, ("regions", "content_scribbles", "style_scribbles")
+        "finds regions that correspond",
+        _by_features,
+        ("regions", "content_scribbles", "style_scribbles", "content_opacity", "style_opacity"),
     ),
     "ade20k": MaskSource("what the photos show", _by_scene, ("segment_model",), _check_scene),
     "none": MaskSource("takes each photo as one region"),
@@ -127,18 +129,26 @@ def automatic_pair(
     from ..masks.pairs import MaskPair, prepare_pair, single_region
     from .joint_features import LONGEST
 
+    opacities = content.opacity(sizes[0]), style.opacity(sizes[1])
     if auto_mask is None or SOURCES[auto_mask].find is None:
-        return single_region(*sizes)
-    images = [
-        photo.tensor(working_size(photo.size, max(LONGEST, *size)))
-        for photo, size in zip((content, style), sizes, strict=True)
+        return single_region(*sizes).weighted(*opacities)
+    larger = [
+        working_size(photo.size, max(LONGEST, *size)) for photo, size in zip((content, style), sizes, strict=True)
     ]
-    found = find_regions(images[0], images[1], vgg, auto_mask, **parameters)
+    found = find_regions(
+        content.tensor(larger[0]),
+        style.tensor(larger[1]),
+        vgg,
+        auto_mask,
+        content_opacity=content.opacity(larger[0]),
+        style_opacity=style.opacity(larger[1]),
+        **parameters,
+    )
     notes = list(found.notes)
     if len(found.labels) == 1:
-        pair = single_region(*sizes)
+        pair = single_region(*sizes).weighted(*opacities)
     else:
-        pair = prepare_pair(*found.label_images(), *sizes)
+        pair = prepare_pair(*found.label_images(), *sizes, content_opacity=opacities[0], style_opacity=opacities[1])
         numbers = zip(found.meanings or found.labels, found.confidence, strict=True)
         matched = ", ".join(f"{name} {value:.2f}" for name, value in numbers if name in pair.labels)
         notes.append(f"Masks were made from the photos; the regions match with confidence {matched}.")

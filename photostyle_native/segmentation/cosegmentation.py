@@ -35,6 +35,8 @@ def cosegment(
     regions: int | None = None,
     content_scribbles: np.ndarray | None = None,
     style_scribbles: np.ndarray | None = None,
+    content_opacity: Tensor | None = None,
+    style_opacity: Tensor | None = None,
     vgg: VGG19 | None = None,
 ) -> CoSegmentation:
     """Divide two photos into regions that correspond.
@@ -46,6 +48,8 @@ def cosegment(
         content_scribbles, style_scribbles: strokes that correct the regions found: int16 maps of any size, as
             `segmentation.scribbles.read_scribbles` returns them. Pixels with a stroke get its label; a label that no
             region has makes a new region.
+        content_opacity, style_opacity: the opacity of the photos' pixels, (H, W) and (H', W') in [0, 1], if they have
+            one. Transparent places have no say in which regions there are, and join the nearest one.
         vgg: the network; default: the bundled one. Features are computed on its device.
 
     Returns:
@@ -68,15 +72,15 @@ def cosegment(
         maps = [np.zeros(tuple(image.shape[1:]), np.int16) for image in images]
         return CoSegmentation(maps[0], maps[1], _NAMES[:1], (1.0,))
 
-    features = joint_features(*images, load_vgg19() if vgg is None else vgg)
+    features = joint_features(*images, load_vgg19() if vgg is None else vgg, content_opacity, style_opacity)
     weights = affinity(features.points)
-    divider = Divider(weights, features.grids[0][0] * features.grids[0][1])
+    divider = Divider(weights, features.count)
     flat = [name for name, image in zip(("content", "style"), images, strict=True) if _is_flat(image)]
     division, notes = (divider.divide(1), _flat_notes(flat)) if flat else _divide(divider, regions)
     labels = _largest_first(division.labels)
     if content_scribbles is not None or style_scribbles is not None:
         on_grids = [strokes_on_grid(s, grid) for s, grid in zip(scribbles, features.grids, strict=True)]
-        labels = spread(weights, labels, torch.cat(on_grids))
+        labels = spread(weights, labels, features.at_points(*on_grids))
     confidence = divider.confidence(labels)
 
     painted = [strokes_at(s, (image.shape[1], image.shape[2])) for s, image in zip(scribbles, images, strict=True)]

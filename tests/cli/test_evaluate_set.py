@@ -205,7 +205,7 @@ def test_a_broken_pair_is_named_and_the_rest_goes_on(run: Run, folder: Path) -> 
         ("pair 3: ", "style/tar3.* is missing"),
         ("pair 4: ", "input/in4.* is missing"),
         ("pair 2: ", "segmentation/tar2.* is missing, its other half is not"),
-        ("pair 1: ", "in1.png: not a PNG, JPEG, TIFF, WebP, GIF or BMP image"),
+        ("pair 1: ", "in1.png: not a PNG, JPEG, TIFF, WebP, AVIF, GIF or BMP image"),
         ("pair 10: ", "best10.png is 40x51, its content 67x51: the aspect ratios differ"),
     ):
         assert any(line.startswith(f"photostyle: error: {start}") and line.endswith(end) for line in lines), start

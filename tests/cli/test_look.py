@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from image_files import adobe_like
 from pictures import smooth_picture
 from PIL import Image
 
 from photostyle_native import Look, read_photo
 from photostyle_native.cli.main import main
 from photostyle_native.images.resize import resize
+from photostyle_native.images.write import write_photo
 
 
 @pytest.fixture
@@ -116,5 +118,14 @@ def test_photos_in_another_colour_space_are_converted(look: Look, files: Path) -
     Image.open("photo.png").save("tagged.png", icc_profile=profile)
     assert main(["apply", "look.npz", "tagged.png", "-o", "tagged-out.png"]) == 0
     assert main(["apply", "look.npz", "photo.png", "-o", "out.png"]) == 0
-    tagged, plain = (read_photo(Path(name)).tensor() for name in ("tagged-out.png", "out.png"))
-    torch.testing.assert_close(tagged, plain, atol=3 / 255, rtol=0)
+    tagged, plain = (read_photo(Path(name)) for name in ("tagged-out.png", "out.png"))
+    torch.testing.assert_close(tagged.tensor(), plain.tensor(), atol=3 / 255, rtol=0)
+    assert tagged.icc_profile == profile  # the photo's own
+    wide = read_photo(Path("photo.png")).converted_to(adobe_like())
+    write_photo("wide.png", wide.pixels, like=wide)
+    assert main(["apply", "look.npz", "wide.png", "-o", "wide-out.png"]) == 0
+    out = read_photo(Path("wide-out.png"))
+    assert out.icc_profile == adobe_like()
+    difference = (out.converted_to(None).tensor() - plain.tensor()).abs() * 255
+    assert float(difference.mean()) < 1
+    assert float(difference.max()) < 10  # the steps of 8 bits in another space, where it is dark

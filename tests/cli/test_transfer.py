@@ -21,7 +21,7 @@ BAD_INPUT = [
     # photos
     ("transfer missing.png dusk.jpg -o out.png", "missing.png: no such file"),
     ("transfer day.png missing.jpg -o out.png", "missing.jpg: no such file"),
-    ("transfer text.png dusk.jpg -o out.png", "text.png: not a PNG, JPEG, TIFF, WebP, GIF or BMP image"),
+    ("transfer text.png dusk.jpg -o out.png", "text.png: not a PNG, JPEG, TIFF, WebP, AVIF, GIF or BMP image"),
     ("transfer day.png empty.jpg -o out.png", "empty.jpg: the file is empty"),
     ("transfer truncated.png dusk.jpg -o out.png", "truncated.png: the file is truncated"),
     ("transfer day.png truncated.jpg -o out.png", "truncated.jpg: the image is truncated"),
@@ -34,7 +34,7 @@ BAD_INPUT = [
     (f"{PAIR} --content-mask missing.png --style-mask dusk_mask.png", "missing.png: no such file"),
     (
         f"{PAIR} --content-mask text.png --style-mask dusk_mask.png",
-        "text.png: not a PNG, JPEG, TIFF, WebP, GIF or BMP image",
+        "text.png: not a PNG, JPEG, TIFF, WebP, AVIF, GIF or BMP image",
     ),
     (f"{PAIR} --content-mask truncated.png --style-mask dusk_mask.png", "truncated.png: the image is truncated"),
     (

@@ -160,7 +160,7 @@ def test_unreadable_files(tmp_path, monkeypatch):
     with pytest.raises(PhotostyleError, match=r"^`--style-mask` no\.png: no such file$"):
         read_labels(tmp_path / "no.png", "`--style-mask` no.png")
     (tmp_path / "text.png").write_text("not an image")
-    with pytest.raises(PhotostyleError, match=r"text\.png: not a PNG, JPEG, TIFF, WebP, GIF or BMP image$"):
+    with pytest.raises(PhotostyleError, match=r"text\.png: not a PNG, JPEG, TIFF, WebP, AVIF, GIF or BMP image$"):
         read_labels(str(tmp_path / "text.png"))
     noise = np.random.default_rng(0).integers(0, 256, (50, 50, 3), np.uint8)
     whole = save(tmp_path / "whole.png", Image.fromarray(noise)).read_bytes()

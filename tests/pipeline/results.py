@@ -12,7 +12,7 @@ from photostyle_native.images.photo import Photo
 from photostyle_native.pipeline.result import TransferResult
 
 PIXELS = (65535 * smooth_picture(60, 80)).round().numpy().astype(np.uint16).transpose(1, 2, 0).copy()
-ALPHA = np.arange(60 * 80, dtype=np.uint16).reshape(60, 80)
+ALPHA = np.maximum(np.arange(60 * 80, dtype=np.uint16).reshape(60, 80), 1)
 
 
 def result(**changes: Any) -> TransferResult:

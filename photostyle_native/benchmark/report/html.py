@@ -6,7 +6,7 @@ import base64
 from html import escape
 from typing import Any
 
-from .terminal import COLUMNS, device_line, remarks_of, rows_of
+from .terminal import COLUMNS, device_line, remarks_of, rows_of, summary_of, warnings_of
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: #1e293b; }
@@ -25,7 +25,8 @@ img { max-width: 100%; }
 _HOW = """Every way of doing a job was checked against the others, then timed in turns with them on the same data, the
 whole list {passes} times, in other memory. Median over all samples; spread is the quartile range; "to ours" the way's
 time over ours. "Copy": bytes that the job cannot avoid, per second, as a share of this machine's copy bandwidth;
-"matrix": its operations as a share of a float32 matrix product's rate. Both were measured in the same run."""
+"matrix": its operations as a share of a float32 matrix product's rate. Both were measured in the same run. A
+row with ? has a share above 100% or a spread above 50%, so it was disturbed: it is in no plot and no summary."""
 
 
 def render(result: dict[str, Any], plots: dict[str, tuple[str, bytes]]) -> str:
@@ -40,6 +41,10 @@ def render(result: dict[str, Any], plots: dict[str, tuple[str, bytes]]) -> str:
     ]
     if result["ended"]:
         parts.append(f"<p><strong>Not complete: {escape(result['ended'])}</strong></p>")
+    parts += [f"<p><strong>{escape(sentence)}</strong></p>" for sentence in warnings_of(result)]
+    if lines := summary_of(result):
+        items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        parts.append(f"<h2>Fastest peer's time over ours, at the largest size</h2><ul>{items}</ul>")
     for title, png in plots.values():
         data = base64.b64encode(png).decode()
         parts.append(f'<p><img alt="{escape(title)}" src="data:image/png;base64,{data}">')
@@ -62,7 +67,7 @@ def _case(case: dict[str, Any]) -> str:
         if not cells[0]:
             rows.append(f"<tr class=missing><td>{escape(name)}<td colspan=5>{escape(cells[-1])}</tr>")
             continue
-        kind = " class=ours" if name == "ours" else ""
+        kind = " class=ours" if name in ("ours", "ours ?") else ""
         rows.append(f"<tr{kind}><td>{escape(name)}" + "".join(f"<td>{escape(cell)}" for cell in cells) + "</tr>")
     header = "".join(f"<th>{column}" for column in COLUMNS)
     title = f"{case['title']}: {case['label']}, {case['device']}"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import statistics
 from typing import Any
 
+from ..case import is_ours
+from ..doubt import sound
 from .units import digits, duration
 
 _OURS, _LIMIT = "#c2410c", "#111111"
@@ -89,10 +92,18 @@ def _pixels(cases: list[dict[str, Any]], limits: dict[str, float], title: str) -
     cases = sorted(cases, key=lambda case: case["pixels"])
     names = list(dict.fromkeys(name for case in cases for name in case["ways"]))
     for k, name in enumerate(names):
-        points = [(c["pixels"], c["ways"][name]["median"]) for c in cases if name in c["ways"]]
+        points = [(c["pixels"], *_quartiles(sound(c)[name])) for c in cases if name in sound(c)]
+        if not points:
+            continue
+        pixels, low, median, high = (list(values) for values in zip(*points, strict=True))
+        errors = [
+            [m - a for m, a in zip(median, low, strict=True)],
+            [b - m for m, b in zip(median, high, strict=True)],
+        ]
         ours = name == "ours"
         color = _OURS if ours else _OTHERS[(k - 1) % len(_OTHERS)]
-        axes.plot(*zip(*points, strict=True), "o-", color=color, lw=2.6 if ours else 1.3, ms=5, label=name)
+        width = 2.6 if ours else 1.3
+        axes.errorbar(pixels, median, errors, fmt="o-", color=color, lw=width, ms=5, capsize=3, label=name)
     bound = [(c["pixels"], c["bytes"] / limits["copy_bytes_per_s"]) for c in cases]
     axes.plot(*zip(*bound, strict=True), "--", color=_LIMIT, lw=1.2, label="memory-bound limit")
     axes.set(xscale="log", yscale="log", xlabel="pixels", ylabel="time per call")
@@ -103,8 +114,17 @@ def _pixels(cases: list[dict[str, Any]], limits: dict[str, float], title: str) -
     return _png(figure)
 
 
+def _quartiles(way: dict[str, Any]) -> tuple[float, float, float]:
+    """The lower quartile, the median and the upper quartile of a way's samples, in seconds."""
+    samples = [seconds for one in way["samples"] for seconds in one]
+    if len(samples) < 2:
+        return way["median"], way["median"], way["median"]
+    low, _, high = statistics.quantiles(samples, n=4, method="inclusive")
+    return min(low, way["median"]), way["median"], max(high, way["median"])
+
+
 def _bars(bars: list[tuple[str, float]], title: str, xlabel: str) -> bytes:
-    """Draw ratios on a logarithmic axis, each bar starting at 1."""
+    """Draw ratios on a logarithmic axis, each bar starting at 1. There may be none, if all times are doubtful."""
     bars = bars[::-1]
     figure = _figure(11, 1.1 + 0.24 * len(bars))
     axes = figure.subplots()
@@ -132,7 +152,8 @@ def _speedups(result: dict[str, Any], device: str) -> bytes:
         largest = max((c["parameters"]["width"] for c in cases), default=0)
         for case in cases:
             if case["parameters"]["width"] == largest:
-                peers = [(n, w["times_ours"]) for n, w in case["ways"].items() if not n.startswith("ours")]
+                ways = sound(case)
+                peers = [(n, w["times_ours"]) for n, w in ways.items() if not is_ours(n) and "ours" in ways]
                 bars += [(f"{case['title']}, {case['label']}: {name}", value) for name, value in peers]
     return _bars(bars, f"Peers' time over ours, {device}", "peer's time / our time (right of 1: ours is faster)")
 
@@ -165,7 +186,11 @@ def _shares(cases: list[dict[str, Any]], title: str) -> bytes:
 
 def _on_both(result: dict[str, Any]) -> list[tuple[str, float]]:
     """Cases that ran on the CPU and on a GPU, with this package's time on the CPU over that on the GPU."""
-    ours = {(c["device"], c["title"], c["label"]): c["ways"]["ours"]["median"] for c in result["cases"]}
+    ours = {
+        (c["device"], c["title"], c["label"]): c["ways"]["ours"]["median"]
+        for c in result["cases"]
+        if "ours" in sound(c)
+    }
     return [
         (f"{title}, {label}", seconds / ours[other, title, label])
         for (device, title, label), seconds in ours.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import warnings
 from typing import IO, Any
@@ -30,10 +29,14 @@ _DESCRIPTIVE_TAGS = (
     ExifTags.Base.Copyright,
 )
 _SUB_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+_SIZE = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
+_RESOLUTION = ExifTags.Base.XResolution, ExifTags.Base.YResolution
 
 
 def upright_exif(block: bytes) -> tuple[bytes, int]:
     """Set the orientation of an EXIF block to 1 and unlink its thumbnail; also return the old orientation.
+
+    If the photo lies on its side, what the block states of width and height changes places.
 
     Single bytes of a copy are overwritten, so that everything else, maker notes included, keeps its offset. The
     thumbnail (the second directory) is unlinked because it shows the photo as it was before.
@@ -56,25 +59,49 @@ def upright_exif(block: bytes) -> tuple[bytes, int]:
     orientation = 1
     try:
         (start,) = struct.unpack_from(order + "I", data, 4)
-        (count,) = struct.unpack_from(order + "H", data, start)
-        end = start + 2 + 12 * count
-        for entry in range(start + 2, end, 12):
-            tag, kind, length = struct.unpack_from(order + "HHI", data, entry)
-            if tag == _ORIENTATION and kind in (3, 4) and length == 1:
+        entries, end = _entries(data, order, start)
+        if _ORIENTATION in entries:
+            at = entries[_ORIENTATION] + 2
+            kind, length = struct.unpack_from(order + "HI", data, at)
+            if kind in (3, 4) and length == 1:
                 form = order + ("H" if kind == 3 else "I")
-                (orientation,) = struct.unpack_from(form, data, entry + 8)
-                struct.pack_into(form, data, entry + 8, 1)
+                (orientation,) = struct.unpack_from(form, data, at + 6)
+                struct.pack_into(form, data, at + 6, 1)
     except struct.error as error:
         raise ValueError("its directory is cut off") from error
+    if orientation in (5, 6, 7, 8):
+        _swap(data, entries, *_RESOLUTION)
+        _turn_size(data, order, entries)
     if end + 4 <= len(data):  # some writers omit the link to the second directory
         struct.pack_into(order + "I", data, end, 0)
     return EXIF_PREFIX + bytes(data), orientation if 1 <= orientation <= 8 else 1
 
 
-def orientation_in_xmp(packet: bytes) -> int:
-    """The orientation, 1 to 8, in an XMP packet; 1 without one."""
-    found = re.search(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])", packet)
-    return int(found[1]) if found else 1
+def _entries(data: bytearray, order: str, start: int) -> tuple[dict[int, int], int]:
+    """Where the entries of the directory at `start` are, by tag, and where the directory ends."""
+    (count,) = struct.unpack_from(order + "H", data, start)
+    end = start + 2 + 12 * count
+    return {struct.unpack_from(order + "H", data, at)[0]: at for at in range(start + 2, end, 12)}, end
+
+
+def _swap(data: bytearray, entries: dict[int, int], first: int, second: int) -> None:
+    """Let the values of two tags change places, if the directory has both."""
+    if first in entries and second in entries:
+        a, b = (slice(entries[tag] + 2, entries[tag] + 12) for tag in (first, second))
+        data[a], data[b] = data[b], data[a]
+
+
+def _turn_size(data: bytearray, order: str, entries: dict[int, int]) -> None:
+    """Let width and height change places in the Exif directory; a damaged one stays as it is."""
+    if ExifTags.IFD.Exif not in entries:
+        return
+    try:
+        (start,) = struct.unpack_from(order + "I", data, entries[ExifTags.IFD.Exif] + 8)
+        inner, end = _entries(data, order, start)
+    except struct.error:
+        return
+    if end <= len(data):
+        _swap(data, inner, *_SIZE)
 
 
 def orientation_in_text(text: bytes) -> int:
@@ -103,7 +130,7 @@ def exif_from_tiff(file: IO[bytes]) -> bytes | None:
     """The descriptive tags of a TIFF file as an EXIF block; None if it has none.
 
     These are description, camera, resolution, software, time, artist, computer, rating, copyright, and the whole
-    Exif and GPS directories. XMP, IPTC and private tags are dropped.
+    Exif and GPS directories. Private tags are dropped.
     """
     exif = Image.Exif()
     with warnings.catch_warnings():
@@ -111,7 +138,11 @@ def exif_from_tiff(file: IO[bytes]) -> bytes | None:
         file.seek(0)
         exif.load_from_fp(file)
         described = _descriptive(exif)
-        return described.tobytes() if len(described) else None
+        if not len(described):
+            return None
+        if _ORIENTATION in exif:  # by which `upright_exif` turns the rest
+            described[_ORIENTATION] = exif[_ORIENTATION]
+        return described.tobytes()
 
 
 def exif_of_image(image: Image.Image) -> bytes | None:

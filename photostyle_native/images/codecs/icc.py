@@ -7,7 +7,7 @@ from functools import cache
 import imagecodecs
 import numpy as np
 
-from .samples import Decoded
+from .samples import Decoded, change_depth
 
 
 @cache
@@ -32,6 +32,15 @@ def profile_space(profile: bytes) -> str | None:
     return space
 
 
+def _has_way_back(profile: bytes) -> bool:
+    """Whether colours can be converted to an RGB profile, which those of scanners and cameras often do not allow."""
+    try:
+        convert_samples(np.zeros((1, 1, 3), np.uint8), None, profile)
+    except ValueError:
+        return False
+    return True
+
+
 def convert_samples(samples: np.ndarray, source: bytes | None, target: bytes | None) -> np.ndarray:
     """Convert colours from one ICC profile to another, relative colorimetric with black point compensation.
 
@@ -47,6 +56,10 @@ def convert_samples(samples: np.ndarray, source: bytes | None, target: bytes | N
         ValueError: a profile is damaged or does not allow this direction.
     """
     space = {1: "gray", 3: "rgb", 4: "cmyk"}[samples.shape[2]]
+    if space == "gray" and samples.dtype == np.uint8:
+        # Little CMS fits a power to a grey curve of 8 bits, and is off by up to 10 levels; with 16 bits it is exact.
+        ramp = np.arange(256, dtype=np.uint16)[None, :, None] * np.uint16(257)
+        return change_depth(convert_samples(ramp, source, target), np.uint8)[0][samples[..., 0]]
     flags: int = imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION
     if samples.dtype == np.uint16:
         # By default Little CMS replaces a 16-bit transform by a coarse table (from Adobe RGB to sRGB: errors of up to
@@ -77,6 +90,10 @@ def to_rgb(decoded: Decoded, notes: list[str]) -> tuple[np.ndarray, bytes | None
     if profile and space != own_space and not (own_space == "GRAY" and space == "RGB"):
         notes.append("its ICC profile is damaged or does not fit its colour model and was dropped")
         profile = space = None
+    if space == "RGB" and profile and not _has_way_back(profile):
+        notes.append("it was converted to sRGB, because its ICC profile does not allow the way back to it")
+        colors = samples if own_space == "RGB" else np.repeat(samples, 3, axis=2)
+        return convert_samples(colors, profile, None), None
     if own_space == "RGB":
         return samples, profile
     if own_space == "CMYK":

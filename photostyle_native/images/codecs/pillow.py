@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from typing import IO, Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from PIL import Image
 from ...errors import PhotostyleError
 from ...picture_files import JPEG, PictureFormat, check_claim, orientation_of, pixel_bytes
 from .exif import exif_of_image
+from .metadata import Metadata
 from .samples import Decoded, split_alpha, to_stored
+
+_IPTC = 0x0404  # the number of Photoshop's block for IPTC data
 
 
 def decode_jpeg(data: bytes, name: str, max_pixels: int) -> Decoded:
@@ -55,7 +59,23 @@ def decode_image(image: Image.Image, name: str) -> Decoded:
         exif = None
         notes.append("its EXIF data is damaged and was dropped")
     profile = image.info.get("icc_profile") or None
-    return Decoded(samples, alpha, profile, exif, orientation_of(image), notes)
+    return Decoded(samples, alpha, profile, exif, orientation_of(image), notes, _metadata(image))
+
+
+def _metadata(image: Image.Image) -> Metadata:
+    info = image.info
+    xmp, blocks, comment = info.get("xmp"), info.get("photoshop"), info.get("comment")
+    iptc = blocks.get(_IPTC) if isinstance(blocks, dict) else None
+    if isinstance(comment, bytes):
+        comment = comment.decode("utf-8", "replace")
+    dpi = info.get("dpi")
+    sides = tuple(float(side) for side in dpi) if isinstance(dpi, tuple) and len(dpi) == 2 else ()
+    return Metadata(
+        xmp if isinstance(xmp, bytes) and xmp else None,
+        iptc if isinstance(iptc, bytes) and iptc else None,
+        (("Comment", comment),) if isinstance(comment, str) and comment else (),
+        (sides[0], sides[1]) if sides and min(sides) > 1 and max(sides) < 1e6 else None,  # others are no resolution
+    )
 
 
 def _samples(image: Image.Image, name: str) -> np.ndarray:
@@ -87,17 +107,31 @@ def _array(image: Image.Image) -> np.ndarray:
 
 
 def encode_pillow(
-    file_format: str, samples: np.ndarray, icc_profile: bytes | None, exif: bytes | None, quality: int
+    file_format: str,
+    samples: np.ndarray,
+    icc_profile: bytes | None,
+    exif: bytes | None,
+    metadata: Metadata,
+    quality: int,
 ) -> bytes:
     """Encode (H, W, 3 or 4) uint8 as ``"JPEG"`` or ``"WEBP"``.
 
     JPEG stores chroma at full resolution; WebP keeps the colours of pixels with alpha 0.
     """
-    options: dict[str, Any] = {"subsampling": 0} if file_format == "JPEG" else {"exact": True}
-    if icc_profile:
-        options["icc_profile"] = icc_profile
-    if exif:
-        options["exif"] = exif
+    options: dict[str, Any] = {"icc_profile": icc_profile, "exif": exif, "xmp": metadata.xmp}
+    if file_format == "JPEG":
+        options |= {"subsampling": 0, "dpi": metadata.resolution, "comment": dict(metadata.text).get("Comment")}
+        options["extra"] = _app13(metadata.iptc) if metadata.iptc else None
+    else:
+        options["exact"] = True
     buffer = io.BytesIO()
-    Image.fromarray(samples).save(buffer, file_format, quality=quality, **options)
+    given = {name: value for name, value in options.items() if value is not None}
+    Image.fromarray(samples).save(buffer, file_format, quality=quality, **given)
     return buffer.getvalue()
+
+
+def _app13(iptc: bytes) -> bytes:
+    """The segment of a JPEG file that holds IPTC data as a block of Photoshop's."""
+    block = struct.pack(">4sHHI", b"8BIM", _IPTC, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+    payload = b"Photoshop 3.0\0" + block
+    return b"\xff\xed" + struct.pack(">H", len(payload) + 2) + payload

@@ -15,7 +15,9 @@ import numpy as np
 
 from ...errors import PhotostyleError
 from ...picture_files import PNG, check_claim
-from .exif import EXIF_PREFIX, orientation_in_text, orientation_in_xmp
+from .color_tags import from_code_points, from_png
+from .exif import EXIF_PREFIX, orientation_in_text
+from .metadata import Metadata, orientation_in_xmp
 from .samples import Decoded, split_alpha
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -23,14 +25,18 @@ _MAX_PROFILE = 1 << 25  # bytes: a compressed profile must not expand to more th
 _CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}  # of a decoded pixel, by colour type
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _MAX_TEXT = 1 << 20  # bytes: longer text is not looked at
+_MAX_TEXTS = 1 << 22  # bytes of all texts together
+_XMP_KEYWORD, _RAW = b"XML:com.adobe.xmp", b"raw profile type "
+_INCH = 0.0254  # metres
 _LEVEL = 3  # zlib's level: on photos nearly as small as its default, 6, in half the time
 _HEADER_END = len(MAGIC) + 25  # IHDR always comes first and has 25 bytes
 
 
 def decode_png(data: bytes, name: str, max_pixels: int) -> Decoded:
     """Decode a PNG of any colour type and depth. Raises PhotostyleError if a chunk that it needs is damaged."""
-    decoded = Decoded(np.empty(0))
     kept = [memoryview(MAGIC)]
+    others: list[tuple[bytes, bytes]] = []
+    notes = []
     for kind, payload, chunk, intact in _chunks(data, name):
         essential = kind[:1].isupper() or kind == b"tRNS"
         if essential and not intact:
@@ -45,18 +51,60 @@ def decode_png(data: bytes, name: str, max_pixels: int) -> Decoded:
         if essential:
             # libpng prints warnings about other chunks on stderr, so it does not receive them.
             kept.append(chunk)
+        elif intact or kind == b"eXIf":
+            others.append((kind, bytes(payload)))
         elif kind == b"iCCP":
-            decoded.icc_profile = _unpack_profile(payload) if intact else None
-            if decoded.icc_profile is None:
-                decoded.notes.append("its ICC profile is damaged and was dropped")
-        elif kind == b"eXIf":
-            decoded.exif = bytes(payload)
-        elif kind in _TEXT_CHUNKS and intact and decoded.orientation == 1:
-            decoded.orientation = _orientation(*_text(kind, bytes(payload)))
-        elif kind == b"acTL":
-            decoded.notes.append("it is animated, and only its first picture was taken")
+            notes.append("its ICC profile is damaged and was dropped")
+    decoded = Decoded(np.empty(0), notes=notes)
+    _take_metadata(decoded, others)
+    _take_colors(decoded, dict(others))
     decoded.samples, decoded.alpha = split_alpha(imagecodecs.png_decode(b"".join(kept)))
     return decoded
+
+
+def _take_metadata(decoded: Decoded, chunks: list[tuple[bytes, bytes]]) -> None:
+    """Fill in EXIF data, orientation, text and resolution from the chunks beside the pixels."""
+    texts, xmp, resolution, left = [], None, None, _MAX_TEXTS
+    for kind, payload in chunks:
+        if kind == b"eXIf":
+            decoded.exif = payload
+        elif kind == b"acTL":
+            decoded.notes.append("it is animated, and only its first picture was taken")
+        elif kind == b"pHYs" and len(payload) == 9 and payload[8] == 1:
+            across, down = struct.unpack_from(">II", payload)
+            resolution = (across * _INCH, down * _INCH) if across and down else None
+        elif kind in _TEXT_CHUNKS and left > 0:
+            keyword, text = _text(kind, payload)
+            left -= len(text)
+            if decoded.orientation == 1:
+                decoded.orientation = _orientation(keyword, text)
+            if keyword == _XMP_KEYWORD:
+                xmp = text
+            elif not keyword.lower().startswith(_RAW):  # blocks for other formats, as digits
+                texts.append(
+                    (keyword.decode("latin-1"), text.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
+                )
+    if left <= 0:
+        decoded.notes.append("its text is longer than 4 MB, and the rest was dropped")
+    decoded.metadata = Metadata(xmp, None, tuple(texts), resolution)
+
+
+def _take_colors(decoded: Decoded, chunks: dict[bytes, bytes]) -> None:
+    """Fill in the colour space; what comes first here counts (PNG specification, 3rd edition, section 4.3)."""
+    note = None
+    cicp, chromaticities, gamma = (chunks.get(kind, b"") for kind in (b"cICP", b"cHRM", b"gAMA"))
+    if len(cicp) == 4:
+        decoded.icc_profile, note = from_code_points(cicp[0], cicp[1], bool(cicp[3]))
+    elif b"iCCP" in chunks:
+        decoded.icc_profile = _unpack_profile(memoryview(chunks[b"iCCP"]))
+        note = None if decoded.icc_profile else "its ICC profile is damaged and was dropped"
+    elif b"sRGB" not in chunks and (len(gamma) == 4 or len(chromaticities) == 32):
+        decoded.icc_profile, note = from_png(
+            struct.unpack(">I", gamma)[0] if len(gamma) == 4 else None,
+            struct.unpack(">8I", chromaticities) if len(chromaticities) == 32 else None,
+        )
+    if note:
+        decoded.notes.append(note)
 
 
 def _chunks(data: bytes, name: str) -> Iterator[tuple[bytes, memoryview, memoryview, bool]]:
@@ -97,9 +145,9 @@ def _text(kind: bytes, payload: bytes) -> tuple[bytes, bytes]:
 
 
 def _orientation(keyword: bytes, text: bytes) -> int:
-    if keyword == b"XML:com.adobe.xmp":
+    if keyword == _XMP_KEYWORD:
         return orientation_in_xmp(text)
-    if keyword.lower() in (b"raw profile type exif", b"raw profile type app1"):
+    if keyword.lower() in (_RAW + b"exif", _RAW + b"app1"):
         return orientation_in_text(text)
     return 1
 
@@ -115,15 +163,26 @@ def _unpack_profile(payload: memoryview) -> bytes | None:
     return profile if unpacker.eof and packed[:1] == b"\0" else None
 
 
-def encode_png(samples: np.ndarray, icc_profile: bytes | None, exif: bytes | None) -> bytes:
-    """Encode (H, W, 3 or 4) uint8 or uint16 as a PNG file, with iCCP and eXIf chunks."""
+def encode_png(
+    samples: np.ndarray, icc_profile: bytes | None, exif: bytes | None, metadata: Metadata | None = None
+) -> bytes:
+    """Encode (H, W, 3 or 4) uint8 or uint16 as a PNG file, with all metadata but IPTC's."""
     plain = bytes(imagecodecs.png_encode(samples, level=_LEVEL))
-    metadata = []
+    metadata = metadata or Metadata()
+    chunks = []
     if icc_profile:
-        metadata.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc_profile)))
+        chunks.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc_profile)))
+    if metadata.resolution:
+        per_metre = (max(1, min(round(value / _INCH), 2**31 - 1)) for value in metadata.resolution)
+        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1)))
     if exif:
-        metadata.append(_chunk(b"eXIf", exif.removeprefix(EXIF_PREFIX)))
-    return b"".join([plain[:_HEADER_END], *metadata, plain[_HEADER_END:]])
+        chunks.append(_chunk(b"eXIf", exif.removeprefix(EXIF_PREFIX)))
+    if metadata.xmp:
+        chunks.append(_chunk(b"iTXt", _XMP_KEYWORD + bytes(5) + metadata.xmp))
+    for keyword, text in metadata.text:
+        key = keyword.encode("latin-1", "replace")[:79]
+        chunks.append(_chunk(b"iTXt", key + bytes(5) + text.replace("\0", "").encode("utf-8", "replace")))
+    return b"".join([plain[:_HEADER_END], *chunks, plain[_HEADER_END:]])
 
 
 def _chunk(kind: bytes, payload: bytes) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import PhotostyleError
+from .metadata import Metadata
 
 _SLACK = 1e-6  # rounding may move a float sample this far out of [0, 1]; such a sample is clipped
 
@@ -22,6 +23,7 @@ class Decoded:
     exif: bytes | None = None
     orientation: int = 1  # EXIF orientation 1 to 8, if stored outside the EXIF block: TIFF tags, XMP, text
     notes: list[str] = field(default_factory=list)
+    metadata: Metadata = field(default_factory=Metadata)
 
 
 def split_alpha(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

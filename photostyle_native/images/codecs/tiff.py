@@ -10,11 +10,13 @@ from typing import IO
 
 import numpy as np
 import tifffile
-from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffPage
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, SAMPLEFORMAT, TiffPage
 
 from ...errors import PhotostyleError
 from ...picture_files import TIFF, check_claim
-from .exif import exif_directory, exif_from_tiff, orientation_in_xmp
+from .color_tags import from_tiff
+from .exif import exif_directory, exif_from_tiff
+from .metadata import Metadata, orientation_in_xmp
 from .samples import Decoded, to_stored
 
 # tifffile logs unusual features of a file; without a handler Python would print these messages on stderr.
@@ -47,7 +49,9 @@ _TYPE_SIZES = {
     17: 8,
     18: 8,
 }
-_ORIENTATION, _INK_SET, _XMP = 274, 332, 700
+_ORIENTATION, _INK_SET, _XMP, _IPTC = 274, 332, 700, 33723
+_CURVE, _WHITE, _PRIMARIES = 301, 318, 319
+_INCHES = {2: 1.0, 3: 2.54}  # of a resolution's unit in an inch
 
 
 def decode_tiff(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
@@ -61,10 +65,9 @@ def decode_tiff(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
         check_claim(name, TIFF, (page.imagewidth, page.imagelength), length, pixel_bytes, max_pixels)
         _check_storage(page, file, name)
         decoded = _samples(page, name)
-        profile = page.iccprofile
-        decoded.icc_profile = profile if isinstance(profile, bytes) else None
-        xmp = page.tags.valueof(_XMP, default=b"")
-        from_xmp = orientation_in_xmp(xmp) if isinstance(xmp, bytes) else 1
+        _take_colors(page, decoded)
+        decoded.metadata = _metadata(page)
+        from_xmp = orientation_in_xmp(decoded.metadata.xmp or b"")
         decoded.orientation = int(page.tags.valueof(_ORIENTATION, default=from_xmp))
         if len(tiff.pages) > 1:
             decoded.notes.append(f"it holds {len(tiff.pages)} pages, and only the first was taken")
@@ -76,6 +79,46 @@ def decode_tiff(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
     except Exception:  # on a damaged block Pillow raises many types of exceptions
         decoded.notes.append("its EXIF data is damaged and was dropped")
     return decoded
+
+
+def _take_colors(page: TiffPage, decoded: Decoded) -> None:
+    if isinstance(page.iccprofile, bytes):
+        decoded.icc_profile = page.iccprofile
+        return
+    white, primaries = _rationals(page, _WHITE), _rationals(page, _PRIMARIES)
+    values = np.asarray(page.tags.valueof(_CURVE, default=()))
+    table = None
+    if values.dtype.kind == "u" and values.size in (1 << page.bitspersample, 3 << page.bitspersample):
+        table = values.reshape(-1, 1 << page.bitspersample).astype(np.float64)
+        table = table[0] if len(table) == 1 else table
+    if (white or primaries or table is not None) and decoded.samples.shape[2] == 3:
+        decoded.icc_profile, note = from_tiff(white, primaries, table)
+        decoded.notes += [note] if note else []
+
+
+def _rationals(page: TiffPage, tag: int) -> tuple[float, ...] | None:
+    """The values of a tag whose type is a fraction; None if it is missing or damaged."""
+    value = page.tags.valueof(tag)
+    if not isinstance(value, tuple) or len(value) % 2 or not all(value[1::2]):
+        return None
+    return tuple(top / bottom for top, bottom in zip(value[::2], value[1::2], strict=True))
+
+
+def _metadata(page: TiffPage) -> Metadata:
+    xmp, iptc = page.tags.valueof(_XMP), page.tags.valueof(_IPTC)
+    if isinstance(iptc, tuple):  # some writers say that the bytes are 32-bit numbers, in the file's order
+        iptc = np.array(iptc, page.parent.byteorder + "u4").tobytes()
+    across, down = _rationals(page, 282), _rationals(page, 283)
+    inch = _INCHES.get(int(page.tags.valueof(296, default=2)))
+    resolution = (across[0] * inch, down[0] * inch) if across and down and inch else None
+    if resolution and not (min(resolution) > 1 and max(resolution) < 1e6):
+        resolution = None  # many writers state one pixel per inch where they know nothing
+    return Metadata(
+        xmp if isinstance(xmp, bytes) and xmp else None,
+        iptc if isinstance(iptc, bytes) and iptc else None,
+        (),
+        resolution,
+    )
 
 
 def _check_directory(file: IO[bytes], name: str) -> bool:
@@ -111,11 +154,9 @@ def _check_directory(file: IO[bytes], name: str) -> bool:
 
 
 def _check_storage(page: TiffPage, file: IO[bytes], name: str) -> None:
-    """Raise PhotostyleError for a raw file's preview, a volume, or strips or tiles that the file does not hold."""
+    """Raise PhotostyleError for a preview, a volume, or strips or tiles that the file does not hold."""
     if page.subfiletype & 1:
-        raise PhotostyleError(
-            f"{name}: the first image is only a preview, as in a camera's raw file; develop it to TIFF or PNG first"
-        )
+        raise PhotostyleError(f"{name}: the first image is only a preview of another one")
     if page.imagedepth > 1:
         raise PhotostyleError(f"{name}: the image must be flat, got a volume of {page.imagedepth} slices")
     length = file.seek(0, os.SEEK_END)
@@ -138,11 +179,15 @@ def _samples(page: TiffPage, name: str) -> Decoded:
             f"{name}: its {page.samplesperpixel} channels do not fit the colour model {colour.name}"
         )
     bits = page.bitspersample
+    if page.sampleformat == SAMPLEFORMAT.INT:
+        raise PhotostyleError(f"{name}: the samples must be unsigned or floating-point, got signed ones")
     separate, _, height, width, together = page.shaped  # one of the two channel axes has length 1
     array: np.ndarray = page.asarray().reshape(separate, height, width, together)
     array = np.moveaxis(array, 0, 2).reshape(height, width, separate * together)
 
-    if page.colormap is not None and colour == PHOTOMETRIC.PALETTE:
+    if colour == PHOTOMETRIC.PALETTE:
+        if page.colormap is None:
+            raise PhotostyleError(f"{name}: the image has numbers of colours, but no colours (tag ColorMap)")
         return Decoded(_apply_palette(array[..., 0], page.colormap))
     decoded = Decoded(array)
     if array.dtype.kind == "f" or bits > 16:
@@ -159,6 +204,9 @@ def _samples(page: TiffPage, name: str) -> Decoded:
                 decoded.notes.append("its premultiplied alpha was divided out")
         else:
             decoded.notes.append("a channel that is neither colour nor alpha was dropped")
+    unknown = page.samplesperpixel - channels - len(page.extrasamples)
+    if unknown > 0:
+        decoded.notes.append(f"{unknown} more channels, of which it does not say what they are, were dropped")
     return decoded
 
 
@@ -175,13 +223,19 @@ def _divide_by_alpha(samples: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.minimum((samples.astype(np.uint32) * top + divisor // 2) // divisor, top).astype(samples.dtype)
 
 
-def encode_tiff(samples: np.ndarray, icc_profile: bytes | None, exif: bytes | None) -> bytes:
+def encode_tiff(
+    samples: np.ndarray, icc_profile: bytes | None, exif: bytes | None, metadata: Metadata | None = None
+) -> bytes:
     """Encode (H, W, 3 or 4) uint8 or uint16 as a deflated TIFF file with the descriptive tags of an EXIF block.
+
+    Of `metadata`, texts are not written.
 
     Raises:
         ValueError: the EXIF block cannot be expressed as TIFF tags.
     """
     buffer = io.BytesIO()
+    metadata = metadata or Metadata()
+    blocks = ((_XMP, metadata.xmp), (_IPTC, metadata.iptc))
     tifffile.imwrite(
         buffer,
         samples,
@@ -194,6 +248,9 @@ def encode_tiff(samples: np.ndarray, icc_profile: bytes | None, exif: bytes | No
         iccprofile=icc_profile,
         software=False,
         metadata=None,
+        resolution=metadata.resolution,
+        resolutionunit="inch" if metadata.resolution else None,
+        extratags=[(tag, "B", len(block), block, True) for tag, block in blocks if block],
     )
     return _add_exif(buffer.getvalue(), exif) if exif else buffer.getvalue()
 

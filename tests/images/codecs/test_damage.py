@@ -118,5 +118,5 @@ def test_images_without_pixels_and_foreign_files(tmp_path: Path) -> None:
         bytes(100),
         b"RIFF\0\0\0\0WAVE",
     ):
-        with pytest.raises(PhotostyleError, match=r"photo: not a PNG, JPEG, TIFF, WebP, GIF or BMP image"):
+        with pytest.raises(PhotostyleError, match=r"photo: not a PNG, JPEG, TIFF, WebP, AVIF, GIF or BMP image"):
             read(tmp_path, data)

@@ -9,7 +9,7 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
-from image_files import noise, pillow_bytes, png_chunk, read, rgb, tiff_bytes
+from image_files import adobe_like, noise, pillow_bytes, png_chunk, read, rgb, tiff_bytes
 from PIL import Image
 
 from photostyle_native.images.codecs.icc import profile_space, srgb_profile
@@ -67,14 +67,25 @@ def test_grey_with_a_profile_becomes_srgb(tmp_path: Path) -> None:
 
 
 def cmyk_profile() -> bytes:
-    """The profile of a printer with grey inks (ICC.1, lut8): C, M and Y each take a third of the lightness, K all."""
+    """The profile of a printer with grey inks: C, M and Y each take a third of the lightness, K all."""
     corners = [(c, m, y, k) for c in (0, 1) for m in (0, 1) for y in (0, 1) for k in (0, 1)]
     table = b"".join(bytes([0 if k else 255 - 85 * (c + m + y), 128, 128]) for c, m, y, k in corners)
+    return one_way_profile(b"CMYK", b"prtr", 4, table)
+
+
+def scanner_profile() -> bytes:
+    """The profile of a scanner that sees the lightness alone, a third by each channel."""
+    corners = [(r, g, b) for r in (0, 1) for g in (0, 1) for b in (0, 1)]
+    return one_way_profile(b"RGB ", b"scnr", 3, b"".join(bytes([85 * sum(c), 128, 128]) for c in corners))
+
+
+def one_way_profile(space: bytes, device: bytes, channels: int, table: bytes) -> bytes:
+    """A profile with a table from a device's colours to CIELAB (ICC.1, lut8), and none for the way back."""
     identity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
     ramp = bytes(range(256))
-    lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + ramp * 4 + table + ramp * 3
+    lut = b"mft1" + bytes(4) + bytes([channels, 3, 2, 0]) + identity + ramp * channels + table + ramp * 3
     place = 128 + 4 + 12
-    header = struct.pack(">II4s4s4s", place + len(lut), 0, b"\x02\x40\0\0", b"prtr", b"CMYK") + b"Lab "
+    header = struct.pack(">II4s4s4s", place + len(lut), 0, b"\x02\x40\0\0", device, space) + b"Lab "
     header += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
     header += struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
     return header.ljust(128, b"\0") + struct.pack(">I4sII", 1, b"A2B0", place, len(lut)) + lut
@@ -113,6 +124,19 @@ def test_cmyk_by_profile_and_without(tmp_path: Path) -> None:
         np.testing.assert_allclose(photo.pixels[at][:3] / scale, rgb(np.array(by_profile)), atol=1)
         assert photo.icc_profile is None
         assert "by its ICC profile" in photo.notes[0]
+
+
+def test_a_profile_without_a_way_back_goes_to_srgb(tmp_path: Path) -> None:
+    scanned = np.zeros((16, 16, 3), np.uint8)
+    scanned[8:] = 255, 255, 0  # two thirds of the lightness
+    for pixels in (scanned, scanned * np.uint16(257)):
+        photo = read(tmp_path, tiff_bytes(pixels, photometric="rgb", iccprofile=scanner_profile()))
+        scale = 257 if photo.bit_depth == 16 else 1
+        np.testing.assert_allclose(photo.pixels[[0, 12], 8] / scale, [[0] * 3, [162] * 3], atol=1)
+        assert photo.icc_profile is None
+        assert photo.notes == ("it was converted to sRGB, because its ICC profile does not allow the way back to it",)
+        style = read(tmp_path, pillow_bytes(noise(), "PNG", icc_profile=adobe_like()))
+        assert style.converted_to(photo.icc_profile).icc_profile is None
 
 
 def test_a_profile_has_the_space_of_its_header_if_it_can_be_used() -> None:

@@ -11,6 +11,7 @@ import pytest
 from image_files import noise, pillow_bytes, read
 from PIL import Image
 
+from photostyle_native.images.codecs.metadata import Metadata
 from photostyle_native.images.codecs.pillow import decode_image, encode_pillow
 
 
@@ -36,12 +37,12 @@ def test_jpeg_and_webp_decode_as_pillow_decodes_them(tmp_path: Path, options: di
 def test_jpeg_keeps_chroma_at_full_resolution_and_webp_the_colours_of_transparent_pixels() -> None:
     stripes = np.zeros((16, 16, 3), np.uint8)
     stripes[:, ::2] = (255, 0, 0)  # half the resolution would make every column the same dark red
-    with Image.open(io.BytesIO(encode_pillow("JPEG", stripes, None, None, 95))) as image:
+    with Image.open(io.BytesIO(encode_pillow("JPEG", stripes, None, None, Metadata(), 95))) as image:
         decoded = np.asarray(image)
     assert decoded[:, ::2, 0].min() > 230
     assert decoded[:, 1::2, 0].max() < 25
     flat = np.full((16, 16, 4), (200, 100, 50, 0), np.uint8)
-    with Image.open(io.BytesIO(encode_pillow("WEBP", flat, None, None, 95))) as image:
+    with Image.open(io.BytesIO(encode_pillow("WEBP", flat, None, None, Metadata(), 95))) as image:
         decoded = np.asarray(image)
     assert (decoded[..., 3] == 0).all()
     assert np.abs(decoded[..., :3].astype(int) - (200, 100, 50)).max() <= 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,25 @@ def test_tiff_that_is_no_photo(tmp_path: Path) -> None:
         read(tmp_path, tiff_bytes(noise(1)[None].repeat(3, 0), photometric="minisblack", volumetric=True))
     with pytest.raises(PhotostyleError, match=r"photo: "):
         read(tmp_path, tiff_bytes(noise(1).astype(np.complex64), photometric="minisblack"))
+
+
+def test_tiff_that_would_be_misread_is_refused(tmp_path: Path) -> None:
+    for dtype in (np.int8, np.int16):
+        with pytest.raises(PhotostyleError, match=r"samples must be unsigned or floating-point, got signed ones"):
+            read(tmp_path, tiff_bytes(np.ones((8, 8, 3), dtype), photometric="rgb"))
+    numbers = tiff_bytes(noise(1), photometric="palette", colormap=np.zeros((3, 256), np.uint16))
+    without = numbers.replace(struct.pack("<HHI", 320, 3, 768), struct.pack("<HHI", 65000, 3, 768))
+    assert without != numbers
+    with pytest.raises(PhotostyleError, match=r"numbers of colours, but no colours \(tag ColorMap\)"):
+        read(tmp_path, without)
+
+
+def test_a_channel_that_the_file_does_not_explain_is_named(tmp_path: Path) -> None:
+    stored = tiff_bytes(noise(4), photometric="rgb", extrasamples=["unspecified"])
+    silent = stored.replace(struct.pack("<HHI", 338, 3, 1), struct.pack("<HHI", 65000, 3, 1))
+    assert silent != stored
+    for data, words in ((stored, "neither colour nor alpha"), (silent, "does not say what they are")):
+        photo = read(tmp_path, data)
+        np.testing.assert_array_equal(photo.pixels, noise(4)[..., :3])
+        assert photo.alpha is None
+        assert words in photo.notes[0]
