@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,13 @@ def test_compare_command(result: dict[str, Any], tmp_path: Path, capsys: pytest.
     assert "slower   2.00 x" in capsys.readouterr().out
     assert main(["bench", "compare", b, a]) == 0
     assert "faster   0.50 x" in capsys.readouterr().out
+    noisy = copy.deepcopy(result)
+    for case in noisy["cases"]:
+        for way in case["ways"].values():  # the passes of one run disagree by a factor of three
+            way["samples"] = [[s * 3**k for s in one] for k, one in enumerate(way["samples"])]
+    (tmp_path / "noisy.json").write_text(json.dumps(noisy))
+    assert main(["bench", "compare", a, str(tmp_path / "noisy.json")]) == 3
+    assert "noise hides more than 1.5 x, so this says nothing: repeat both runs" in capsys.readouterr().out
     assert main(["bench", "compare", a, other]) == 2
     assert "is not a result of `photostyle bench`" in capsys.readouterr().err
 
