@@ -6,9 +6,9 @@
 //
 // The image is processed in bands of rows, so that the planes between the passes have a limited size. Values are
 // relative to the colour of one pixel of the band. Running sums start again every `segment` rows, and sums along a
-// row add neighbours in pairs and subtract nothing: the rounding error stays near 1e-16 of a window's sum. A NaN
-// reaches the windows that contain it and, because it stays in the running sums, those below them to the end of the
-// segment.
+// row add neighbours in pairs and subtract nothing: the rounding error stays near 1e-16 of a window's sum. What is
+// not finite, or has a square that swallows all others, would stay in a running sum after it has left: a sum that the
+// last such value leaves is added up anew, so that it spoils only the windows that contain it.
 #pragma once
 
 #include <cstddef>
@@ -72,6 +72,9 @@ __device__ __forceinline__ double read_origin(const void* from, Number type, int
   return value - value == 0.0 ? value : 0.0;
 }
 
+// Whether a running sum could not get rid of a value, given the sum of the squares that are added with it.
+__device__ __forceinline__ bool is_wild(double squares) { return !(squares < 1e24); }
+
 // ---- down the columns
 
 // The pixels that one thread walks over: the guide and, for the sums of a channel, that channel of x.
@@ -82,13 +85,16 @@ struct Walk {
 };
 
 // Adds sign times the moments of one pixel to `sums`: those of the guide alone (kGuideMoments of them) or those with
-// x.
+// x. Returns 1 if they are wild, else 0.
 template <int kMoments>
-__device__ __forceinline__ void add_pixel(const Band& b, const Walk& w, int64_t at, double sign,
-                                          double (&sums)[kMoments]) {
-  double guide[3];
+__device__ __forceinline__ int add_pixel(const Band& b, const Walk& w, int64_t at, double sign,
+                                         double (&sums)[kMoments]) {
+  double guide[3], squares = 0.0;
 #pragma unroll
-  for (int a = 0; a < 3; ++a) guide[a] = read(b.guide, b.guide_type, a * w.plane + at) - w.guide_origin[a];
+  for (int a = 0; a < 3; ++a) {
+    guide[a] = read(b.guide, b.guide_type, a * w.plane + at) - w.guide_origin[a];
+    squares += guide[a] * guide[a];
+  }
   if constexpr (kMoments == kGuideMoments) {
     int q = 3;
 #pragma unroll
@@ -99,11 +105,25 @@ __device__ __forceinline__ void add_pixel(const Band& b, const Walk& w, int64_t 
       for (int c = a; c < 3; ++c) sums[q++] += signed_value * guide[c];
     }
   } else {
-    const double signed_value = sign * (read(w.x, b.x_type, at) - w.x_origin);
+    const double value = read(w.x, b.x_type, at) - w.x_origin, signed_value = sign * value;
+    squares += value * value;
     sums[0] += signed_value;
 #pragma unroll
     for (int a = 0; a < 3; ++a) sums[1 + a] += signed_value * guide[a];
   }
+  return is_wild(squares);
+}
+
+// Adds up the rows around row y of a column; returns how many of them are wild.
+template <int kMoments>
+__device__ __forceinline__ int add_window(const Band& b, const Walk& w, int64_t column, int64_t y,
+                                          double (&sums)[kMoments]) {
+  int wild = 0;
+#pragma unroll
+  for (int q = 0; q < kMoments; ++q) sums[q] = 0.0;
+  const int64_t top = max(y - b.radius, int64_t{0}), bottom = min(y + b.radius, b.height - 1);
+  for (int64_t k = top; k <= bottom; ++k) wild += add_pixel(b, w, k * b.width + column, 1.0, sums);
+  return wild;
 }
 
 template <int kMoments>
@@ -122,16 +142,16 @@ __device__ __forceinline__ void walk_down(const Band& b, int channel, int64_t co
   }
   const int64_t r = b.radius, end = min(first + b.segment, b.wy1), moment_plane = (b.wy1 - b.wy0) * b.width;
   double* to = b.moments + moment * moment_plane + (first - b.wy0) * b.width + column;
-  double sums[kMoments] = {};
-  const int64_t top = max(first - r, int64_t{0}), bottom = min(first + r, b.height - 1);
-  for (int64_t y = top; y <= bottom; ++y) add_pixel(b, w, y * b.width + column, 1.0, sums);
+  double sums[kMoments];
+  int wild = add_window(b, w, column, first, sums);
   for (int64_t y = first;;) {
 #pragma unroll
     for (int q = 0; q < kMoments; ++q) to[q * moment_plane] = sums[q];
     if (++y == end) break;
     to += b.width;
-    if (y + r < b.height) add_pixel(b, w, (y + r) * b.width + column, 1.0, sums);
-    if (y - r > 0) add_pixel(b, w, (y - r - 1) * b.width + column, -1.0, sums);
+    if (y + r < b.height) wild += add_pixel(b, w, (y + r) * b.width + column, 1.0, sums);
+    if (y - r > 0 && add_pixel(b, w, (y - r - 1) * b.width + column, -1.0, sums) && --wild == 0)
+      add_window(b, w, column, y, sums);
   }
 }
 

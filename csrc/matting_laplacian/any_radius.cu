@@ -61,16 +61,33 @@ __global__ void __launch_bounds__(kWalkThreads) add_rows(const __grid_constant__
   const double* from = f.coefs + q * (b.wy1 - b.wy0) * b.width + column;
   const int64_t first = f.y0 + place / across * b.segment, end = min(first + b.segment, f.y1);
   double* to = f.sums + (q * (f.y1 - f.y0) + first - f.y0) * b.width + column;
-  const int64_t top = max(first - r, f.valid_y0), bottom = min(first + r, f.valid_y1 - 1);
   double sum = 0.0;
+  int wild = 0;  // rows in the sum that it could not get rid of (common/window_sums.cuh)
+  const auto start = [&](int64_t y) {
+    const int64_t top = max(y - r, f.valid_y0), bottom = min(y + r, f.valid_y1 - 1);
+    sum = 0.0;
 #pragma unroll 4
-  for (int64_t y = top; y <= bottom; ++y) sum += from[(y - b.wy0) * b.width];
+    for (int64_t k = top; k <= bottom; ++k) {
+      const double value = from[(k - b.wy0) * b.width];
+      sum += value;
+      wild += is_wild(value * value);
+    }
+  };
+  start(first);
   for (int64_t y = first;;) {
     *to = sum;
     if (++y == end) break;
     to += b.width;
-    if (y + r < f.valid_y1) sum += from[(y + r - b.wy0) * b.width];
-    if (y - r - 1 >= f.valid_y0) sum -= from[(y - r - 1 - b.wy0) * b.width];
+    if (y + r < f.valid_y1) {
+      const double value = from[(y + r - b.wy0) * b.width];
+      sum += value;
+      wild += is_wild(value * value);
+    }
+    if (y - r - 1 >= f.valid_y0) {
+      const double value = from[(y - r - 1 - b.wy0) * b.width];
+      sum -= value;
+      if (is_wild(value * value) && --wild == 0) start(y);
+    }
   }
 }
 

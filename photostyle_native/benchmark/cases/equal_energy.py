@@ -21,7 +21,7 @@ from ...optimization.solver import Iteration, Solver
 from ...pipeline.presets import PRESETS
 from ...pipeline.start import starting_picture
 from ..case import Case, Family, WrongResult
-from .iteration import network
+from .iteration import network, solve
 
 _DEFAULT, _AUTHORS = PRESETS["default"], PRESETS["paper"]
 
@@ -45,8 +45,7 @@ class _Pair:
         """Run the authors' two stages, `iterations` each; returns the energy at their end."""
         start = starting_picture(_AUTHORS, self.content, self.style, self.masks, seed=0)
         solver = Solver(self.objective, start.to(self.content.device))
-        for stage in _AUTHORS.stages:
-            solver.run(replace(stage, iterations=iterations))
+        solve(solver, [replace(stage, iterations=iterations) for stage in _AUTHORS.stages])
         return solver.best_terms["total"]
 
     def default(self, target: float) -> None:
@@ -59,8 +58,8 @@ class _Pair:
         start = starting_picture(_DEFAULT, self.content, self.style, self.masks, seed=0)
         solver = Solver(self.objective, start, stop)
         try:
-            for stage in _DEFAULT.stages:
-                solver.run(replace(stage, progress=0.0))  # not before the energy is reached
+            # Progress that fades does not end it before the energy is reached.
+            solve(solver, [replace(stage, progress=0.0) for stage in _DEFAULT.stages])
         except _Reached:
             return
         raise WrongResult(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,7 +15,7 @@ from ...network.weights import load_vgg19
 from ...optimization.image_metric import ImageMetric
 from ...optimization.lbfgs import LBFGS
 from ...optimization.objective import CONTENT_LAYER, STYLE_LAYERS, Objective
-from ...optimization.solver import Loop
+from ...optimization.solver import Loop, Solver
 from ...optimization.stage import Stage
 from ...pipeline.inputs import resolve_precision
 from ..case import Call, Case, Family, check
@@ -66,6 +66,15 @@ class Scene:
 @cache
 def network(device: torch.device, dtype: torch.dtype = torch.float32) -> VGG19:
     return load_vgg19().to(device).at_precision(dtype)
+
+
+def solve(solver: Solver, stages: Iterable[Stage]) -> Solver:
+    """Run stages. Ctrl-C ends a benchmark, where a transfer would go on with the best picture."""
+    for stage in stages:
+        solver.run(stage)
+        if solver.interrupted:
+            raise KeyboardInterrupt
+    return solver
 
 
 def _gradient(energy: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from ...pipeline.start import noise_start
 from ..case import Call, Case, Family, WrongResult, check
 from ..peers import authors_loop
 from ..scenes import height_of
-from .iteration import Scene, network
+from .iteration import Scene, network, solve
 
 _HISTORY = 100  # as in the authors' code
 
@@ -69,10 +69,7 @@ def build_loop(device: torch.device, width: int, masks: int, iterations: int) ->
     stages = (Stage("stylise", iterations - 1, photo=False), Stage("photorealise", iterations - 1))
 
     def run() -> Tensor:
-        solver = Solver(ours, start)
-        for stage in stages:
-            solver.run(stage)
-        return solver.x
+        return solve(Solver(ours, start), stages).x
 
     def port() -> Tensor:
         return authors_loop.run(plain, start, iterations)
@@ -102,7 +99,7 @@ def build_gatys(device: torch.device, width: int, iterations: int) -> Case:
     )
     stage = Stage("gatys", iterations - 1, photo=False)  # its start is evaluated too
     case = Case(height_of(width) * width, once=True)
-    case.ways["ours"] = [lambda: Solver(objective, scene.content).run(stage)]
+    case.ways["ours"] = [lambda: solve(Solver(objective, scene.content), [stage])]
     case.offer("pastiche", lambda: [_pastiche(scene, iterations)], needs=["pastiche"])
     return case
 

@@ -7,6 +7,9 @@ import torch
 
 from photostyle_native.benchmark.case import WrongResult
 from photostyle_native.benchmark.cases import equal_energy
+from photostyle_native.benchmark.cases.iteration import solve
+from photostyle_native.optimization.solver import Iteration, Solver
+from photostyle_native.optimization.stage import Stage
 
 CPU = torch.device("cpu")
 
@@ -33,3 +36,14 @@ def test_the_default_ends_where_the_authors_schedule_does(monkeypatch: pytest.Mo
     assert len(seen) == 2 * 5  # two stages of four steps, whose starts are evaluated too
     with pytest.raises(WrongResult, match="the default preset ends at"):
         pair.default(0.0)
+
+
+def test_ctrl_c_ends_a_benchmark() -> None:
+    pair, _ = equal_energy._prepared(64, 4, CPU)
+
+    def interrupt(_: Iteration) -> None:
+        raise KeyboardInterrupt
+
+    start = torch.rand_like(pair.content)
+    with pytest.raises(KeyboardInterrupt):
+        solve(Solver(pair.objective, start, interrupt), [Stage("one", 3), Stage("two", 3)])
