@@ -179,7 +179,7 @@ def _from_array(array: np.ndarray, name: str) -> LabelImage:
             raise PhotostyleError(
                 f"{name} of shape (H, W) must hold whole numbers, got fractions; soft masks have shape (K, H, W)"
             )
-        return _indexed(array if array.dtype.kind == "b" else array.astype(np.int64), name)
+        return _indexed(array if array.dtype in (np.bool_, np.uint8) else array.astype(np.int64), name)
     if array.shape[2] in (3, 4) and array.dtype.kind != "b":
         if array.dtype != np.uint8:
             _check_unit_range(array, name, "(H, W, 3) must be uint8 or")
@@ -213,13 +213,13 @@ def _check_unit_range(array: np.ndarray, name: str, requirement: str) -> None:
 
 def _indexed(values: np.ndarray, name: str, colors: np.ndarray | None = None) -> LabelImage:
     """Make an index image of the numbers in `values`; `colors`, (H, W, 3), has the pixels' displayed colours."""
-    distinct, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+    distinct, first, inverse = _distinct(values)
     if len(distinct) > _MAX_INDICES:
         raise PhotostyleError(
             f"{name} must be a label image, got {len(distinct)} different grey values: it looks like a photo"
         )
     offset = int((distinct < 0).sum())  # negative numbers mean "no label" in many data sets
-    data = np.maximum(inverse.reshape(values.shape).astype(np.int16) - offset, UNLABELED).astype(np.int16)
+    data = np.maximum(inverse.astype(np.int16) - np.int16(offset), np.int16(UNLABELED))
     end = len(distinct)
     if distinct[-1] == VOID and is_void(values == VOID, distinct[offset:-1]):
         end -= 1
@@ -227,3 +227,20 @@ def _indexed(values: np.ndarray, name: str, colors: np.ndarray | None = None) ->
     names = tuple(str(int(value)) for value in distinct[offset:end])
     shown = None if colors is None else colors.reshape(-1, 3)[first[offset:end]]
     return LabelImage("index", data, names, name, shown)
+
+
+def _distinct(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct numbers in ascending order, the first pixel of each, and each pixel's place among them, (H, W).
+
+    As `numpy.unique`, without sorting the pixels where there are at most 256 numbers: large masks take no time.
+    """
+    if values.dtype != np.uint8:
+        distinct, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+        return distinct, first, inverse.reshape(values.shape)
+    flat = values.ravel()
+    first = np.empty(256, np.int64)
+    first[flat[::-1]] = np.arange(len(flat))[::-1]  # of equal indices the last counts
+    distinct = np.flatnonzero(np.bincount(flat, minlength=256))
+    position = np.zeros(256, np.int16)
+    position[distinct] = np.arange(len(distinct))
+    return distinct, first[distinct], position[values]

@@ -30,6 +30,8 @@ AUTHORS_COLORS = MappingProxyType(
     }
 )
 
+_MANY = 1 << 20  # pixels
+
 # Shares of an image's pixels.
 _AUTHORS_SHARE = 0.9  # if so many pixels have the authors' colours, the authors' palette is meant
 _LABEL_SHARE = 0.6  # if fewer pixels have label colours, the image is not a label image
@@ -117,7 +119,13 @@ def _color_palette(images: tuple[LabelImage, ...]) -> Palette:
 
 def _distinct_colors(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct colours of pixels (..., 3), (M, 3) uint8, and their shares, the most frequent first."""
-    codes, counts = np.unique(_codes(data), return_counts=True)
+    all_codes = _codes(data)
+    if all_codes.size < _MANY:
+        codes, counts = np.unique(all_codes, return_counts=True)
+    else:  # counting takes a table of all colours, and no sorting of pixels
+        table = np.bincount(all_codes.ravel(), minlength=1 << 24)
+        codes = np.flatnonzero(table)
+        counts = table[codes]
     order = np.argsort(-counts, kind="stable")
     return _decode(codes[order]), counts[order] / counts.sum()
 

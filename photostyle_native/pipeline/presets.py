@@ -32,6 +32,6 @@ PRESETS = {
         "the authors' 1000 + 1000 from noise",
     ),
 }
-# Longest side of the working size in pixels, by device. 400 keeps the default preset under a minute on two CPU cores.
+# Longest side of the working size in pixels, by device. 400 keeps the default preset near a minute on two cores.
 DEFAULT_SIZES = {"cpu": 400, "cuda": 700}
 PRECISIONS = ("auto", "float32", "bfloat16")

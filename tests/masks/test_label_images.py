@@ -213,3 +213,14 @@ def test_a_feathered_mask_has_two_regions():
 def test_many_grey_labels_are_not_a_feathered_mask():
     numbers = np.repeat(np.arange(40, dtype=np.uint8), 50).reshape(40, 50)
     assert len(read_labels(Image.fromarray(numbers)).names) == 40
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.int16])
+def test_numbers_of_any_type_are_found_alike(dtype):
+    values = np.array([[7, 3, 7], [200, 3, 9]], dtype)
+    read = read_labels(values)
+    assert read.names == ("3", "7", "9", "200")
+    assert read.data.tolist() == [[1, 0, 1], [3, 0, 2]]
+    assert read.data.dtype == np.int16
+    shown = read_labels(Image.fromarray(values.astype(np.uint8)))
+    assert shown.colors[:, 0].tolist() == [3, 7, 9, 200]

@@ -9,6 +9,7 @@ from masks.painted import COLORS, labels, letters, paint
 from PIL import Image
 
 from photostyle_native.errors import PhotostyleError
+from photostyle_native.masks import palettes
 from photostyle_native.masks.label_images import read_labels
 from photostyle_native.masks.pairs import exact_pair, extract_masks, prepare_pair
 
@@ -113,3 +114,12 @@ def test_images_that_cannot_be_compared():
     three, two = read_labels(np.ones((3, 4, 5)), "three"), read_labels(np.ones((2, 4, 5)), "two")
     with pytest.raises(PhotostyleError, match="same number of masks: three has 3, two has 2"):
         exact_pair(three, two, (4, 5), (4, 5))
+
+
+def test_colours_of_large_images_are_counted_as_those_of_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = np.random.default_rng(0).integers(0, 3, (40, 50, 3), np.uint8) * np.uint8(100)
+    small = palettes._distinct_colors(data)
+    monkeypatch.setattr(palettes, "_MANY", 0)
+    large = palettes._distinct_colors(data)
+    for one, other in zip(small, large, strict=True):
+        np.testing.assert_array_equal(one, other)
