@@ -57,9 +57,9 @@ def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> l
     gatys = {"width": 128, "iterations": 5} if quick else {"width": 192, "iterations": 20}
     if device != "cpu" and not quick:
         loop["width"] = gatys["width"] = _LOOP_WIDTH
-    schedule = {"width": 96, "iterations": 10} if quick else {"width": 128, "iterations": 1000}
+    schedule = {"width": 96, "iterations": 10} if quick else {"width": 128, "iterations": 200}
     if device != "cpu" and not quick:
-        schedule["width"] = _LOOP_WIDTH
+        schedule = {"width": _LOOP_WIDTH, "iterations": 1000}
     return [
         *found,
         Spec(solving.LOOP, loop),
