@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[1-8]")
+_THUMBNAILS = re.compile(rb"<xmp:Thumbnails>.*?</xmp:Thumbnails>\s*", re.DOTALL)
 _EXTENDED = b"xmpNote:HasExtendedXMP"
 
 
@@ -23,9 +24,12 @@ class Metadata:
     """Pixels per inch, across and down."""
 
     def upright(self, orientation: int) -> Metadata:
-        """The same for the photo that was turned upright from EXIF orientation 1 to 8."""
+        """The same for the photo that was turned upright from EXIF orientation 1 to 8.
+
+        Thumbnails in the XMP packet go, as they do from EXIF, because they would show another picture than the file.
+        """
         turned = self.resolution[::-1] if self.resolution and orientation in (5, 6, 7, 8) else self.resolution
-        xmp = None if self.xmp is None else _XMP_ORIENTATION.sub(rb"\g<1>1", self.xmp)
+        xmp = None if self.xmp is None else _THUMBNAILS.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", self.xmp))
         return replace(self, xmp=xmp, resolution=turned)
 
     def notes(self) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from image_files import noise, pillow_bytes, read, tiff_bytes
 from PIL import Image, PngImagePlugin
 
+from photostyle_native.images.codecs.metadata import Metadata
 from photostyle_native.images.photo import Photo, read_photo
 from photostyle_native.images.write import write_photo
 
@@ -126,3 +127,11 @@ def test_the_size_in_exif_turns_with_the_photo(endian: str, tmp_path: Path) -> N
         inner = loaded.get_ifd(0x8769)
         assert (inner[0xA002], inner[0xA003]) == ((37, 23) if turned else (23, 37)) == photo.size[::-1]
         assert inner[0x9003] == "2024:05:06 07:08:09"
+
+
+def test_thumbnails_of_another_picture_go() -> None:
+    thumbnails = b"<xmp:Thumbnails><rdf:Alt>...</rdf:Alt></xmp:Thumbnails>\n"
+    packet = XMP.replace(b"</rdf:RDF>", thumbnails + b"</rdf:RDF>")
+    assert Metadata(packet).upright(1).xmp == UPRIGHT_XMP
+    assert Metadata(packet, resolution=(1.0, 2.0)).upright(6).resolution == (2.0, 1.0)
+    assert Metadata().upright(6) == Metadata()
