@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from functools import cache
-from typing import Any
-
 import imagecodecs
 import numpy as np
-import tifffile
 from hypothesis import strategies as st
+from image_files import pillow_bytes, tiff_bytes
 from PIL import Image, PngImagePlugin
 
 # Values that headers do not expect, as big and little endian numbers of 1, 2 and 4 bytes.
@@ -37,39 +34,29 @@ def pictures() -> tuple[bytes, ...]:
     profile = imagecodecs.cms_profile("adobergb")
     rgba = np.dstack([rgb, rgb[..., :1] * np.uint8(255)])
 
-    def pillow(picture: Image.Image, kind: str, **options: Any) -> bytes:
-        stream = io.BytesIO()
-        picture.save(stream, kind, **options)
-        return stream.getvalue()
-
-    def tiff(array: np.ndarray, **options: Any) -> bytes:
-        stream = io.BytesIO()
-        tifffile.imwrite(stream, array, **options)
-        return stream.getvalue()
-
-    plain = pillow(image, "PNG", exif=exif, pnginfo=text, icc_profile=profile, dpi=(300, 300))
+    plain = pillow_bytes(image, "PNG", exif=exif, pnginfo=text, icc_profile=profile, dpi=(300, 300))
     return (
         plain,
         bytes(imagecodecs.png_encode(rgb.astype(np.uint16) * np.uint16(257))),
-        pillow(Image.fromarray(rgba), "PNG"),
-        pillow(grey.convert("P"), "PNG", transparency=3),
-        pillow(image, "JPEG", exif=exif, icc_profile=profile, xmp=b"<x/>", comment="words"),
-        pillow(image.convert("CMYK"), "JPEG", progressive=True),
-        tiff(rgb, photometric="rgb", compression="zlib", predictor=True, iccprofile=profile),
-        tiff(rgb.astype(np.uint16), photometric="rgb", bigtiff=True, resolution=(300, 300)),
-        tiff(rgb[..., 0], photometric="palette", colormap=np.zeros((3, 256), np.uint16)),
-        tiff(rgb.astype(np.float32) / 255, photometric="rgb", tile=(16, 16)),
-        pillow(image, "TIFF", compression="jpeg"),
-        pillow(grey.convert("1"), "TIFF", compression="group4"),
-        pillow(image, "WEBP", exif=exif),
-        pillow(Image.fromarray(rgba), "WEBP", lossless=True),
-        pillow(grey, "GIF", comment=b"words"),
-        pillow(grey, "GIF", save_all=True, append_images=[grey]),
-        pillow(image, "BMP"),
-        pillow(grey.convert("P"), "BMP"),
-        pillow(image, "AVIF", exif=exif, icc_profile=profile),
+        pillow_bytes(Image.fromarray(rgba), "PNG"),
+        pillow_bytes(grey.convert("P"), "PNG", transparency=3),
+        pillow_bytes(image, "JPEG", exif=exif, icc_profile=profile, xmp=b"<x/>", comment="words"),
+        pillow_bytes(image.convert("CMYK"), "JPEG", progressive=True),
+        tiff_bytes(rgb, photometric="rgb", compression="zlib", predictor=True, iccprofile=profile),
+        tiff_bytes(rgb.astype(np.uint16), photometric="rgb", bigtiff=True, resolution=(300, 300)),
+        tiff_bytes(rgb[..., 0], photometric="palette", colormap=np.zeros((3, 256), np.uint16)),
+        tiff_bytes(rgb.astype(np.float32) / 255, photometric="rgb", tile=(16, 16)),
+        pillow_bytes(image, "TIFF", compression="jpeg"),
+        pillow_bytes(grey.convert("1"), "TIFF", compression="group4"),
+        pillow_bytes(image, "WEBP", exif=exif),
+        pillow_bytes(Image.fromarray(rgba), "WEBP", lossless=True),
+        pillow_bytes(grey, "GIF", comment=b"words"),
+        pillow_bytes(grey, "GIF", save_all=True, append_images=[grey]),
+        pillow_bytes(image, "BMP"),
+        pillow_bytes(grey.convert("P"), "BMP"),
+        pillow_bytes(image, "AVIF", exif=exif, icc_profile=profile),
         bytes(imagecodecs.avif_encode(rgb.astype(np.uint16) * np.uint16(4), bitspersample=10)),
-        pillow(image, "AVIF", save_all=True, append_images=[image]),
+        pillow_bytes(image, "AVIF", save_all=True, append_images=[image]),
     )
 
 
