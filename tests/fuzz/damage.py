@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from functools import cache
+
 import imagecodecs
 import numpy as np
 from hypothesis import strategies as st
