@@ -104,12 +104,12 @@ def _turn_size(data: bytearray, order: str, entries: dict[int, int]) -> None:
         _swap(data, inner, *_SIZE)
 
 
-def orientation_in_text(text: bytes) -> int:
-    """The orientation in an EXIF block that ImageMagick wrote as text: a name, a length, and hexadecimal digits."""
+def block_in_text(text: bytes) -> bytes | None:
+    """A block that ImageMagick wrote as text, which is a name, a length, and hexadecimal digits; None if damaged."""
     try:
-        return upright_exif(bytes.fromhex(b"".join(text.split()[2:]).decode("ascii")))[1]
+        return bytes.fromhex(b"".join(text.split()[2:]).decode("ascii")) or None
     except ValueError:
-        return 1
+        return None
 
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import PhotostyleError
 from ...picture_files import PNG, check_claim
 from .color_tags import from_code_points, from_png
-from .exif import EXIF_PREFIX, orientation_in_text
+from .exif import EXIF_PREFIX, block_in_text
 from .metadata import Metadata, orientation_in_xmp
 from .samples import Decoded, split_alpha
 
@@ -27,6 +27,7 @@ _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _MAX_TEXT = 1 << 20  # bytes: longer text is not looked at
 _MAX_TEXTS = 1 << 22  # bytes of all texts together
 _XMP_KEYWORD, _RAW = b"XML:com.adobe.xmp", b"raw profile type "
+_RAW_EXIF = (_RAW + b"exif", _RAW + b"app1")
 _INCH = 0.0254  # metres
 _LEVEL = 3  # zlib's level: on photos nearly as small as its default, 6, in half the time
 _HEADER_END = len(MAGIC) + 25  # IHDR always comes first and has 25 bytes
@@ -63,8 +64,8 @@ def decode_png(data: bytes, name: str, max_pixels: int) -> Decoded:
 
 
 def _take_metadata(decoded: Decoded, chunks: list[tuple[bytes, bytes]]) -> None:
-    """Fill in EXIF data, orientation, text and resolution from the chunks beside the pixels."""
-    texts, xmp, resolution, left = [], None, None, _MAX_TEXTS
+    """Fill in EXIF data, text and resolution from the chunks beside the pixels."""
+    texts, blocks, resolution, left = [], {}, None, _MAX_TEXTS
     for kind, payload in chunks:
         if kind == b"eXIf":
             decoded.exif = payload
@@ -76,17 +77,22 @@ def _take_metadata(decoded: Decoded, chunks: list[tuple[bytes, bytes]]) -> None:
         elif kind in _TEXT_CHUNKS and left > 0:
             keyword, text = _text(kind, payload)
             left -= len(text)
-            if decoded.orientation == 1:
-                decoded.orientation = _orientation(keyword, text)
-            if keyword == _XMP_KEYWORD:
-                xmp = text
-            elif not keyword.lower().startswith(_RAW):  # blocks for other formats, as digits
-                texts.append(
-                    (keyword.decode("latin-1"), text.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
-                )
+            if keyword == _XMP_KEYWORD or keyword.lower().startswith(_RAW):
+                blocks[keyword.lower()] = text
+            else:
+                encoding = "utf-8" if kind == b"iTXt" else "latin-1"
+                texts.append((keyword.decode("latin-1"), text.decode(encoding, "replace")))
     if left <= 0:
         decoded.notes.append("its text is longer than 4 MB, and the rest was dropped")
+    xmp = blocks.pop(_XMP_KEYWORD.lower(), None)
     decoded.metadata = Metadata(xmp, None, tuple(texts), resolution)
+    decoded.orientation = orientation_in_xmp(xmp or b"")
+    for keyword, text in blocks.items():  # ImageMagick's, whose EXIF data are as good as those of the chunk
+        block = block_in_text(text) if keyword in _RAW_EXIF else None
+        if block is None:
+            decoded.notes.append(f"its text `{keyword.decode('latin-1')}` was dropped")
+        elif decoded.exif is None:
+            decoded.exif = block
 
 
 def _take_colors(decoded: Decoded, chunks: dict[bytes, bytes]) -> None:
@@ -142,14 +148,6 @@ def _text(kind: bytes, payload: bytes) -> tuple[bytes, bytes]:
         except zlib.error:
             rest = b""
     return keyword, rest[:_MAX_TEXT]
-
-
-def _orientation(keyword: bytes, text: bytes) -> int:
-    if keyword == _XMP_KEYWORD:
-        return orientation_in_xmp(text)
-    if keyword.lower() in (_RAW + b"exif", _RAW + b"app1"):
-        return orientation_in_text(text)
-    return 1
 
 
 def _unpack_profile(payload: memoryview) -> bytes | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from image_files import noise, pillow_bytes, read, tiff_bytes
+from image_files import exif_bytes, noise, pillow_bytes, png_chunk, read, tiff_bytes
 from PIL import Image, PngImagePlugin
 
 from photostyle_native.images.codecs.metadata import Metadata
@@ -135,3 +135,16 @@ def test_thumbnails_of_another_picture_go() -> None:
     assert Metadata(packet).upright(1).xmp == UPRIGHT_XMP
     assert Metadata(packet, resolution=(1.0, 2.0)).upright(6).resolution == (2.0, 1.0)
     assert Metadata().upright(6) == Metadata()
+
+
+def test_blocks_that_imagemagick_wrote_as_text(tmp_path: Path) -> None:
+    block = exif_bytes(6)
+    digits = b"\nexif\n" + str(len(block)).encode().rjust(8) + b"\n" + block.hex().encode() + b"\n"
+    chunks = [(b"Raw profile type exif", digits), (b"Raw profile type iptc", b"\niptc\n 4\n00ff\n")]
+    plain = pillow_bytes(noise(), "PNG")
+    texts = b"".join(png_chunk(b"tEXt", keyword + b"\0" + text) for keyword, text in chunks)
+    photo = read(tmp_path, plain[:33] + texts + plain[33:])
+    assert photo.size == noise().shape[1::-1]
+    assert photo.exif == exif_bytes(1)
+    assert photo.metadata.text == ()
+    assert photo.notes == ("its text `raw profile type iptc` was dropped",)
