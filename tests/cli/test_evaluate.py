@@ -13,24 +13,26 @@ from cli.program import HEIGHT, MASKS, WIDTH, pixels_of
 from PIL import Image
 
 import photostyle_native
+from photostyle_native import Weights
+from photostyle_native.optimization.objective import ENERGIES, TERMS
 
 
 def test_evaluate_json(run: Callable[..., tuple[int, str, str]], photos: Path) -> None:
     code, out, err = run("evaluate", "day.png", "dusk.jpg", "day.png", "--json")
     assert (code, err) == (0, "")
     scores = json.loads(out)
-    assert list(scores) == ["content", "style", "photo", "tv", "total", "weights", "size", "metrics"]
+    assert list(scores) == [*ENERGIES, "weights", "size", "metrics"]
     assert (scores["metrics"]["ssim"], scores["metrics"]["edge_ssim"]) == (1, 1)
     assert scores["metrics"]["labels"]["all"]["share"] == 1
     assert sum(scores["metrics"]["labels"]["all"]["gram"].values()) == pytest.approx(scores["style"])
-    assert scores["weights"] == {"content": 5.0, "style": 100.0, "photo": 1e4, "tv": 1e-3}
+    assert scores["weights"] == vars(Weights())
     assert scores["size"] == {"width": WIDTH, "height": HEIGHT}
     assert scores["content"] == 0, "the content has its own features"
     pixels = pixels_of("day.png").astype(np.float64)
     corner = pixels[:-1, :-1]
     differences = ((pixels[:-1, 1:] - corner) ** 2).sum() + ((pixels[1:, :-1] - corner) ** 2).sum()
     assert scores["tv"] == pytest.approx(1e-3 * 0.5 * differences, rel=1e-5)
-    assert scores["total"] == pytest.approx(sum(scores[k] for k in ("content", "style", "photo", "tv")))
+    assert scores["total"] == pytest.approx(sum(scores[name] for name in TERMS))
 
 
 def test_evaluate_takes_size_and_masks(run: Callable[..., tuple[int, str, str]], photos: Path) -> None:
@@ -66,10 +68,10 @@ def test_evaluate_table(run: Callable[..., tuple[int, str, str]], photos: Path) 
     code, out, err = run("evaluate", "day.png", "dusk.jpg", "day.png")
     assert (code, err) == (0, "")
     rows = [line.strip("│").split() for line in out.splitlines() if line.startswith("│")]
-    assert [row[0] for row in rows[:5]] == ["content", "style", "photo", "tv", "total"]
+    assert [row[0] for row in rows[: len(ENERGIES)]] == list(ENERGIES)
     assert "10000" in rows[2]
-    assert "100.0%" in rows[4]
-    metrics = {" ".join(row[: row.index("│")]): row[row.index("│") + 1] for row in rows[5:]}
+    assert "100.0%" in rows[len(TERMS)]
+    metrics = {" ".join(row[: row.index("│")]): row[row.index("│") + 1] for row in rows[len(ENERGIES) :]}
     assert metrics["SSIM of luma, to the content"] == "1.000"
     assert metrics["noise gain in flat places"] == "1.000"
     assert metrics["all"] == "100.0%"

@@ -27,4 +27,5 @@ def test_medians_are_over_pairs_that_have_both() -> None:
     assert cells[-2] == ("median", OURS, "15.0", *["0.500"] * 5, "2.000", "-")
     assert cells[-1] == ("", REFERENCE, "35.0", *["0.500"] * 5, "1.000", "-")
     assert "medians over 2 pairs" in str(table.caption)
-    assert scores_csv(scores[1:2]).splitlines()[1] == "2,ours,ours.png,40,30,0.0,20,0.0,0.0,20,0.5,0.5,0.5,0.5,0.5,,,"
+    terms = ",".join("20" if name in ("style", "total") else "0.0" for name in ENERGIES)
+    assert scores_csv(scores[1:2]).splitlines()[1] == f"2,ours,ours.png,40,30,{terms},0.5,0.5,0.5,0.5,0.5,,,"
