@@ -258,7 +258,7 @@ def _photo(decoded: Decoded, name: str) -> Photo:
             orientation = in_exif if orientation == 1 else orientation
         except ValueError as error:
             notes.append(f"its EXIF data is damaged ({error}) and was dropped")
-    if exif and not decoded.icc_profile and decoded.samples.shape[2] == 3:
+    if exif and not (decoded.icc_profile or decoded.is_srgb) and decoded.samples.shape[2] == 3:
         decoded.icc_profile, note = from_exif(exif)
         notes += [note] if note else []
     pixels, profile = to_rgb(decoded, notes)

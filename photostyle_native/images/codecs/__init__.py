@@ -13,7 +13,7 @@ from .heif import decode_heif
 from .metadata import Metadata
 from .pillow import decode_jpeg, decode_other, encode_pillow
 from .png import decode_png, encode_png
-from .raw import decode_raw, is_raw
+from .raw import decode_raw
 from .samples import Decoded
 from .tiff import decode_tiff, encode_tiff
 
@@ -60,7 +60,7 @@ def decode(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
         if its_format is picture_files.JPEG:
             return decode_jpeg(file.read(), name, max_pixels)
         if its_format is picture_files.TIFF:
-            return (decode_raw if is_raw(file) else decode_tiff)(file, name, max_pixels)
+            return decode_tiff(file, name, max_pixels)
         if its_format in (picture_files.AVIF, picture_files.HEIC):
             return decode_heif(file.read(), its_format, name, max_pixels)
         if its_format is picture_files.RAW:

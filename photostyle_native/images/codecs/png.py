@@ -104,7 +104,9 @@ def _take_colors(decoded: Decoded, chunks: dict[bytes, bytes]) -> None:
     elif b"iCCP" in chunks:
         decoded.icc_profile = _unpack_profile(memoryview(chunks[b"iCCP"]))
         note = None if decoded.icc_profile else "its ICC profile is damaged and was dropped"
-    elif b"sRGB" not in chunks and (len(gamma) == 4 or len(chromaticities) == 32):
+    elif b"sRGB" in chunks:
+        decoded.is_srgb = True
+    elif len(gamma) == 4 or len(chromaticities) == 32:
         decoded.icc_profile, note = from_png(
             struct.unpack(">I", gamma)[0] if len(gamma) == 4 else None,
             struct.unpack(">8I", chromaticities) if len(chromaticities) == 32 else None,

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from typing import IO, BinaryIO, cast
 
-import tifffile
+from tifffile import TiffPage
 
 from ...errors import PhotostyleError
 from ...foreign_files import CAMERA_RAW
 from ...picture_files import RAW, check_claim
-from .exif import exif_from_tiff
+from .exif import exif_from_tiff, upright_exif
 from .samples import Decoded
 
 _DNG_VERSION, _SUB_DIRECTORIES = 50706, 330  # tags; only DNG files have the first
 _SRGB_CURVE = (2.4, 12.92)  # exponent, and slope at black
 
 
-def is_raw(file: IO[bytes]) -> bool:
-    """Whether a TIFF file is a camera's raw file: a DNG, or a preview with the sensor's data in other directories."""
-    try:
-        with tifffile.TiffFile(file) as tiff:  # does not close `file`
-            page = tiff.pages.first
-            return _DNG_VERSION in page.tags or bool(page.subfiletype & 1 and _SUB_DIRECTORIES in page.tags)
-    except Exception:  # on a damaged file tifffile raises many types of exceptions
-        return False
-    finally:
-        file.seek(0)
+def is_raw(page: TiffPage) -> bool:
+    """Whether a TIFF's first page means a raw file: a DNG, or a preview beside the sensor's data."""
+    return _DNG_VERSION in page.tags or bool(page.subfiletype & 1 and _SUB_DIRECTORIES in page.tags)
 
 
 def decode_raw(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
@@ -38,7 +32,7 @@ def decode_raw(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
         import rawpy
     except ImportError as error:
         raise PhotostyleError(f"{name}: it is {CAMERA_RAW}") from error
-    length = len(file.read())
+    length = file.seek(0, os.SEEK_END)
     file.seek(0)
     with rawpy.imread(cast("BinaryIO", file)) as raw:
         size = raw.sizes.width, raw.sizes.height
@@ -49,8 +43,9 @@ def decode_raw(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
     notes = ["it is a camera's raw file, and was developed to sRGB with the camera's white balance"]
     try:
         file.seek(0)
-        exif = exif_from_tiff(file)
+        block = exif_from_tiff(file)
+        exif = upright_exif(block)[0] if block else None  # LibRaw has turned the picture
     except Exception:  # not all of these files are TIFFs
         exif = None
         notes.append("its EXIF data was not read")
-    return Decoded(pixels, exif=exif, notes=notes)
+    return Decoded(pixels, exif=exif, notes=notes, is_srgb=True)

@@ -24,6 +24,7 @@ class Decoded:
     orientation: int = 1  # EXIF orientation 1 to 8, if stored outside the EXIF block: TIFF tags, XMP, text
     notes: list[str] = field(default_factory=list)
     metadata: Metadata = field(default_factory=Metadata)
+    is_srgb: bool = False  # it is known to be sRGB; else, without a profile, EXIF data may say what it is
 
 
 def split_alpha(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

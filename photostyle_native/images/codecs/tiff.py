@@ -17,6 +17,7 @@ from ...picture_files import TIFF, check_claim
 from .color_tags import from_tiff
 from .exif import exif_directory, exif_from_tiff
 from .metadata import Metadata, orientation_in_xmp
+from .raw import decode_raw, is_raw
 from .samples import Decoded, to_stored
 
 # tifffile logs unusual features of a file; without a handler Python would print these messages on stderr.
@@ -60,6 +61,8 @@ def decode_tiff(file: IO[bytes], name: str, max_pixels: int) -> Decoded:
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:  # does not close `file`
         page = tiff.pages.first
+        if is_raw(page):
+            return decode_raw(file, name, max_pixels)
         length = file.seek(0, os.SEEK_END)
         pixel_bytes = page.samplesperpixel * max(1, page.bitspersample // 8)
         check_claim(name, TIFF, (page.imagewidth, page.imagelength), length, pixel_bytes, max_pixels)

@@ -8,15 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_files import read, tiff_bytes
+from image_files import noise, pillow_bytes, png_chunk, read, tiff_bytes
 from optional_packages import need
+from PIL import Image
 
 from photostyle_native.errors import PhotostyleError
+from photostyle_native.images.codecs.exif import upright_exif
 
 _XYZ_TO_CAMERA = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
 
 
-def dng(light: tuple[float, float, float] = (0.6, 0.3, 0.1), size: tuple[int, int] = (96, 128)) -> bytes:
+def dng(
+    light: tuple[float, float, float] = (0.6, 0.3, 0.1), size: tuple[int, int] = (96, 128), turned: int = 1
+) -> bytes:
     """A raw file of one even colour, whose camera has the primaries of sRGB: (red, green, blue) of linear light."""
     mosaic = np.zeros(size, np.uint16)
     for row, column, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
@@ -33,6 +37,7 @@ def dng(light: tuple[float, float, float] = (0.6, 0.3, 0.1), size: tuple[int, in
         (50728, 5, 3, (1, 1, 1, 1, 1, 1), True),
         (50778, "H", 1, 21, True),
         (271, "s", 0, "Maker", True),
+        (274, "H", 1, turned, True),
     ]
     return tiff_bytes(mosaic, photometric=32803, metadata=None, extratags=tags, software=False)
 
@@ -48,6 +53,21 @@ def test_a_raw_file_is_developed(tmp_path: Path) -> None:
     assert red > 1.2 * green > 1.5 * blue
     assert photo.exif is not None
     assert b"Maker" in photo.exif
+
+
+def test_it_is_turned_once(tmp_path: Path) -> None:
+    need("rawpy")
+    photo = read(tmp_path, dng(turned=6))
+    assert photo.size == (128, 96)
+    assert upright_exif(photo.exif or b"")[1] == 1
+
+
+def test_what_is_srgb_does_not_ask_exif(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x8769] = {0xA001: 2}
+    plain = pillow_bytes(noise(), "PNG", exif=exif)
+    photo = read(tmp_path, plain[:33] + png_chunk(b"sRGB", b"\0") + plain[33:])
+    assert (photo.icc_profile, photo.notes) == (None, ())
 
 
 def test_a_damaged_raw_file_is_refused_in_words(tmp_path: Path) -> None:
