@@ -28,17 +28,17 @@ _X86_LEVELS = (
 
 def processor_name() -> str:
     """The name of the processor, or its architecture where the system does not tell the name."""
-    match = re.search(r"^model name\s*:\s*(.+)$", _cpuinfo(), re.MULTILINE)
+    match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo(), re.MULTILINE)
     return match[1] if match else platform.processor() or platform.machine()
 
 
-def processor_level(cpuinfo: str | None = None) -> str:
+def processor_level(text: str | None = None) -> str:
     """The highest x86-64 level that the processor supports, ``x86-64`` to ``x86-64-v4``.
 
-    `cpuinfo` is the text of /proc/cpuinfo, by default that of this machine. Without flags in it, as on other
+    `text` is that of /proc/cpuinfo, by default that of this machine. Without flags in it, as on other
     processors, the result is the name of this machine's architecture.
     """
-    match = re.search(r"^flags\s*:\s*(.+)$", _cpuinfo() if cpuinfo is None else cpuinfo, re.MULTILINE)
+    match = re.search(r"^flags\s*:\s*(.+)$", cpuinfo() if text is None else text, re.MULTILINE)
     if not match:
         return platform.machine()
     flags, level = set(match[1].split()), "x86-64"
@@ -49,7 +49,8 @@ def processor_level(cpuinfo: str | None = None) -> str:
     return level
 
 
-def _cpuinfo() -> str:
+def cpuinfo() -> str:
+    """The text of /proc/cpuinfo, empty where there is none."""
     try:
         return Path("/proc/cpuinfo").read_text(errors="replace")
     except OSError:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import PhotostyleError
 from .case import is_ours
+from .timing import quartiles
 
 _LEAST = math.log(1.10)  # smaller changes are not reported: code placement and memory layout alone cause them
 _PASSES = 2.0  # noise is at least this many times half the range of a run's passes
@@ -115,11 +116,7 @@ def _device_changes(cases: dict[Key, tuple[dict[str, Any], dict[str, Any]]]) -> 
 
 def _levels(way: dict[str, Any]) -> list[float]:
     """The logarithm of each pass's lower quartile."""
-    return [math.log(_lower_quartile(samples)) for samples in way["samples"]]
-
-
-def _lower_quartile(samples: list[float]) -> float:
-    return statistics.quantiles(samples, n=4, method="inclusive")[0] if len(samples) > 1 else samples[0]
+    return [math.log(quartiles(samples)[0]) for samples in way["samples"]]
 
 
 def _disagreement(way: dict[str, Any]) -> float:

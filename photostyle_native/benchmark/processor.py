@@ -7,17 +7,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ..machine import cpuinfo
+
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
-def processor_facts(cpuinfo: str | None = None, caches: Path = _CACHES) -> dict[str, Any]:
+def processor_facts(text: str | None = None, caches: Path = _CACHES) -> dict[str, Any]:
     """Facts for `facts.facts`, as far as the system tells them.
 
     ``model`` has family, model and stepping (many machines have the same name), ``clock_mhz`` the clock at this
     moment, ``caches`` the sizes by level and kind, ``affinity`` the processors that this process may use, ``load``
     the load averages of 1, 5 and 15 minutes.
     """
-    text = _read(Path("/proc/cpuinfo")) if cpuinfo is None else cpuinfo
+    text = cpuinfo() if text is None else text
     fields = {
         name: re.search(rf"^{name}\s*:\s*(.+)$", text, re.MULTILINE) for name in ("cpu family", "model", "stepping")
     }

@@ -93,10 +93,14 @@ def measure(calls: list[Call], device: torch.device, seconds: float = 0.4) -> Ti
 
 
 def summary(samples: list[float], how: str) -> Time:
-    if len(samples) < 2:
-        return Time(samples[0], 0.0, 1, how)
-    low, median, high = statistics.quantiles(samples, n=4, method="inclusive")
+    low, median, high = quartiles(samples)
     return Time(median, high - low, len(samples), how)
+
+
+def quartiles(samples: list[float]) -> tuple[float, float, float]:
+    """The lower quartile, the median and the upper quartile; of a single sample all are that one."""
+    low, median, high = statistics.quantiles(samples, n=4, method="inclusive") if len(samples) > 1 else samples * 3
+    return low, median, high
 
 
 def _sampler(calls: list[Call], device: torch.device, once: bool, capture: bool) -> tuple[Callable[[], float], str]:

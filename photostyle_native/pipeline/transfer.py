@@ -142,7 +142,6 @@ def transfer(
         small = fitting_size(photo, longest, strict=size is not None)
         small_style = fitting_size(style_photo, longest, strict=False)
         content_image, style_image = photo.tensor(small, target), style_photo.tensor(small_style, target)
-        opacities = photo.opacity(small), style_photo.opacity(small_style)
     history = max(stage.history for stage in PRESETS[preset].stages)
     low_memory = plan_low_memory(small, dtype, history if iterations is None else min(history, iterations), target)
     with clock.phase("network"):
@@ -161,8 +160,8 @@ def transfer(
                 *sizes,
                 content_image=images[0],
                 style_image=images[1],
-                content_opacity=opacities[0],
-                style_opacity=opacities[1],
+                content_opacity=photo.opacity(small),
+                style_opacity=style_photo.opacity(small_style),
             )
         masks = masks.to(target)
     with clock.phase("start"):

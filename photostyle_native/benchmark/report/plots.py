@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import statistics
 from typing import Any
 
 from ..case import is_ours
 from ..doubt import sound
+from ..timing import quartiles
 from .units import digits, duration
 
 _OURS, _LIMIT = "#c2410c", "#111111"
@@ -116,11 +116,7 @@ def _pixels(cases: list[dict[str, Any]], limits: dict[str, float], title: str) -
 
 def _quartiles(way: dict[str, Any]) -> tuple[float, float, float]:
     """The lower quartile, the median and the upper quartile of a way's samples, in seconds."""
-    samples = [seconds for one in way["samples"] for seconds in one]
-    if len(samples) < 2:
-        return way["median"], way["median"], way["median"]
-    low, _, high = statistics.quantiles(samples, n=4, method="inclusive")
-    return min(low, way["median"]), way["median"], max(high, way["median"])
+    return quartiles([seconds for one in way["samples"] for seconds in one])
 
 
 def _bars(bars: list[tuple[str, float]], title: str, xlabel: str) -> bytes:

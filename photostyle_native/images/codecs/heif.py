@@ -12,7 +12,7 @@ import numpy as np
 from ...picture_files import AVIF, PictureFormat, check_claim
 from .color_tags import from_code_points
 from .pillow import decode_image
-from .samples import Decoded, split_alpha, to_stored
+from .samples import Decoded, to_stored
 
 _CONTAINERS = (b"meta", b"iprp", b"ipco")  # of the boxes that are looked for
 
@@ -26,12 +26,8 @@ def decode_heif(data: bytes, its_format: PictureFormat, name: str, max_pixels: i
         colors, bits = _properties(data)
         deep = bits > 8 and getattr(image, "n_frames", 1) == 1
         check_claim(name, its_format, image.size, len(data), 8 if deep else 4, max_pixels)
-        decoded = decode_image(image, name)
-    if deep:
-        array = to_stored(_deep(data, its_format, bits), name, bits)
-        if array.shape[:2] == decoded.samples.shape[:2]:
-            decoded.samples, decoded.alpha = split_alpha(array)
-    elif bits > 8:
+        decoded = decode_image(image, name, to_stored(_deep(data, its_format, bits), name, bits) if deep else None)
+    if bits > 8 and not deep:
         decoded.notes.append(f"its {bits}-bit samples were rounded to 8 bits")
     if colors and not decoded.icc_profile:
         decoded.icc_profile, note = from_code_points(*colors)

@@ -23,6 +23,25 @@ class Metadata:
     resolution: tuple[float, float] | None = None
     """Pixels per inch, across and down."""
 
+    @staticmethod
+    def of(
+        xmp: object,
+        iptc: object,
+        text: tuple[tuple[str, str], ...] = (),
+        resolution: tuple[float, float] | None = None,
+    ) -> Metadata:
+        """What is left of values that a library gave: blocks that are bytes, and a resolution that can be one.
+
+        Many writers state one pixel per inch where they know nothing.
+        """
+        known = resolution is not None and min(resolution) > 1 and max(resolution) < 1e6
+        return Metadata(
+            xmp if isinstance(xmp, bytes) and xmp else None,
+            iptc if isinstance(iptc, bytes) and iptc else None,
+            text,
+            resolution if known else None,
+        )
+
     def upright(self, orientation: int) -> Metadata:
         """The same for the photo that was turned upright from EXIF orientation 1 to 8.
 

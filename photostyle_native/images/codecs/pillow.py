@@ -42,16 +42,20 @@ def decode_other(file: IO[bytes], its_format: PictureFormat, name: str, max_pixe
         return decode_image(image, name)
 
 
-def decode_image(image: Image.Image, name: str) -> Decoded:
-    """The samples and metadata of a Pillow image in any mode that stands for grey, RGB or CMYK."""
+def decode_image(image: Image.Image, name: str, array: np.ndarray | None = None) -> Decoded:
+    """The samples and metadata of a Pillow image in any mode that stands for grey, RGB or CMYK.
+
+    If other code has decoded the pixels, `array`, (H, W) or (H, W, C), has them, and Pillow does not.
+    """
     notes = []
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         notes.append(f"it holds {frames} pictures, and only number {image.tell() + 1} was taken")
     if not image.mode.startswith("I") and any(";16" in str(tile.args) for tile in getattr(image, "tile", ())):
         notes.append("Pillow reduced its 16-bit samples to 8 bits; pass the path instead of the open image")
-    image.load()
-    array = _samples(image, name)
+    if array is None:
+        image.load()
+        array = _samples(image, name)
     samples, alpha = (array, None) if image.mode == "CMYK" else split_alpha(array)
     try:
         exif = exif_of_image(image)
@@ -68,14 +72,10 @@ def _metadata(image: Image.Image) -> Metadata:
     iptc = blocks.get(_IPTC) if isinstance(blocks, dict) else None
     if isinstance(comment, bytes):
         comment = comment.decode("utf-8", "replace")
+    text = (("Comment", comment),) if isinstance(comment, str) and comment else ()
     dpi = info.get("dpi")
-    sides = tuple(float(side) for side in dpi) if isinstance(dpi, tuple) and len(dpi) == 2 else ()
-    return Metadata(
-        xmp if isinstance(xmp, bytes) and xmp else None,
-        iptc if isinstance(iptc, bytes) and iptc else None,
-        (("Comment", comment),) if isinstance(comment, str) and comment else (),
-        (sides[0], sides[1]) if sides and min(sides) > 1 and max(sides) < 1e6 else None,  # others are no resolution
-    )
+    resolution = (float(dpi[0]), float(dpi[1])) if isinstance(dpi, tuple) and len(dpi) == 2 else None
+    return Metadata.of(xmp, iptc, text, resolution)
 
 
 def _samples(image: Image.Image, name: str) -> np.ndarray:

@@ -114,14 +114,7 @@ def _metadata(page: TiffPage) -> Metadata:
     across, down = _rationals(page, 282), _rationals(page, 283)
     inch = _INCHES.get(int(page.tags.valueof(296, default=2)))
     resolution = (across[0] * inch, down[0] * inch) if across and down and inch else None
-    if resolution and not (min(resolution) > 1 and max(resolution) < 1e6):
-        resolution = None  # many writers state one pixel per inch where they know nothing
-    return Metadata(
-        xmp if isinstance(xmp, bytes) and xmp else None,
-        iptc if isinstance(iptc, bytes) and iptc else None,
-        (),
-        resolution,
-    )
+    return Metadata.of(xmp, iptc, (), resolution)
 
 
 def _check_directory(file: IO[bytes], name: str) -> bool:
