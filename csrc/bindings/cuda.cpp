@@ -28,6 +28,7 @@ void bind_cuda(py::module_& m) {
       kernels, #name, [](const Params& p, int64_t) { return cuda::name##_scratch(p); }, \
       [](const Params& p, int64_t handle) { check(cuda::name(p, reinterpret_cast<cudaStream_t>(handle)), #name); });
 #define CUDA_KERNEL KERNEL
+#define CPU_KERNEL(name, Params)
 #include "kernels.def"
   m.attr("kernels") = kernels;
   // The CUDA version that the installed driver supports (0 without a driver), and the one this module was built with,

@@ -20,6 +20,7 @@ void bind_cpu(py::module_& m) {
         return cpu_kernels().name##_scratch(p); \
       },                                        \
       [](const Params& p, int64_t) { cpu_kernels().name(p); });
+#define CPU_KERNEL KERNEL
 #define CUDA_KERNEL(name, Params)
 #include "kernels.def"
   m.attr("kernels") = kernels;

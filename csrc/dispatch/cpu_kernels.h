@@ -17,6 +17,7 @@ struct CpuKernels {
 #define KERNEL(name, Params)               \
   size_t (*name##_scratch)(const Params&); \
   void (*name)(const Params&);
+#define CPU_KERNEL KERNEL
 #define CUDA_KERNEL(name, Params)
 #include "kernels.def"
 };

@@ -10,6 +10,7 @@ namespace PHOTOSTYLE_ISA {
 #define KERNEL(name, Params)            \
   size_t name##_scratch(const Params&); \
   void name(const Params&);
+#define CPU_KERNEL KERNEL
 #define CUDA_KERNEL(name, Params)
 #include "kernels.def"
 
@@ -17,6 +18,7 @@ extern const CpuKernels kernels;
 const CpuKernels kernels = {
     PHOTOSTYLE_STRING(PHOTOSTYLE_ISA_NAME),
 #define KERNEL(name, Params) name##_scratch, name,
+#define CPU_KERNEL KERNEL
 #define CUDA_KERNEL(name, Params)
 #include "kernels.def"
 };

@@ -18,6 +18,7 @@ namespace cuda {
   size_t name##_scratch(const Params&); \
   cudaError_t name(const Params&, cudaStream_t);
 #define CUDA_KERNEL KERNEL
+#define CPU_KERNEL(name, Params)
 #include "kernels.def"
 
 }  // namespace cuda

@@ -6,6 +6,7 @@ from ..optimization.objective import STYLE_LAYERS
 from .case import Family, Spec
 from .cases import (
     bilateral_grid,
+    convolution,
     equal_energy,
     iteration,
     local_affine,
@@ -22,6 +23,7 @@ FAMILIES: tuple[Family, ...] = (
     local_affine.SMOOTH,
     local_affine.LIFT,
     bilateral_grid.FAMILY,
+    convolution.FAMILY,
     iteration.FAMILY,
     iteration.PART_FAMILY,
     solving.OPTIMIZER,
@@ -50,6 +52,7 @@ def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> l
     found += [Spec(bilateral_grid.FAMILY, {"width": w}) for w in sizes]
     whole = [w for w in sizes if w <= _LARGEST_ITERATION[device]] or [min(sizes)]
     whole = whole[:1] if quick else whole
+    found += [Spec(convolution.FAMILY, {"layer": layer, "width": w}) for w in whole for layer in convolution.LAYERS]
     found += [Spec(iteration.FAMILY, {"width": w, "masks": 3, "compiled": not quick}) for w in whole]
     found += [Spec(iteration.PART_FAMILY, {"width": w, "masks": 3}) for w in whole]
     found += [Spec(solving.OPTIMIZER, {"width": w, "iterations": 20 if quick else 60}) for w in whole]

@@ -47,6 +47,7 @@ def examine() -> Facts:
         "extension": _extension(core, torch),
         "cuda": _cuda(torch),
         "weights": {"bundled": _bundled_weights(problems) if works else "not checked"},
+        "convolutions": _convolutions() if works else "not checked",
         "backends": _backends(core, torch),
     }
     return {**facts, "problems": problems}
@@ -110,6 +111,16 @@ def _bundled_weights(problems: list[str]) -> str:
     except PhotostyleError as error:
         problems.append(f"the bundled VGG-19 weights cannot be used: {error}")
         return "unusable"
+
+
+def _convolutions() -> str:
+    """How the network is computed on the CPU; on a new machine this measures for half a second."""
+    import torch
+
+    from ..pipeline.inputs import resolve_precision
+
+    way = resolve_precision("auto", torch.device("cpu"))
+    return f"{str(way.dtype).removeprefix('torch.')}, {way.description}"
 
 
 def _backends(core: ModuleType | None, torch: ModuleType | None) -> Facts:
@@ -177,6 +188,7 @@ def _sections(facts: Facts) -> dict[str, list[tuple[str, str]]]:
             ),
         ],
         "weights": [("bundled", facts["weights"]["bundled"])],
+        "network": [("on the CPU", facts["convolutions"])],
         "backends": [(device, _backend_line(found)) for device, found in facts["backends"].items()],
     }
     if extension["loaded"]:

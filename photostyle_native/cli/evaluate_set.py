@@ -136,7 +136,7 @@ def _settings(
         "iterations": iterations,
         "weights": weights.source,
         "weights_hash": _network_hash(weights),
-        "precision": str(resolve_precision(precision, weights.mean.device)).removeprefix("torch."),
+        "precision": str(resolve_precision(precision, weights.mean.device).dtype).removeprefix("torch."),
         "auto_mask": auto_mask,
         "seed": seed,
     }

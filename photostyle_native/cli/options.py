@@ -89,7 +89,7 @@ def _add_transfer(commands: Any) -> None:
         "--precision",
         choices=PRECISIONS,
         default=argparse.SUPPRESS,
-        help="of the network (default: auto, bfloat16 where the hardware multiplies it)",
+        help="of the network (default: auto, the fastest on this machine, see `photostyle doctor`)",
     )
     parser.add_argument(
         "--seed", metavar="N", type=_seed, default=argparse.SUPPRESS, help="of the paper preset's noise (default: 0)"

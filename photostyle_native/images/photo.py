@@ -18,7 +18,7 @@ from ..errors import PhotostyleError
 from ..picture_files import MAX_PIXELS, decoding, file_name, open_file
 from .codecs import decode
 from .codecs.color_tags import from_exif
-from .codecs.exif import upright, upright_exif
+from .codecs.exif import srgb_exif, upright, upright_exif
 from .codecs.icc import convert_samples, to_rgb
 from .codecs.metadata import Metadata
 from .codecs.pillow import decode_image
@@ -262,6 +262,8 @@ def _photo(decoded: Decoded, name: str) -> Photo:
         decoded.icc_profile, note = from_exif(exif)
         notes += [note] if note else []
     pixels, profile = to_rgb(decoded, notes)
+    if exif and profile is None and from_exif(exif)[0]:
+        exif = srgb_exif(exif)  # the pixels are, and other programs believe what it says
     alpha = None if decoded.alpha is None else upright(decoded.alpha, orientation)
     metadata = decoded.metadata.upright(orientation)
     notes += metadata.notes()

@@ -1,4 +1,5 @@
-"""A 3 x 3 convolution with bias and ReLU, and perhaps pooling: fewer passes on NVIDIA GPUs, torch's calls elsewhere.
+"""A 3 x 3 convolution with bias and ReLU, and perhaps pooling: fewer passes on NVIDIA GPUs; elsewhere torch's calls,
+or minimal filtering.
 
 cuDNN computes with channels innermost (torch.channels_last). In torch's usual layout it would transpose input and
 output of every convolution, and bias and ReLU would read and write the output once more each.
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..ops import bias_relu_pool
+from ..ops import bias_relu_pool, winograd_convolution
 
 _CHANNELS = 8  # tensor cores want multiples of this; the image has 3
 
@@ -69,26 +70,29 @@ def _by_cudnn(x: Tensor) -> bool:
     return x.is_cuda and torch.version.hip is None and torch.backends.cudnn.is_available()
 
 
-def convolution_relu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def convolution_relu(x: Tensor, weight: Tensor, bias: Tensor, factors: Tensor | None = None) -> Tensor:
     """The ReLU of a 3 x 3 convolution with padding 1.
 
     Args:
         x: (B, C, H, W).
         weight, bias: (D, C, 3, 3) and (D,), of the same type as `x`.
+        factors: `ops.winograd_factors` of `weight`, to convolve by them.
 
     Returns:
         (B, D, H, W). On an NVIDIA GPU it has channels innermost, and no gradient in `weight` and `bias`.
     """
+    if factors is not None:
+        return winograd_convolution(x, factors, bias, relu=True)
     if not _by_cudnn(x):
         return F.conv2d(x, weight, bias, padding=1).relu_()
     x, weight = _channels_last(x, weight)
     return _ConvolutionReLU.apply(x, weight, bias)
 
 
-def convolution_relu_pool(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def convolution_relu_pool(x: Tensor, weight: Tensor, bias: Tensor, factors: Tensor | None = None) -> Tensor:
     """`pool` of `convolution_relu`; on an NVIDIA GPU the full-size activation is never written."""
-    if not _by_cudnn(x):
-        return pool(convolution_relu(x, weight, bias))
+    if factors is not None or not _by_cudnn(x):
+        return pool(convolution_relu(x, weight, bias, factors))
     x, weight = _channels_last(x, weight)
     return bias_relu_pool(_Convolution.apply(x, weight), bias)
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import PhotostyleError
+from ..ops import winograd_factors
 from .convolution import convolution_relu, convolution_relu_pool, pool
 
 # The blocks of the whole network; between two blocks is a pooling.
@@ -75,7 +76,22 @@ class VGG19(torch.nn.Module):
         if dtype == self.precision:
             return self
         other = copy.copy(self)
-        other._buffers = {name: b if name == "mean" else b.to(dtype) for name, b in self.named_buffers()}
+        other._buffers = {
+            name: b if name == "mean" else b.to(dtype)
+            for name, b in self.named_buffers()
+            if not name.endswith("_factors")  # these are for float32 only
+        }
+        return other
+
+    def by_winograd(self) -> VGG19:
+        """A copy of this network that convolves by `ops.winograd_convolution`, in float32.
+
+        On most processors that is about twice as fast as direct convolution. The factors take 400 MB.
+        """
+        other = copy.copy(self.at_precision(torch.float32))
+        other._buffers = dict(other._buffers)
+        for layer in LAYERS[1:]:  # the first has three channels, and so little to gain
+            other._buffers[f"{layer}_factors"] = winograd_factors(self.get_buffer(f"{layer}_weight"))
         return other
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> VGG19:
@@ -151,10 +167,11 @@ class VGG19(torch.nn.Module):
             if LAYERS.index(name) > last:
                 return x, features
             weight, bias = (self.get_buffer(f"{name}_{kind}") for kind in ("weight", "bias"))
+            factors = self._buffers.get(f"{name}_factors")
             pooled = name == names[-1] and LAYERS.index(name) < last
             if pooled and name not in layers:
-                return convolution_relu_pool(x, weight, bias), features
-            x = convolution_relu(x, weight, bias)
+                return convolution_relu_pool(x, weight, bias, factors), features
+            x = convolution_relu(x, weight, bias, factors)
             if name in layers:
                 features[name] = x
             if pooled:

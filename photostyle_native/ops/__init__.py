@@ -11,6 +11,7 @@ from . import guided_filter as _guided
 from . import masked_gram as _gram
 from . import matting_laplacian as _matting
 from . import total_variation as _variation
+from . import winograd as _winograd
 from ._backend import FallbackWarning, backend
 from .arrays import any_array
 
@@ -28,6 +29,8 @@ smooth_local_affine = any_array(local_affine.smooth_local_affine, ("output", "co
 upsample_local_affine = any_array(local_affine.upsample_local_affine, ("coefs", "guide", "photo", "return"))
 bias_relu_pool = any_array(_pool.bias_relu_pool, ("x", "return"))
 cosine_filter = any_array(_cosine.cosine_filter, ("x", "return"))
+winograd_factors = any_array(_winograd.winograd_factors, ())
+winograd_convolution = any_array(_winograd.winograd_convolution, ("x", "return"))
 slice_bilateral_grid = any_array(bilateral_grid.slice_bilateral_grid, ("image", "return"))
 
 __all__ = [
@@ -47,4 +50,6 @@ __all__ = [
     "smooth_local_affine",
     "total_variation",
     "upsample_local_affine",
+    "winograd_convolution",
+    "winograd_factors",
 ]

@@ -14,24 +14,22 @@ from ..images.resize import working_size
 from ..masks.label_images import LabelImage, read_labels
 from ..masks.pairs import check_aspect
 from ..network.vgg19 import MIN_SIDE
-from ..ops._backend import multiplies_bfloat16
+from .fastest_network import Way, fastest_way
 from .presets import PRECISIONS
 
 # A panorama's short side, in pixels and as a share of the size: the deepest layer then has 4 rows.
 _SHORT_SIDE, _SHORT_SHARE = 2 * MIN_SIDE, 0.16
 
 
-def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
-    """The type in which the network computes.
+def resolve_precision(precision: str, device: torch.device) -> Way:
+    """The type in which the network computes, and how: for ``auto`` whatever is fastest on the device.
 
-    ``auto`` is bfloat16 where the hardware multiplies it (processors with AVX512-BF16 or AMX, GPUs of compute
-    capability 8.0 and newer), else float32. Raises PhotostyleError for a name that is not in `PRECISIONS`.
+    Raises PhotostyleError for a name that is not in `PRECISIONS`.
     """
-    if precision == "auto":
-        return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
     if precision not in PRECISIONS:
         raise choice_error("precision", precision, PRECISIONS)
-    return torch.float32 if precision == "float32" else torch.bfloat16
+    types = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    return fastest_way(device, tuple(types.values()) if precision == "auto" else (types[precision],))
 
 
 def fitting_size(photo: Photo, longest: int, *, strict: bool = True) -> tuple[int, int]:

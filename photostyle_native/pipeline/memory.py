@@ -17,6 +17,7 @@ _BYTES = {
     (torch.bfloat16, True): 1100,
 }
 _FIXED = 1.4e9  # bytes of the libraries, and of the network's weights in the layouts that they use
+_FACTORS = 0.4e9  # of the network's factors for Winograd convolution
 _SHARE = 0.9  # of the free memory that a transfer may take; the rest is left to other programs
 
 
@@ -26,7 +27,8 @@ def needed_bytes(size: tuple[int, int], precision: torch.dtype, low_memory: bool
     L-BFGS keeps `history` pairs of float32 pictures.
     """
     pixels = size[0] * size[1]
-    return _FIXED + pixels * (_BYTES[precision, low_memory] + 2 * history * 3 * 4)
+    factors = _FACTORS if precision == torch.float32 and not low_memory else 0
+    return _FIXED + factors + pixels * (_BYTES[precision, low_memory] + 2 * history * 3 * 4)
 
 
 def plan_low_memory(size: tuple[int, int], precision: torch.dtype, history: int, device: torch.device) -> bool:

@@ -38,6 +38,7 @@ class TransferResult:
     low_memory: bool  # blocks of the network were computed twice, because memory was short
     interrupted: bool  # Ctrl-C ended the optimisation early, and the best picture so far was used
     resets: int  # how often the optimiser diverged and went back to its best point
+    convolutions: str = ""  # how the network computed its convolutions, and why so
 
     def save(self, path: str | Path, *, bit_depth: int | None = None) -> None:
         """Write `image` to a file, with the content photo's ICC profile, EXIF and alpha.

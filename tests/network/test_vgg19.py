@@ -60,3 +60,15 @@ def test_bad_layers_and_sizes() -> None:
         net(torch.rand(3, 40, 40), ("conv9_9",))
     with pytest.raises(PhotostyleError, match="at least 32 pixels"):
         net(torch.rand(3, 31, 40), ("conv1_1",))
+
+
+def test_winograd_computes_the_same_network() -> None:
+    vgg, image = load_vgg19(), torch.rand(2, 3, 61, 45)
+    other, layers = vgg.by_winograd(), ("conv1_1", "conv1_2", "conv2_2", "conv3_4", "conv5_1")
+    direct = vgg(image, layers)
+    for name, features in other(image, layers).items():
+        assert torch.equal(features, direct[name]) == (name == "conv1_1")
+        assert relative_error(features, direct[name]) <= 1e-5
+    assert torch.equal(vgg(image, layers)["conv5_1"], direct["conv5_1"])  # the network itself is as it was
+    half = other.at_precision(torch.bfloat16)(image, ("conv2_2",))["conv2_2"]
+    assert torch.equal(half, vgg.at_precision(torch.bfloat16)(image, ("conv2_2",))["conv2_2"])

@@ -26,6 +26,7 @@ from photostyle_native.reference import (
     masked_gram,
     matting_laplacian,
     total_variation,
+    winograd,
 )
 
 FLOAT, DOUBLE, BRAIN, HALF = torch.float32, torch.float64, torch.bfloat16, torch.float16
@@ -87,6 +88,9 @@ def tensors(
         "upstream": normal(*batch, 3, *size),
         "features": normal(*batch, channels, *size),
         "bias": normal(channels),
+        "gate": normal(*batch, channels, *size),
+        "weight": normal(channels, channels, 3, 3),
+        "factors": ops.winograd_factors(normal(channels, channels, 3, 3)),
         "gain": uniform(*size),
         "pooled upstream": normal(*batch, channels, *POOLED),
     }
@@ -210,6 +214,14 @@ def _pooled(*arguments: Tensor) -> Tensor:
     return pooling.bias_relu_pool(*arguments)[0]
 
 
+def _convolved(x: Tensor, factors: Tensor) -> Tensor:
+    return winograd.winograd_convolution(x, factors[0])
+
+
+def _gated(x: Tensor, gate: Tensor, factors: Tensor, adjoint: bool) -> Tensor:
+    return winograd.winograd_gated(x, gate, factors[1].mT if adjoint else factors[0])
+
+
 _MATTING = {"eps": 1e-7, "radius": 1}
 _FEATURES = (FLOAT, DOUBLE, BRAIN, HALF)
 _SMOOTHING = {"radius": 5, "sigma_space": 5 / 3, "sigma_color": 0.05}
@@ -234,6 +246,10 @@ OPS = (
     Row("bias_relu_pool", "features, bias", _pooled, derivative="features", dtypes=_FEATURES, torch_func=True),
     Row("bias_relu_pool_backward", "pooled upstream, codes", pooling.bias_relu_pool_backward, _FULL,
         derivative="pooled upstream", dtypes=_FEATURES),
+    Row("winograd_factors", "weight", winograd.winograd_factors, registered=None, is_picture=False, batches=False),
+    Row("winograd_convolution", "features, factors", _convolved,
+        registered={"bias": None, "relu": False, "adjoint": False}, derivative="features", torch_func=True),
+    Row("winograd_gated", "features, gate, factors", _gated, {"adjoint": False}, derivative="features"),
     Row("cosine_filter", "x, gain", cosine_filter.cosine_filter, derivative="x", torch_func=True),
     Row("fit_local_affine", "x, image", local_affine.fit_local_affine, registered={"radius": 1, "ridge": 1e-3}),
     Row("apply_local_affine", "coefs, image", local_affine.apply_local_affine, registered=None,

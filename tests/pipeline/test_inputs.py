@@ -21,12 +21,12 @@ def photo(height: int, width: int) -> Photo:
     return Photo(np.zeros((height, width, 3), np.uint8), name="day.png")
 
 
-@pytest.mark.parametrize("multiplies", [False, True])
-def test_auto_is_bfloat16_where_the_hardware_multiplies_it(monkeypatch: pytest.MonkeyPatch, multiplies: bool) -> None:
-    monkeypatch.setattr(inputs, "multiplies_bfloat16", lambda _: multiplies)
-    assert resolve_precision("auto", CPU) == (torch.bfloat16 if multiplies else torch.float32)
-    assert resolve_precision("float32", CPU) == torch.float32
-    assert resolve_precision("bfloat16", CPU) == torch.bfloat16
+def test_precisions_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[torch.dtype, ...]] = []
+    monkeypatch.setattr(inputs, "fastest_way", lambda device, allowed: asked.append(allowed))
+    for precision in ("auto", "float32", "bfloat16"):
+        resolve_precision(precision, CPU)
+    assert asked == [(torch.float32, torch.bfloat16), (torch.float32,), (torch.bfloat16,)]
     with pytest.raises(PhotostyleError, match="`precision` must be auto, float32 or bfloat16, got 'half'"):
         resolve_precision("half", CPU)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ... import ops
 from ...network.vgg19 import VGG19
 from ...network.weights import load_vgg19
+from ...ops._backend import multiplies_bfloat16
 from ...optimization.image_metric import ImageMetric
 from ...optimization.lbfgs import LBFGS
 from ...optimization.objective import CONTENT_LAYER, STYLE_LAYERS, Objective
@@ -30,6 +31,7 @@ WAYS = (
     "plain PyTorch",
     "plain PyTorch, torch.compile",
     "ours, bfloat16 network",
+    "ours, Winograd network",
     "VGG-19 alone, bfloat16",
 )
 PARTS = ("VGG-19", "masked Gram matrices", "matting Laplacian", "optimiser")
@@ -106,21 +108,30 @@ def build(device: torch.device, width: int, masks: int, compiled: bool = True) -
         case.offer_compiled("plain PyTorch, torch.compile", plain, [(x,)], lambda f: lambda x: _gradient(f, x), 1e-2)
     else:
         case.missing["plain PyTorch, torch.compile"] = "left out by --quick: compiling takes half a minute"
-    slow = "" if resolve_precision("auto", device) == torch.bfloat16 else "this device does not multiply bfloat16"
-    case.offer("ours, bfloat16 network", lambda: [_half_iteration(scene, x)], unless=slow)
+    slow = "" if multiplies_bfloat16(device) else "this device does not multiply bfloat16"
+    case.offer(
+        "ours, bfloat16 network",
+        lambda: [_other_iteration(scene, x, network(device, torch.bfloat16))],
+        unless=slow,
+    )
+    case.offer(
+        "ours, Winograd network",
+        lambda: [_other_iteration(scene, x, vgg.by_winograd())],
+        unless="" if device.type == "cpu" else "CPU only",
+    )
     case.offer("VGG-19 alone, bfloat16", lambda: [network_alone(network(device, torch.bfloat16), x)], unless=slow)
     return case
 
 
-def _half_iteration(scene: Scene, x: Tensor) -> Call:
-    objective = scene.objective(network(x.device, torch.bfloat16))
+def _other_iteration(scene: Scene, x: Tensor, vgg: VGG19) -> Call:
+    objective = scene.objective(vgg)
     return lambda: _gradient(lambda p: objective(p).total, x)
 
 
 def build_parts(device: torch.device, width: int, masks: int) -> Case:
     """Set up iterations of a default transfer, optimiser included, and each of their parts alone."""
     scene = Scene.of(width, masks, device)
-    vgg = network(device, resolve_precision("auto", device))
+    vgg = resolve_precision("auto", device).arrange(network(device))
     objective = scene.objective(vgg)
     x = scene.start.clone().requires_grad_()
     with torch.no_grad():

@@ -30,6 +30,7 @@ _DESCRIPTIVE_TAGS = (
 )
 _SUB_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 _SIZE = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
+_COLOR_SPACE = ExifTags.Base.ColorSpace
 _RESOLUTION = ExifTags.Base.XResolution, ExifTags.Base.YResolution
 
 
@@ -71,7 +72,7 @@ def upright_exif(block: bytes) -> tuple[bytes, int]:
         raise ValueError("its directory is cut off") from error
     if orientation in (5, 6, 7, 8):
         _swap(data, entries, *_RESOLUTION)
-        _turn_size(data, order, entries)
+        _swap(data, _exif_directory(data, order, entries), *_SIZE)
     if end + 4 <= len(data):  # some writers omit the link to the second directory
         struct.pack_into(order + "I", data, end, 0)
     return EXIF_PREFIX + bytes(data), orientation if 1 <= orientation <= 8 else 1
@@ -91,17 +92,29 @@ def _swap(data: bytearray, entries: dict[int, int], first: int, second: int) -> 
         data[a], data[b] = data[b], data[a]
 
 
-def _turn_size(data: bytearray, order: str, entries: dict[int, int]) -> None:
-    """Let width and height change places in the Exif directory; a damaged one stays as it is."""
+def srgb_exif(block: bytes) -> bytes:
+    """A block that `upright_exif` has made, whose ColorSpace, if it has one, says sRGB."""
+    data = bytearray(block[len(EXIF_PREFIX) :])
+    order = "<" if data[:1] == b"I" else ">"
+    (start,) = struct.unpack_from(order + "I", data, 4)
+    inner = _exif_directory(data, order, _entries(data, order, start)[0])
+    if _COLOR_SPACE in inner:
+        at = inner[_COLOR_SPACE] + 2
+        if struct.unpack_from(order + "HI", data, at) == (3, 1):
+            struct.pack_into(order + "H", data, at + 6, 1)
+    return EXIF_PREFIX + bytes(data)
+
+
+def _exif_directory(data: bytearray, order: str, entries: dict[int, int]) -> dict[int, int]:
+    """The entries of the Exif directory; none if it is missing or damaged."""
     if ExifTags.IFD.Exif not in entries:
-        return
+        return {}
     try:
         (start,) = struct.unpack_from(order + "I", data, entries[ExifTags.IFD.Exif] + 8)
         inner, end = _entries(data, order, start)
     except struct.error:
-        return
-    if end <= len(data):
-        _swap(data, inner, *_SIZE)
+        return {}
+    return inner if end <= len(data) else {}
 
 
 def block_in_text(text: bytes) -> bytes | None:

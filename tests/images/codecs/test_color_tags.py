@@ -52,6 +52,22 @@ def test_adobe_rgb_of_exif(kind: str, space: int, rules: str | None, tmp_path: P
     assert "its EXIF data says that its colours are Adobe RGB" in photo.notes
 
 
+@pytest.mark.parametrize("space", [65535, 2])
+def test_exif_does_not_call_srgb_pixels_adobe_rgb(space: int, tmp_path: Path) -> None:
+    """Of a PNG that says sRGB, of raw files, and where a profile had no way back; other programs believe EXIF."""
+    data = pillow_bytes(GREEN, "PNG", exif=adobe_exif(space, "R03"))
+    at = data.index(b"IDAT") - 4
+    photo = read(tmp_path, data[:at] + png_chunk(b"sRGB", b"\0") + data[at:])
+    assert photo.icc_profile is None
+    assert photo.exif is not None
+    exif = Image.Exif()
+    exif.load(photo.exif)
+    assert exif.get_ifd(0x8769)[0xA001] == 1
+    kept = read(tmp_path, pillow_bytes(GREEN, "PNG", exif=adobe_exif(space, "R03"))).exif
+    exif.load(kept)
+    assert exif.get_ifd(0x8769)[0xA001] == space  # there the pixels are Adobe RGB, with a profile that says so
+
+
 def test_exif_that_is_srgb_or_has_no_name_for_its_colours(tmp_path: Path) -> None:
     plain = read(tmp_path, pillow_bytes(GREEN, "PNG", exif=adobe_exif(1, "R98")))
     assert (plain.icc_profile, plain.notes) == (None, ())
