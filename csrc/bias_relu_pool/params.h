@@ -1,4 +1,4 @@
-// What follows the last convolution of a block of VGG-19, CUDA only: bias, ReLU, and the maximum of 2 x 2 pixels.
+// What follows the last convolution of a block of VGG-19: bias, ReLU, and the maximum of 2 x 2 pixels.
 //
 //     pooled(i, j, c) = max over p in window(i, j) of max(0, x(p, c) + bias(c))
 //     dx(p, c)        = upstream(i, j, c) where p is the first of its window's largest and x(p, c) + bias(c) > 0,
@@ -6,6 +6,9 @@
 //
 // Windows do not overlap; those at the end of an odd side have one row or column (ceil mode). The full-size
 // activation is never written: a code of one byte says which pixel of a window was the largest.
+//
+// Channels are innermost, as written below, for CUDA, and outermost, [batch, channels, ...], for the CPU, as the
+// convolutions of both leave them. The CPU has no FeatureType::kHalf.
 #pragma once
 
 #include <cstddef>
@@ -29,6 +32,7 @@ struct BiasReluPoolParams {
   int64_t width = 0;
   int64_t channels = 0;
   FeatureType type = FeatureType::kFloat;
+  int threads = 1;  // of the CPU
 
   PHOTOSTYLE_FIELDS(x, bias, pooled, codes, batch, height, width, channels, type)
 };
@@ -43,6 +47,7 @@ struct BiasReluPoolBackwardParams {
   int64_t width = 0;
   int64_t channels = 0;
   FeatureType type = FeatureType::kFloat;
+  int threads = 1;  // of the CPU
 
   PHOTOSTYLE_FIELDS(upstream, codes, grad, batch, height, width, channels, type)
 };

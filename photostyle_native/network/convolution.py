@@ -90,11 +90,16 @@ def convolution_relu(x: Tensor, weight: Tensor, bias: Tensor, factors: Tensor | 
 
 
 def convolution_relu_pool(x: Tensor, weight: Tensor, bias: Tensor, factors: Tensor | None = None) -> Tensor:
-    """`pool` of `convolution_relu`; on an NVIDIA GPU the full-size activation is never written."""
-    if factors is not None or not _by_cudnn(x):
-        return pool(convolution_relu(x, weight, bias, factors))
-    x, weight = _channels_last(x, weight)
-    return bias_relu_pool(_Convolution.apply(x, weight), bias)
+    """`pool` of `convolution_relu`; on the CPU and on NVIDIA GPUs the full-size activation is never written."""
+    if factors is not None:
+        return bias_relu_pool(winograd_convolution(x, factors), bias)
+    if _by_cudnn(x):
+        x, weight = _channels_last(x, weight)
+        return bias_relu_pool(_Convolution.apply(x, weight), bias)
+    if x.device.type == "cpu":
+        # In half precision a bias that came after the convolution would cost a rounding more.
+        return bias_relu_pool(F.conv2d(x, weight, bias, padding=1), torch.zeros_like(bias))
+    return pool(convolution_relu(x, weight, bias))
 
 
 def pool(x: Tensor) -> Tensor:

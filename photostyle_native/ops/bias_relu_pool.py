@@ -1,13 +1,15 @@
 """Bias, ReLU and 2 x 2 maximum pooling of a convolution's output in one pass.
 
 Between two blocks of VGG-19 nobody needs the full-size activation, only its pooled values and, for the gradient,
-which pixel of a window was the largest. On CUDA one kernel reads the output of the convolution once and writes both;
-its backward pass writes every pixel once. Elsewhere it is composed of torch's operations, in the same types.
+which pixel of a window was the largest. One kernel reads the output of the convolution once and writes both; its
+backward pass writes every pixel once. On CUDA it works on channels that are last in memory, and makes copies of
+others; on the CPU the other way round, and there float16 is composed of torch's operations.
 ``csrc/bias_relu_pool/params.h`` states what the kernels compute.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -25,7 +27,7 @@ from .checks import (
     require_tensor,
     wants_derivative,
 )
-from .layouts import as_rows, empty_in_layout, in_layout
+from .layouts import as_rows, empty_in_layout, has_channels_last, in_layout
 from .masked_gram import _TYPES
 
 _MOST = 2**31 - 1  # pooled values
@@ -74,15 +76,32 @@ def _pooled_like(x: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
 
 def _pool(x: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     _check(x, bias)
-    if x.numel() == 0 or not _backend.has_kernel("bias_relu_pool", x.device):
+    if x.numel() == 0 or not _has_kernel(x.dtype, x):
         return _composed(x, bias)
-    rows, bias = as_rows(x), bias.contiguous()
+    if _backend.uses_cpu_kernels(x.device):
+        pooled, codes = _pooled_like(x, bias)
+        _launch_pool(x.resolve_neg().contiguous(), bias.resolve_neg(), pooled, codes, x)
+        return pooled, codes
+    rows = as_rows(x)
     *lead, height, width, channels = rows.shape
     pooled = rows.new_empty((*lead, *_halves(height, width), channels))
     codes = torch.empty_like(pooled, dtype=torch.uint8)
-    sizes = _sizes(height, width, channels, x.numel(), x.dtype)
-    _backend.launch("bias_relu_pool", x.device, x=rows, bias=bias, pooled=pooled, codes=codes, **sizes)
+    _launch_pool(rows, bias, pooled, codes, x)
     return in_layout(x, pooled), in_layout(x, codes)
+
+
+def _has_kernel(dtype: torch.dtype, like: Tensor) -> bool:
+    """Whether there is a kernel for features of a type, in the memory layout of `like`."""
+    if not _backend.has_kernel("bias_relu_pool", like.device):
+        return False
+    return not _backend.uses_cpu_kernels(like.device) or (dtype != torch.float16 and not has_channels_last(like))
+
+
+def _launch_pool(x: Tensor, bias: Tensor, pooled: Tensor, codes: Tensor, shaped: Tensor) -> None:
+    """Run the kernel on `x` as it lies in memory; `shaped` has its shape as (..., C, H, W)."""
+    channels, height, width = shaped.shape[-3:]
+    sizes = _sizes(height, width, channels, x.numel(), x.dtype)
+    _backend.launch("bias_relu_pool", x.device, x=x, bias=bias.contiguous(), pooled=pooled, codes=codes, **sizes)
 
 
 def _composed(x: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -100,12 +119,19 @@ def _grad_like(upstream: Tensor, codes: Tensor, height: int, width: int) -> Tens
 
 def _backward(upstream: Tensor, codes: Tensor, height: int, width: int) -> Tensor:
     _check_backward(upstream, codes, height, width)
-    if upstream.numel() == 0 or not _backend.has_kernel("bias_relu_pool_backward", upstream.device):
+    if upstream.numel() == 0 or not _has_kernel(upstream.dtype, codes):
         return _composed_backward(upstream, codes, height, width)
+    channels, values = upstream.shape[-3], math.prod(upstream.shape[:-2]) * height * width
+    sizes = _sizes(height, width, channels, values, upstream.dtype)
+    if _backend.uses_cpu_kernels(upstream.device):
+        grad = _grad_like(upstream, codes, height, width)
+        planes = upstream.resolve_neg().contiguous()
+        _backend.launch(
+            "bias_relu_pool_backward", grad.device, upstream=planes, codes=codes.contiguous(), grad=grad, **sizes
+        )
+        return grad
     rows, code_rows = as_rows(upstream), as_rows(codes)
-    *lead, _, _, channels = rows.shape
-    grad = rows.new_empty((*lead, height, width, channels))
-    sizes = _sizes(height, width, channels, grad.numel(), grad.dtype)
+    grad = rows.new_empty((*rows.shape[:-3], height, width, channels))
     _backend.launch("bias_relu_pool_backward", grad.device, upstream=rows, codes=code_rows, grad=grad, **sizes)
     return in_layout(codes, grad)
 
