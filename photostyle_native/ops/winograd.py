@@ -194,7 +194,7 @@ def winograd_factors(weight: Tensor) -> Tensor:
         weight: (D, C, 3, 3), float32 or float64.
 
     Returns:
-        (2, 36, D, C), of the dtype of `weight`, computed in float64: for the convolution, and for its gradient.
+        (2, 36, D, C), of the dtype of `weight`: for the convolution, and for its gradient.
 
     Raises:
         PhotostyleError: `weight` does not fit the above.
@@ -203,7 +203,8 @@ def winograd_factors(weight: Tensor) -> Tensor:
     require_dtype("weight", weight, _DTYPES)
     if weight.dim() != 4 or tuple(weight.shape[2:]) != (3, 3):
         raise PhotostyleError(f"`weight` must have shape (D, C, 3, 3), got {tuple(weight.shape)}")
-    return reference.winograd_factors(weight.detach())
+    with torch.autocast(weight.device.type, enabled=False):  # it would multiply the matrices in half precision
+        return reference.winograd_factors(weight.detach())
 
 
 def winograd_convolution(x: Tensor, factors: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:

@@ -40,8 +40,9 @@ def winograd_factors(weight: Tensor) -> Tensor:
     """The 36 products' factors of kernels (D, C, 3, 3), and those of the kernels turned by 180 degrees, of which the
     adjoint is made: (2, 36, D, C)."""
     matrix = torch.tensor(WEIGHT, dtype=torch.float64, device=weight.device)
-    both = torch.stack([weight, weight.flip(2, 3)]).double()
-    return (matrix @ both @ matrix.T).flatten(-2).permute(0, 3, 1, 2).to(weight.dtype).contiguous()
+    square = torch.einsum("ia,jb->ijab", matrix, matrix).reshape(SIDE**2, -1).to(weight.dtype)
+    both = torch.stack([weight, weight.flip(2, 3)]).reshape(2, -1, 9)
+    return (square @ both.mT).view(2, SIDE**2, *weight.shape[:2])
 
 
 def winograd_convolution(x: Tensor, factors: Tensor) -> Tensor:
