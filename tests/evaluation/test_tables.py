@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from photostyle_native.evaluation.scores import OURS, REFERENCE, Score
 from photostyle_native.evaluation.tables import scores_csv, summary_table
 from photostyle_native.optimization.objective import ENERGIES
@@ -29,3 +31,21 @@ def test_medians_are_over_pairs_that_have_both() -> None:
     assert "medians over 2 pairs" in str(table.caption)
     terms = ",".join("20" if name in ("style", "total") else "0.0" for name in ENERGIES)
     assert scores_csv(scores[1:2]).splitlines()[1] == f"2,ours,ours.png,40,30,{terms},0.5,0.5,0.5,0.5,0.5,,,"
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ('=HYPERLINK("x","y")', '"\'=HYPERLINK(""x"",""y"")"'),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("-2+3", "'-2+3"),
+        ("+1", "'+1"),
+        (" =1", "' =1"),
+        ("\x1b[31mred\nline", r"\x1b[31mred\nline"),
+        ("pair-1=2", "pair-1=2"),
+    ],
+)
+def test_a_name_is_no_formula_and_no_command(name: str, cell: str) -> None:
+    lines = scores_csv([score(name, OURS, 1, None)]).splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith(f"{cell},ours,")
