@@ -34,6 +34,27 @@ def test_out_of_memory_is_one_line_and_exit_code_1(
         )
 
 
+def test_less_memory_than_the_libraries_need_is_one_line(photos: Path) -> None:
+    """As after `ulimit -v 300000`: torch's libraries, which are loaded when the arguments have been read, do not fit."""
+    program = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20))
+from photostyle_native.cli.start import main
+sys.exit(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *PAIR.split(), *FAST],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # with many cores NumPy's library has words of its own
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("photostyle: error: not enough memory to load the libraries (")
+
+
 def test_bugs_show_their_traceback(
     run: Callable[..., tuple[int, str, str]], photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
