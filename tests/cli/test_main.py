@@ -35,7 +35,7 @@ def test_out_of_memory_is_one_line_and_exit_code_1(
 
 
 def test_less_memory_than_the_libraries_need_is_one_line(photos: Path) -> None:
-    """As after `ulimit -v 300000`: torch's libraries, which are loaded when the arguments have been read, do not fit."""
+    """As after `ulimit -v 300000`: torch's libraries, loaded after the arguments are read, do not fit."""
     program = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20))
