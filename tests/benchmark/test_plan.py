@@ -43,3 +43,9 @@ def test_cases_are_right_and_complete(spec: Spec, monkeypatch: pytest.MonkeyPatc
 def test_every_family_is_in_a_run() -> None:
     for sizes, device in (((350, 700), "cpu"), ((700, 1664), "cuda"), ((5000,), "cpu")):
         assert {spec.family for spec in plan.specs(sizes, device)} == {*plan.FAMILIES}
+
+
+def test_every_family_has_a_way_of_ours() -> None:
+    """With which the others are compared."""
+    for family in plan.FAMILIES:
+        assert "ours" in family.ways, family.name
