@@ -201,9 +201,17 @@ size_t scratch_bytes(const Params& p) {
   return static_cast<size_t>(p.threads * numbers(p)) * (p.is_double ? sizeof(double) : sizeof(float));
 }
 
-template <typename T, typename Params>
-T* memory_of_thread(const Params& p) {
-  return reinterpret_cast<T*>(p.scratch) + thread_index() * numbers(p);
+// Calls run(grid, task, memory) for every task; the memory is the thread's own.
+template <typename Params, typename Run>
+void run_tasks(const Params& p, Run run) {
+  const Grid<Params> grid(p);
+  const auto call = [&](int64_t task, auto* memory) { run(grid, task, memory + thread_index() * numbers(p)); };
+#pragma omp parallel for schedule(static) num_threads(p.threads)
+  for (int64_t task = 0; task < grid.tasks; ++task)
+    if (p.is_double)
+      call(task, reinterpret_cast<double*>(p.scratch));
+    else
+      call(task, reinterpret_cast<float*>(p.scratch));
 }
 
 }  // namespace
@@ -211,25 +219,13 @@ T* memory_of_thread(const Params& p) {
 size_t winograd_input_scratch(const WinogradInputParams& p) { return scratch_bytes(p); }
 
 void winograd_input(const WinogradInputParams& p) {
-  const Grid<WinogradInputParams> grid(p);
-#pragma omp parallel for schedule(static) num_threads(p.threads)
-  for (int64_t task = 0; task < grid.tasks; ++task)
-    if (p.is_double)
-      run_input(p, grid, task, memory_of_thread<double>(p));
-    else
-      run_input(p, grid, task, memory_of_thread<float>(p));
+  run_tasks(p, [&](const auto& grid, int64_t task, auto* memory) { run_input(p, grid, task, memory); });
 }
 
 size_t winograd_output_scratch(const WinogradOutputParams& p) { return scratch_bytes(p); }
 
 void winograd_output(const WinogradOutputParams& p) {
-  const Grid<WinogradOutputParams> grid(p);
-#pragma omp parallel for schedule(static) num_threads(p.threads)
-  for (int64_t task = 0; task < grid.tasks; ++task)
-    if (p.is_double)
-      run_output(p, grid, task, memory_of_thread<double>(p));
-    else
-      run_output(p, grid, task, memory_of_thread<float>(p));
+  run_tasks(p, [&](const auto& grid, int64_t task, auto* memory) { run_output(p, grid, task, memory); });
 }
 
 }  // namespace PHOTOSTYLE_ISA

@@ -118,8 +118,10 @@ def _gated_native(x: Tensor, gate: Tensor, factors: Tensor, adjoint: bool) -> Te
         raise PhotostyleError(f"`gate` must be like `x`, got {gate.dtype} {tuple(gate.shape)}")
     if not _backend.has_kernel("winograd_input", x.device):
         return _gated_reference(x, gate, factors, adjoint)
-    out = _like(x, factors, adjoint).zero_()
-    if out.numel() and x.numel():
+    out = _like(x, factors, adjoint)
+    if x.numel() == 0:
+        return out.zero_()
+    if out.numel():
         _convolve(_plain(x), _plain(gate), _kernels(factors.resolve_neg(), adjoint), None, False, out)
     return out
 

@@ -147,7 +147,7 @@ def transfer(
     low_memory = plan_low_memory(
         small, way.dtype, history if iterations is None else min(history, iterations), target
     )
-    if low_memory:
+    if low_memory and way.winograd:
         way = replace(way, winograd=False, reason="memory is short")
     with clock.phase("network"):
         vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
