@@ -18,6 +18,7 @@ from typing import Any, is_typeddict
 import photostyle_native
 from photostyle_native import metrics, ops
 from photostyle_native.cli.options import build_parser
+from photostyle_native.segmentation.automatic import find_regions
 
 LISTING = Path(__file__).with_name("public_surface.txt")
 
@@ -69,6 +70,7 @@ def _members(value: type) -> Iterator[tuple[str, str]]:
 
 def options() -> Iterator[tuple[str, str, str]]:
     """Of every command, its arguments and options: the command, the name, and what can be given."""
+    of_transfer = inspect.signature(photostyle_native.transfer).parameters
     for command, parser in _commands("", build_parser()):
         for action in parser._actions:
             if isinstance(action, (argparse._HelpAction, argparse._VersionAction, argparse._SubParsersAction)):
@@ -76,7 +78,8 @@ def options() -> Iterator[tuple[str, str, str]]:
             choices = "|".join(map(str, action.choices)) if action.choices else action.metavar or ""
             value = action.default
             if value is argparse.SUPPRESS:  # the default is that of the function
-                value = inspect.signature(photostyle_native.transfer).parameters[action.dest].default
+                function = find_regions if command == "masks" else photostyle_native.transfer
+                value = inspect.signature(function).parameters.get(action.dest, of_transfer[action.dest]).default
             default = "" if value is None or value is False else f" default {value}"
             name = "/".join(action.option_strings) or str(action.dest)
             given = f" {choices}" if choices and action.option_strings else ""

@@ -23,7 +23,7 @@ from ..machine import resolve_device
 from ..network.vgg19 import VGG19
 from ..network.weights import load_vgg19
 from ..pipeline.inputs import resolve_precision
-from ..pipeline.presets import DEFAULT_SIZES
+from ..pipeline.presets import DEFAULT_SIZES, PRESETS, mask_source
 from ..pipeline.transfer import transfer
 from .messages import print_error
 from .options import keyword_arguments
@@ -41,8 +41,9 @@ def run(options: argparse.Namespace) -> int:
     arguments = keyword_arguments(transfer, options)
     device = resolve_device(arguments["device"])
     longest = options.size or DEFAULT_SIZES["cpu" if device.type == "cpu" else "cuda"]
-    if options.results is not None and (options.iterations is not None or "preset" in options):
-        raise PhotostyleError("--preset and --iterations are for transfers, and --results makes none: leave them out")
+    given = [name for name in ("preset", "iterations", "realism") if getattr(options, name, None) is not None]
+    if options.results is not None and given:
+        raise PhotostyleError(f"--{given[0]} is for transfers, and --results makes none: leave it out")
     pairs, broken = find_pairs(Path(options.folder))
     failures = _Failures(broken)
     folder = Path(options.output)
@@ -125,6 +126,7 @@ def _settings(
     size: int,
     preset: str,
     iterations: int | None,
+    realism: float | None,
     auto_mask: str,
     seed: int,
     **_: Any,
@@ -137,7 +139,8 @@ def _settings(
         "weights": weights.source,
         "weights_hash": _network_hash(weights),
         "precision": str(resolve_precision(precision, weights.mean.device).dtype).removeprefix("torch."),
-        "auto_mask": auto_mask,
+        "realism": PRESETS[preset].realism if realism is None else realism,
+        "auto_mask": mask_source(auto_mask, preset),
         "seed": seed,
     }
 

@@ -13,6 +13,7 @@ _PARAMETERS = (
     "weights",
     "iterations",
     "preset",
+    "realism",
     "seed",
     "precision",
     "bit_depth",

@@ -83,6 +83,7 @@ def _add_transfer(commands: Any) -> None:
     _add_size(parser)
     _add_preset(parser)
     _add_iterations(parser)
+    _add_realism(parser)
     _add_mixing(parser, "CONTENT")
     _add_network(parser)
     parser.add_argument(
@@ -202,6 +203,7 @@ def _add_evaluate_set(commands: Any) -> None:
     )
     _add_preset(parser)
     _add_iterations(parser)
+    _add_realism(parser)
     _add_network(parser)
     parser.set_defaults(run=_function("evaluate_set"))
 
@@ -212,6 +214,7 @@ def _add_demo(commands: Any) -> None:
     _add_output(parser, "DIR", "folder to write to (default: photostyle-demo)", default="photostyle-demo")
     _add_size(parser)
     _add_iterations(parser)
+    _add_realism(parser)
     _add_device(parser)
     parser.set_defaults(run=_function("demo"))
 
@@ -338,6 +341,16 @@ def _add_preset(parser: argparse.ArgumentParser) -> None:
 
 def _add_iterations(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--iterations", metavar="N", type=_whole, help="of each stage, instead of the preset's")
+
+
+def _add_realism(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--realism",
+        metavar="R",
+        type=_share,
+        help="from 0 (all that the optimisation found, stains in skies included) to 1 (colours only, in seconds); "
+        "default: " + ", ".join(f"{preset.realism:g} for {name}" for name, preset in PRESETS.items()),
+    )
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
 from ..optimization.solver import Iteration
 from ..pipeline.inputs import check_both_masks
-from ..pipeline.presets import PRESETS
+from ..pipeline.presets import PRESETS, mask_source
 from ..pipeline.result import TransferResult
 from ..pipeline.transfer import transfer
 from ..segmentation.automatic import check_automatic
@@ -81,7 +81,8 @@ def check_options(options: argparse.Namespace, arguments: dict[str, Any]) -> Non
     """Raise PhotostyleError for what is wrong whatever the photos contain: masks, the device, files to write."""
     check_both_masks(options.content_mask, options.style_mask, MASK_OPTIONS)
     given = options.content_mask is not None
-    check_automatic(arguments["auto_mask"], options.regions, options.segment_model, masks_given=given)
+    source = mask_source(arguments["auto_mask"], arguments["preset"])
+    check_automatic(source, options.regions, options.segment_model, masks_given=given)
     resolve_device(arguments["device"])
     inputs = {
         "CONTENT": options.content,
@@ -179,5 +180,8 @@ def summary(result: TransferResult, output: str, notes: tuple[str, ...]) -> str:
         stage = [entry for entry in result.history if entry["stage"] == result.history[-1]["stage"]]
         change = f"{stage[0]['total']:.3e} -> {result.energies['total']:.3e}"
         lines.append(f"energy {change} in {len(stage) - 1} iterations ({stage[0]['stage']}), {seconds:.1f} s in all")
-    lines.append(f"{result.backend}, VGG-19 weights {result.vgg_weights}, {result.precision}")
+    else:
+        lines.append(f"colours moved, nothing optimised, {seconds:.1f} s in all")
+    network = f", VGG-19 weights {result.vgg_weights}, {result.precision}" if result.energies else ""
+    lines.append(f"{result.backend}{network}")
     return "\n".join([*lines, *(f"note: {note}" for note in notes)])

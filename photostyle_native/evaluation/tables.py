@@ -16,14 +16,14 @@ from ..optimization.objective import ENERGIES, STYLE_LAYERS
 from .evaluator import energy_terms
 from .scores import CONTENT, OURS, REFERENCE, Score
 
-# Short names of the metrics, for the headings of the terminal's table.
+# The metrics for which a terminal of 80 columns has room, and their headings.
 _SHORT = {
     "ssim": "SSIM",
     "edge_ssim": "edges",
     "color_distance": "colours",
-    "matting_energy": "matting",
     "gradient_reversal": "reversal",
     "noise_gain": "noise",
+    "invented_structure": "invented",
 }
 
 _FORMULA = tuple("=+-@")  # what a spreadsheet takes for the beginning of a formula
@@ -58,12 +58,22 @@ def labels_csv(scores: Sequence[Score]) -> str:
     A row has the label's share of the content, its distance of colours, and its energy in each style layer.
     """
     rows: list[list[object]] = [
-        ["pair", "who", "label", "share", "color_distance", *(f"gram_{layer}" for layer in STYLE_LAYERS)]
+        [
+            "pair",
+            "who",
+            "label",
+            "share",
+            "color_distance",
+            "invented_structure",
+            *(f"gram_{layer}" for layer in STYLE_LAYERS),
+        ]
     ]
     for s in scores:
         for label, entry in s.evaluation["metrics"]["labels"].items():
             gram = [entry["gram"][layer] for layer in STYLE_LAYERS]
-            rows.append([s.pair, s.who, label, entry["share"], entry["color_distance"], *gram])
+            rows.append(
+                [s.pair, s.who, label, entry["share"], entry["color_distance"], entry["invented_structure"], *gram]
+            )
     return _csv(rows)
 
 
@@ -86,7 +96,7 @@ def summary_table(scores: Sequence[Score], caption: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0)
     table.add_column("pair")
     table.add_column("who", no_wrap=True)
-    for heading in ("energy", *(_SHORT[metric.key] for metric in METRICS), "s"):
+    for heading in ("energy", *_SHORT.values(), "s"):
         table.add_column(heading, justify="right", no_wrap=True)
     by_pair: dict[str, dict[str, Score]] = {}
     for score in scores:
@@ -111,7 +121,7 @@ def summary_table(scores: Sequence[Score], caption: str) -> Table:
 
 
 def _values(score: Score) -> list[float | None]:
-    metrics = [score.evaluation["metrics"][metric.key] for metric in METRICS]
+    metrics = [score.evaluation["metrics"][metric.key] for metric in METRICS if metric.key in _SHORT]
     return [score.evaluation["total"], *metrics, score.seconds]
 
 

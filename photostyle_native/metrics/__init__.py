@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .artifacts import gradient_reversal, noise_gain
 from .colors import color_distance, color_distances
+from .invention import invented_edges, invented_map, invented_structure, invented_structures
 from .photorealism import matting_energy_per_pixel
 from .report import METRICS, LabelMetrics, Metrics, measure
 from .structure import edge_ssim, edge_strength, ssim
@@ -21,6 +22,10 @@ __all__ = [
     "edge_ssim",
     "edge_strength",
     "gradient_reversal",
+    "invented_edges",
+    "invented_map",
+    "invented_structure",
+    "invented_structures",
     "matting_energy_per_pixel",
     "measure",
     "noise_gain",

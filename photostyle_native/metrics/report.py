@@ -12,6 +12,7 @@ from ..optimization.objective import STYLE_LAYERS, Objective
 from ..torch_state import independent
 from .artifacts import gradient_reversal, noise_gain
 from .colors import color_distances, mean_distance
+from .invention import invented_edges, invented_structure, invented_structures
 from .photorealism import matting_energy_per_pixel
 from .structure import edge_ssim, ssim
 
@@ -20,12 +21,14 @@ class LabelMetrics(TypedDict):
     """The metrics of one label.
 
     `gram` has the label's part of the style term by layer, in units of the energy; summed over labels and layers it
-    is the style term. `color_distance` is None if the label's mask is empty in the content or the style photo.
+    is the style term. `color_distance` is None if the label's mask is empty in the content or the style photo, and
+    `invented_structure` if it is empty in the content.
     """
 
     share: float  # the label's share of the content's pixels, 0 to 1
     gram: dict[str, float]
     color_distance: float | None
+    invented_structure: float | None
 
 
 class Metrics(TypedDict):
@@ -37,10 +40,21 @@ class Metrics(TypedDict):
     matting_energy: float | None
     gradient_reversal: float | None
     noise_gain: float | None
+    invented_structure: float | None
+    invented_edges: float | None
     labels: dict[str, LabelMetrics]
 
 
-MetricName = Literal["ssim", "edge_ssim", "color_distance", "matting_energy", "gradient_reversal", "noise_gain"]
+MetricName = Literal[
+    "ssim",
+    "edge_ssim",
+    "color_distance",
+    "matting_energy",
+    "gradient_reversal",
+    "noise_gain",
+    "invented_structure",
+    "invented_edges",
+]
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,8 @@ METRICS = (
     Metric("matting_energy", "matting energy per pixel", 0),
     Metric("gradient_reversal", "gradient reversal at edges", 0),
     Metric("noise_gain", "noise gain in flat places", 1),
+    Metric("invented_structure", "invented structure, in 8-bit steps", 0),
+    Metric("invented_edges", "share of invented edges", 0),
 )
 
 
@@ -82,10 +98,16 @@ def measure(objective: Objective, style: Tensor, masks: MaskPair, output: Tensor
     gram = objective.style_parts(output).cpu()
     shares = masks.content.flatten(1).double().mean(1).tolist()
     distances = color_distances(output.cpu(), style.cpu(), masks.content.cpu(), masks.style.cpu())
+    invented = invented_structures(content, output, masks.content)
     labels: dict[str, LabelMetrics] = {}
     for k, name in enumerate(masks.labels):
         by_layer = {layer: float(value) for layer, value in zip(STYLE_LAYERS, gram[:, k], strict=True)}
-        labels[name] = {"share": shares[k], "gram": by_layer, "color_distance": distances[k]}
+        labels[name] = {
+            "share": shares[k],
+            "gram": by_layer,
+            "color_distance": distances[k],
+            "invented_structure": invented[k],
+        }
     return {
         "ssim": ssim(content, output),
         "edge_ssim": edge_ssim(content, output),
@@ -93,5 +115,7 @@ def measure(objective: Objective, style: Tensor, masks: MaskPair, output: Tensor
         "matting_energy": matting_energy_per_pixel(content, output),
         "gradient_reversal": gradient_reversal(content, output),
         "noise_gain": noise_gain(content, output),
+        "invented_structure": invented_structure(content, output),
+        "invented_edges": invented_edges(content, output),
         "labels": labels,
     }

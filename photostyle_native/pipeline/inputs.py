@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import PhotostyleError, choice_error
 from ..images.photo import Photo
 from ..images.resize import working_size
 from ..masks.label_images import LabelImage, read_labels
-from ..masks.pairs import check_aspect
+from ..masks.pairs import MaskPair, check_aspect, prepare_pair
 from ..network.vgg19 import MIN_SIDE
 from .fastest_network import Way, fastest_way
 from .presets import PRECISIONS
@@ -78,3 +79,24 @@ def read_mask_pair(
         check_aspect(labels.name, labels.size, photo.size)
         read.append(labels)
     return read[0], read[1]
+
+
+def read_given_masks(
+    content_mask: Any, style_mask: Any, content: Photo, style: Photo, images: tuple[Tensor, Tensor]
+) -> MaskPair | None:
+    """Read both label images and make them fit the `images` of the photos at working size. None if none are given.
+
+    Raises PhotostyleError as `read_mask_pair` does.
+    """
+    labels = read_mask_pair(content_mask, style_mask, content, style)
+    if labels is None:
+        return None
+    sizes = [(image.shape[-2], image.shape[-1]) for image in images]
+    return prepare_pair(
+        *labels,
+        *sizes,
+        content_image=images[0].cpu(),
+        style_image=images[1].cpu(),
+        content_opacity=content.opacity(sizes[0]),
+        style_opacity=style.opacity(sizes[1]),
+    )

@@ -16,6 +16,8 @@ class Preset:
 
     start: str  # "colour": the content with colours moved by optimal transport, label by label; or "noise"
     stages: tuple[Stage, ...]
+    realism: float  # how far the result goes back from the optimised picture to the colour transfer, 0 to 1
+    auto_mask: str  # the source of masks if none are given
     about: str  # description for the command line's help
 
 
@@ -24,14 +26,30 @@ PRESETS = {
     "default": Preset(
         "colour",
         (Stage("optimise", 80, metric=True, bounded=True, progress=0.015, history=40),),
+        0.5,
+        "features",
         "from a colour transfer until progress fades, 80 iterations at most",
     ),
     "paper": Preset(
         "noise",
         (Stage("stylise", 1000, photo=False), Stage("photorealise", 1000)),
+        0.0,
+        "features",
         "the authors' 1000 + 1000 from noise",
+    ),
+    "colour": Preset(
+        "colour",
+        (),
+        1.0,
+        "none",
+        "the colour transfer alone, in seconds and without a network",
     ),
 }
 # Longest side of the working size in pixels, by device. 400 keeps the default preset near a minute on two cores.
 DEFAULT_SIZES = {"cpu": 400, "cuda": 700}
 PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def mask_source(auto_mask: str | None, preset: str) -> str | None:
+    """The source of masks that `auto_mask` names; "auto" is the preset's."""
+    return PRESETS[preset].auto_mask if auto_mask == "auto" else auto_mask

@@ -17,8 +17,8 @@ from ..images.write import write_photo
 class TransferResult:
     """The result of a transfer, made by `transfer`.
 
-    `image` is the result at the content photo's own size. `working` is the optimised picture at working size that
-    `image` was made from, before smoothing, with the same `strength`, and the same kept. Both are (3, H, W) float32
+    `image` is the result at the content photo's own size. `working` is the picture at working size that `image` was
+    made from, before smoothing, with the same `realism` and `strength`, and the same kept. Both are (3, H, W) float32
     RGB in [0, 1] on the CPU, in the colour space of the content photo.
     """
 
@@ -26,6 +26,7 @@ class TransferResult:
     working: Tensor
     content: Photo
     preset: str
+    realism: float
     labels: tuple[str, ...]  # names of the regions that the masks stand for
     notes: tuple[str, ...]  # what was done to photos and masks, one sentence each
     history: list[dict[str, Any]]  # for each evaluation: stage, iteration, and the four terms and total of the energy
@@ -33,8 +34,8 @@ class TransferResult:
     timings: dict[str, float]  # seconds per phase
     backend: str
     device: str
-    vgg_weights: str
-    precision: str  # of the network: float32 or bfloat16
+    vgg_weights: str  # "none" if no network was needed
+    precision: str  # of the network: float32 or bfloat16, or "none" if nothing was optimised
     low_memory: bool  # blocks of the network were computed twice, because memory was short
     interrupted: bool  # Ctrl-C ended the optimisation early, and the best picture so far was used
     resets: int  # how often the optimiser diverged and went back to its best point

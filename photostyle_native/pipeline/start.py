@@ -1,20 +1,11 @@
-"""The picture that the optimisation starts from."""
+"""The picture that the optimisation starts from, where that is not the colour transfer."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from ..color.transport import masked_transport
-from ..masks.pairs import MaskPair
 from ..network.vgg19 import CAFFE_MEAN
-from .presets import Preset
-
-
-def starting_picture(preset: Preset, content: Tensor, style: Tensor, masks: MaskPair, seed: int) -> Tensor:
-    if preset.start == "colour":
-        return masked_transport(content, style, masks.content, masks.style)
-    return noise_start((content.shape[1], content.shape[2]), seed)
 
 
 def noise_start(size: tuple[int, int], seed: int) -> Tensor:

@@ -16,22 +16,23 @@ import torch
 
 from .. import ops
 from ..color.mixing import Mix
+from ..color.realism import check_realism, realistic
+from ..color.transport import masked_transport
 from ..errors import PhotostyleError, choice_error
 from ..images.photo import Photo, as_photo
 from ..machine import resolve_device
-from ..masks.pairs import prepare_pair
 from ..network.vgg19 import VGG19
 from ..network.weights import load_vgg19
 from ..optimization.objective import Objective, Weights
 from ..optimization.solver import Iteration, Solver
-from ..segmentation.automatic import automatic_pair, check_automatic
+from ..segmentation.automatic import automatic_pair, check_automatic, needs_network
 from ..torch_state import independent
 from .finish import finish
-from .inputs import fitting_size, read_mask_pair, resolve_precision
+from .inputs import fitting_size, read_given_masks, resolve_precision
 from .memory import plan_low_memory
-from .presets import DEFAULT_SIZES, PRESETS
+from .presets import DEFAULT_SIZES, PRESETS, mask_source
 from .result import TransferResult
-from .start import starting_picture
+from .start import noise_start
 
 
 class _Clock:
@@ -59,12 +60,13 @@ def transfer(
     *,
     content_mask: Any = None,
     style_mask: Any = None,
-    auto_mask: str | None = "features",
+    auto_mask: str | None = "auto",
     regions: int | None = None,
     segment_model: str | Path | None = None,
     size: int | None = None,
     preset: str = "default",
     iterations: int | None = None,
+    realism: float | None = None,
     strength: float = 1.0,
     keep_luma: bool = False,
     keep_chroma: bool = False,
@@ -87,7 +89,7 @@ def transfer(
         auto_mask: where masks come from if none are given. ``features`` divides both photos into regions that
             correspond (see `cosegment`). ``ade20k`` divides them by what they show (see
             `segmentation.scene_regions.parse_scenes`; needs the extra ``segment``). ``none`` or None takes each photo
-            as one region.
+            as one region. ``auto`` is ``features``, but for the preset ``colour`` it is ``none``.
         regions: how many regions ``features`` makes, from 1 to 9; default: as many as match.
         segment_model: the network that ``ade20k`` uses (see `segmentation.scene_parser.load_scene_parser`); default:
             a small SegFormer, downloaded once.
@@ -96,8 +98,12 @@ def transfer(
             pixels: as content if `size` is the default, as style always.
         preset: ``default`` starts from the content with colours moved label by label, takes steps in `ImageMetric`,
             and ends once 10 iterations lower the energy by less than 1.5 %, after 80 iterations at most. ``paper``
-            runs the authors' two stages of 1000 iterations each from noise.
+            runs the authors' two stages of 1000 iterations each from noise. ``colour`` moves the content's colours
+            label by label and optimises nothing.
         iterations: exactly this many L-BFGS iterations per stage, instead of the preset's.
+        realism: how far the result goes back from the optimised picture (0) to the colour transfer (1, for which
+            nothing is optimised). What was invented in smooth places goes first (see `color.realism`). Default: 0.5,
+            but 0 for ``paper``.
         strength: the share of the change that the result takes, from 0 (the content's own pixels, exactly) to 1.
         keep_luma: keep the content's lightness (L* of CIELAB), and take only hues and chroma.
         keep_chroma: keep the content's hues and chroma (a* and b*), and take only lightness. See `color.mixing.Mix`.
@@ -131,10 +137,19 @@ def transfer(
         raise PhotostyleError(f"`iterations` must not be negative, got {iterations}")
     if callback_every is not None and callback_every < 1:
         raise PhotostyleError(f"`callback_every` must be at least 1, got {callback_every}")
+    plan = PRESETS[preset]
+    if iterations is not None and not plan.stages:
+        raise PhotostyleError(f"`iterations` is for presets that optimise, and {preset} does not")
     mix = Mix(strength, keep_luma, keep_chroma)
-    check_automatic(auto_mask, regions, segment_model, masks_given=content_mask is not None)
+    realism = plan.realism if realism is None else realism
+    check_realism(realism)
+    source = mask_source(auto_mask, preset)
+    check_automatic(source, regions, segment_model, masks_given=content_mask is not None)
     target = resolve_device(device)
-    way = resolve_precision(precision, target)
+    stages = [s if iterations is None else replace(s, iterations=iterations, progress=0.0) for s in plan.stages]
+    if realism == 1:
+        stages = []
+    way = resolve_precision(precision, target) if stages else None
     clock = _Clock(on_phase)
     with clock.phase("read"):
         photo = as_photo(content, "content")
@@ -142,73 +157,61 @@ def transfer(
         longest = DEFAULT_SIZES["cpu" if target.type == "cpu" else "cuda"] if size is None else size
         small = fitting_size(photo, longest, strict=size is not None)
         small_style = fitting_size(style_photo, longest, strict=False)
-        content_image, style_image = photo.tensor(small, target), style_photo.tensor(small_style, target)
-    history = max(stage.history for stage in PRESETS[preset].stages)
-    low_memory = plan_low_memory(
-        small, way.dtype, history if iterations is None else min(history, iterations), target
-    )
-    if low_memory and way.winograd:
-        way = replace(way, winograd=False, reason="memory is short")
-    with clock.phase("network"):
-        vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
+        images = photo.tensor(small, target), style_photo.tensor(small_style, target)
+    low_memory = False
+    if way is not None:
+        low_memory = plan_low_memory(small, way.dtype, max(min(s.history, s.iterations) for s in stages), target)
+        if low_memory and way.winograd:
+            way = replace(way, winograd=False, reason="memory is short")
+    vgg: VGG19 | None = None
+    if way is not None or (content_mask is None and needs_network(source)):
+        with clock.phase("network"):
+            vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
     with clock.phase("masks"):
-        labels = read_mask_pair(content_mask, style_mask, photo, style_photo)
-        sizes = small, small_style
-        if labels is None:
+        masks = read_given_masks(content_mask, style_mask, photo, style_photo, images)
+        if masks is None:
+            sizes = small, small_style
             masks = automatic_pair(
-                photo, style_photo, sizes, auto_mask, vgg, regions=regions, segment_model=segment_model
-            )
-        else:
-            images = content_image.cpu(), style_image.cpu()
-            masks = prepare_pair(
-                *labels,
-                *sizes,
-                content_image=images[0],
-                style_image=images[1],
-                content_opacity=photo.opacity(small),
-                style_opacity=style_photo.opacity(small_style),
+                photo, style_photo, sizes, source, vgg, regions=regions, segment_model=segment_model
             )
         masks = masks.to(target)
     with clock.phase("start"):
-        start = starting_picture(PRESETS[preset], content_image, style_image, masks, seed)
-    with clock.phase("network"):
-        vgg = way.arrange(vgg)
-        objective = Objective(
-            content_image,
-            style_image,
-            masks.content,
-            masks.style,
-            vgg,
-            term_weights,
-            low_memory,
-        )
-    solver = Solver(objective, start.to(target), callback, callback_every)
-    for stage in PRESETS[preset].stages:
-        with clock.phase(stage.name):
-            solver.run(stage if iterations is None else replace(stage, iterations=iterations, progress=0.0))
-        if solver.interrupted:
-            break
+        colored = masked_transport(*images, masks.content, masks.style) if plan.start == "colour" or realism else None
+        start = noise_start(small, seed).to(target) if plan.start == "noise" or colored is None else colored
+    solver: Solver | None = None
+    if way is not None and vgg is not None:
+        with clock.phase("network"):
+            objective = Objective(*images, masks.content, masks.style, way.arrange(vgg), term_weights, low_memory)
+        solver = Solver(objective, start, callback, callback_every)
+        for stage in stages:
+            with clock.phase(stage.name):
+                solver.run(stage)
+            if solver.interrupted:
+                break
     with clock.phase("finish"):
-        image = finish(solver.x, objective.guide, photo, mix)
-        working = mix(objective.guide, solver.x.clamp(0, 1)).cpu()
+        picture = start if solver is None else solver.x
+        picture = picture if colored is None else realistic(picture, colored, images[0], realism)
+        image = finish(picture, images[0], photo, mix)
+        working = mix(images[0], picture.clamp(0, 1)).cpu()
     return TransferResult(
         image=image,
         working=working,
         content=photo,
         preset=preset,
+        realism=realism,
         labels=masks.labels,
-        notes=(*_named_notes(photo), *_named_notes(style_photo), *masks.notes, *solver.notes),
-        history=solver.history,
-        energies=solver.best_terms,
+        notes=(*_named_notes(photo), *_named_notes(style_photo), *masks.notes, *(solver.notes if solver else ())),
+        history=solver.history if solver else [],
+        energies=solver.best_terms if solver else {},
         timings=clock.timings,
         backend=ops.backend(target),
         device=str(target),
-        vgg_weights=vgg.source,
-        precision=str(way.dtype).removeprefix("torch."),
-        convolutions=way.description,
+        vgg_weights=vgg.source if vgg else "none",
+        precision=str(way.dtype).removeprefix("torch.") if way else "none",
+        convolutions=way.description if way else "none",
         low_memory=low_memory,
-        interrupted=solver.interrupted,
-        resets=solver.resets,
+        interrupted=solver.interrupted if solver else False,
+        resets=solver.resets if solver else 0,
     )
 
 

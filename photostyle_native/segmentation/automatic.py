@@ -102,6 +102,11 @@ def check_automatic(
         SOURCES[auto_mask].check()
 
 
+def needs_network(auto_mask: str | None) -> bool:
+    """Whether this source of masks looks at the photos, for which it needs VGG-19."""
+    return auto_mask is not None and SOURCES[auto_mask].find is not None
+
+
 def find_regions(
     content: Tensor, style: Tensor, vgg: VGG19, auto_mask: str = "features", **parameters: Any
 ) -> Regions:
@@ -117,11 +122,17 @@ def find_regions(
 
 
 def automatic_pair(
-    content: Photo, style: Photo, sizes: tuple[Size, Size], auto_mask: str | None, vgg: VGG19, **parameters: Any
+    content: Photo,
+    style: Photo,
+    sizes: tuple[Size, Size],
+    auto_mask: str | None,
+    vgg: VGG19 | None,
+    **parameters: Any,
 ) -> MaskPair:
     """Make masks of two photos, at `sizes` (height, width), from the photos alone.
 
-    `auto_mask` is as for `transfer`, `parameters` as for `find_regions`. At all sizes up to `joint_features.LONGEST`
+    `auto_mask` is as for `check_automatic`, `parameters` as for `find_regions`; without a source that looks at the
+    photos no network is needed. At all sizes up to `joint_features.LONGEST`
     the regions are the same, so a small preview shows those of the final picture. The notes say which regions were
     found, and how well they match. Raises PhotostyleError as `find_regions` does.
     """
@@ -130,7 +141,7 @@ def automatic_pair(
     from .joint_features import LONGEST
 
     opacities = content.opacity(sizes[0]), style.opacity(sizes[1])
-    if auto_mask is None or SOURCES[auto_mask].find is None:
+    if auto_mask is None or vgg is None or not needs_network(auto_mask):
         return single_region(*sizes).weighted(*opacities)
     larger = [
         working_size(photo.size, max(LONGEST, *size)) for photo, size in zip((content, style), sizes, strict=True)

@@ -245,7 +245,7 @@ def test_existing_results(run: Run, folder: Path) -> None:
         (("empty",), "empty: there are no photos input/in1.png, style/tar1.png ..."),
         (("set", "--results", "nowhere"), "nowhere: no such folder"),
         (("set", "--results", "empty"), "empty: there is no result of any pair, such as 2.png"),
-        (("set", "--results", "empty", "--iterations", "3"), "--results makes none: leave them out"),
+        (("set", "--results", "empty", "--iterations", "3"), "--results makes none: leave it out"),
         (("set", "-o", "file"), "file/results: the folder cannot be made"),
         (("set", "--size", "0"), "--size: must be a whole number of at least 1"),
         (("set", "--weights", "nothing.pth"), "nothing.pth does not exist"),

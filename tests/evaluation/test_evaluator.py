@@ -13,7 +13,7 @@ from photostyle_native import VGG19, PhotostyleError, evaluate, transfer
 def test_evaluate_prefers_the_transfer(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
     content, style = pair
     masks = {"content_mask": labels(72, 96), "style_mask": labels(64, 80)}
-    result = transfer(content, style, size=96, iterations=10, weights=vgg, device="cpu", **masks)
+    result = transfer(content, style, size=96, iterations=10, realism=0, weights=vgg, device="cpu", **masks)
     scores = {
         name: evaluate(content, style, image, weights=vgg, device="cpu", **masks)
         for name, image in (("result", result.working), ("content", content))

@@ -9,11 +9,12 @@ import pytest
 
 from photostyle_native.evaluation.scores import OURS, REFERENCE, Score
 from photostyle_native.evaluation.tables import scores_csv, summary_table
+from photostyle_native.metrics import METRICS
 from photostyle_native.optimization.objective import ENERGIES
 
 
 def score(pair: str, who: str, total: float, noise: float | None) -> Score:
-    metrics: Any = dict.fromkeys(("ssim", "edge_ssim", "color_distance", "matting_energy", "gradient_reversal"), 0.5)
+    metrics: Any = dict.fromkeys((metric.key for metric in METRICS), 0.5)
     metrics |= {"noise_gain": noise, "labels": {}}
     terms = {**dict.fromkeys(ENERGIES, 0.0), "style": total, "total": total}
     return Score(pair, who, Path(f"{who}.png"), (30, 40), {**terms, "metrics": metrics}, None, None)
@@ -26,11 +27,11 @@ def test_medians_are_over_pairs_that_have_both() -> None:
     ]
     table = summary_table(scores, "caption")
     cells = list(zip(*(column.cells for column in table.columns), strict=True))
-    assert cells[-2] == ("median", OURS, "15.0", *["0.500"] * 5, "2.000", "-")
-    assert cells[-1] == ("", REFERENCE, "35.0", *["0.500"] * 5, "1.000", "-")
+    assert cells[-2] == ("median", OURS, "15.0", *["0.500"] * 4, "2.000", "0.500", "-")
+    assert cells[-1] == ("", REFERENCE, "35.0", *["0.500"] * 4, "1.000", "0.500", "-")
     assert "medians over 2 pairs" in str(table.caption)
     terms = ",".join("20" if name in ("style", "total") else "0.0" for name in ENERGIES)
-    assert scores_csv(scores[1:2]).splitlines()[1] == f"2,ours,ours.png,40,30,{terms},0.5,0.5,0.5,0.5,0.5,,,"
+    assert scores_csv(scores[1:2]).splitlines()[1] == f"2,ours,ours.png,40,30,{terms},0.5,0.5,0.5,0.5,0.5,,0.5,0.5,,"
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def result(**changes: Any) -> TransferResult:
         "working": 0.5 * photo.tensor((30, 40)),
         "content": photo,
         "preset": "default",
+        "realism": 0.5,
         "labels": ("all",),
         "notes": (),
         "history": [{"stage": "optimise", "iteration": 0, "total": 3.0}],

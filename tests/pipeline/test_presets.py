@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import photostyle_native
-from photostyle_native.pipeline.presets import DEFAULT_SIZES, PRESETS
+from photostyle_native.pipeline.presets import DEFAULT_SIZES, PRESETS, mask_source
 
 
 @pytest.mark.parametrize("module", ["pipeline.presets", "segmentation.automatic", "cli.options"])
@@ -21,9 +21,11 @@ def test_what_the_help_reads_imports_no_torch(tmp_path: Path, module: str) -> No
 
 
 def test_the_paper_preset_is_the_authors_schedule_and_the_default_one_ends_by_itself() -> None:
-    assert list(PRESETS) == ["default", "paper"]
-    paper, default = PRESETS["paper"], PRESETS["default"]
-    assert (paper.start, default.start) == ("noise", "colour")
+    assert list(PRESETS) == ["default", "paper", "colour"]
+    paper, default, colour = (PRESETS[name] for name in ("paper", "default", "colour"))
+    assert (paper.start, default.start, colour.start) == ("noise", "colour", "colour")
+    assert (paper.realism, colour.realism, colour.stages) == (0, 1, ())
+    assert 0 < default.realism < 1
     assert [(stage.iterations, stage.photo, stage.progress) for stage in paper.stages] == [
         (1000, False, 0.0),
         (1000, True, 0.0),
@@ -32,3 +34,9 @@ def test_the_paper_preset_is_the_authors_schedule_and_the_default_one_ends_by_it
     assert (stage.iterations, stage.photo) == (80, True)
     assert stage.progress > 0
     assert DEFAULT_SIZES["cpu"] < DEFAULT_SIZES["cuda"]
+
+
+def test_masks_come_from_the_network_unless_the_preset_needs_none() -> None:
+    assert [mask_source("auto", preset) for preset in PRESETS] == ["features", "features", "none"]
+    assert mask_source("ade20k", "colour") == "ade20k"
+    assert mask_source(None, "default") is None

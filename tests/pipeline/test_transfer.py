@@ -154,6 +154,51 @@ def photo_at(image: Tensor, result: TransferResult) -> Tensor:
     return result.content.tensor((image.shape[-2], image.shape[-1]))
 
 
+def test_realism_goes_from_the_optimised_picture_to_the_colour_transfer(
+    pair: tuple[Tensor, Tensor], vgg: VGG19
+) -> None:
+    arguments = {"content_mask": labels(72, 96), "style_mask": labels(64, 80), "size": 96, "device": "cpu"}
+    colour = transfer(*pair, preset="colour", **arguments)
+    start = transfer(*pair, iterations=0, realism=0, weights=vgg, **arguments)
+    assert torch.equal(colour.image, start.image)
+    assert torch.equal(colour.image, transfer(*pair, realism=1, weights=vgg, **arguments).image)
+    results = [transfer(*pair, iterations=5, realism=r, weights=vgg, **arguments) for r in (0, 0.3, 0.6, 0.9)]
+    far = [float((result.working - colour.working).square().mean()) for result in results]
+    assert far == sorted(far, reverse=True)
+    assert far[0] > 2 * far[-1] > 0
+    assert len({result.energies["total"] for result in results}) == 1  # of the optimised picture
+    assert [result.realism for result in results] == [0, 0.3, 0.6, 0.9]
+    assert transfer(*pair, iterations=0, weights=vgg, **arguments).realism == 0.5
+
+
+def test_the_colour_preset_needs_no_network(pair: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> VGG19:
+        raise AssertionError("the network was loaded")
+
+    monkeypatch.setattr("photostyle_native.pipeline.transfer.load_vgg19", refuse)
+    phases: list[str] = []
+    result = transfer(*pair, preset="colour", device="cpu", on_phase=phases.append)
+    assert phases == ["read", "masks", "start", "finish"]
+    assert (result.history, result.energies, result.notes) == ([], {}, ())
+    assert (result.vgg_weights, result.precision, result.convolutions) == ("none", "none", "none")
+    assert result.labels == ("all",)
+    assert json.loads(json.dumps(result.report()))["realism"] == 1
+    for channel in range(3):  # the style's colours, each photo as one region
+        assert float(result.image[channel].mean()) == pytest.approx(float(pair[1][channel].mean()), abs=0.03)
+    with pytest.raises(AssertionError, match="network was loaded"):
+        transfer(*pair, preset="colour", auto_mask="features", device="cpu")
+
+
+def test_the_colour_transfer_can_hold_back_the_paper_preset_too(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    arguments = {"size": 48, "iterations": 2, "preset": "paper", "weights": vgg, "device": "cpu"}
+    plain, held = transfer(*pair, **arguments), transfer(*pair, realism=0.7, **arguments)
+    assert plain.realism == 0
+    assert plain.energies == held.energies
+    colour = transfer(*pair, size=48, preset="colour", auto_mask="features", weights=vgg, device="cpu")
+    near, far = (float((result.working - colour.working).square().mean()) for result in (held, plain))
+    assert near < 0.75 * far
+
+
 def test_ctrl_c_returns_the_best_so_far(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
     def stop(iteration: Iteration) -> None:
         if iteration.iteration == 4:
@@ -188,7 +233,10 @@ def test_every_kind_of_source(pair: tuple[Tensor, Tensor], vgg: VGG19, tmp_path:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"preset": "fast"}, "`preset` must be default or paper, got 'fast'"),
+        ({"realism": 1.5}, "`realism` must be from 0 to 1, got 1.5"),
+        ({"preset": "colour", "iterations": 5}, "`iterations` is for presets that optimise, and colour does not"),
+        ({"preset": "colour", "regions": 3}, "`regions` is for `auto_mask` features, got none"),
+        ({"preset": "fast"}, "`preset` must be default, paper or colour, got 'fast'"),
         ({"iterations": -1}, "`iterations` must not be negative, got -1"),
         ({"size": 20}, "at least 32 on each side"),
         ({"size": 0}, "`size` must be a positive number"),

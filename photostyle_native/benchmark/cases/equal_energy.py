@@ -12,6 +12,7 @@ from functools import cache
 import torch
 
 from ... import data
+from ...color.transport import masked_transport
 from ...images.photo import read_photo
 from ...images.resize import working_size
 from ...masks.label_images import read_labels
@@ -19,7 +20,7 @@ from ...masks.pairs import MaskPair, prepare_pair
 from ...optimization.objective import Objective
 from ...optimization.solver import Iteration, Solver
 from ...pipeline.presets import PRESETS
-from ...pipeline.start import starting_picture
+from ...pipeline.start import noise_start
 from ..case import Case, Family, WrongResult
 from .iteration import network, solve
 
@@ -43,7 +44,7 @@ class _Pair:
 
     def default(self) -> float:
         """Run the default preset, with its start; returns the energy at its end."""
-        start = starting_picture(_DEFAULT, self.content, self.style, self.masks, seed=0)
+        start = masked_transport(self.content, self.style, self.masks.content, self.masks.style)
         return solve(Solver(self.objective, start), _DEFAULT.stages).best_terms["total"]
 
     def authors(self, iterations: int, target: float) -> None:
@@ -55,7 +56,7 @@ class _Pair:
             if iteration.stage == last and iteration.terms["total"] <= target:
                 raise _Reached
 
-        start = starting_picture(_AUTHORS, self.content, self.style, self.masks, seed=0)
+        start = noise_start((self.content.shape[1], self.content.shape[2]), seed=0)
         solver = Solver(self.objective, start.to(self.content.device), stop)
         try:
             solve(solver, [replace(stage, iterations=iterations) for stage in _AUTHORS.stages])
