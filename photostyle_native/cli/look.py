@@ -49,7 +49,7 @@ def apply(options: argparse.Namespace) -> int:
     pixels: Tensor | np.ndarray = image
     if photo.icc_profile != look.icc_profile:
         pixels = replace(as_photo(image), icc_profile=look.icc_profile).converted_to(photo.icc_profile).pixels
-    notes = write_photo(options.output, pixels, like=photo, bit_depth=options.bit_depth)
+    notes = write_photo(options.output, pixels, like=photo, bit_depth=options.bit_depth, dither=True)
     look_name = os.path.basename(options.look)
     say(
         f"{options.output}: {photo.width} x {photo.height} pixels with the look of {look_name}",

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     with Session(quiet=options.quiet) as session:
         snapshots = Snapshots(options, arguments, content) if options.save_every else None
         result = session.solve(content, style, arguments, snapshots, save_every=options.save_every)
-        lost = write_photo(options.output, result.image, like=content, bit_depth=options.bit_depth)
+        lost = write_photo(options.output, result.image, like=content, bit_depth=options.bit_depth, dither=True)
         notes = (*result.notes, *(f"{options.output}: {note}" for note in lost))
         notes += snapshots.notes if snapshots else ()
         others, failure = _write_others(options, arguments, result, notes)

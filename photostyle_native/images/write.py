@@ -24,6 +24,7 @@ def write_photo(
     like: Photo | None = None,
     bit_depth: int | None = None,
     quality: int = 95,
+    dither: bool = False,
 ) -> tuple[str, ...]:
     """Write an image file. If that fails, a file that was there before stays untouched.
 
@@ -36,6 +37,8 @@ def write_photo(
         bit_depth: 8 or 16. None means 16 if the format allows it and `like` (without it: an integer array `pixels`)
             has 16 bits, else 8.
         quality: 1 to 100, for JPEG and WebP.
+        dither: add noise of less than half a step before floats are rounded to 8 bits, so that smooth gradients get
+            no bands. What 8 bits can hold exactly stays as it is.
 
     Returns:
         A sentence for each piece of metadata of `like` that the format could not hold.
@@ -54,7 +57,7 @@ def write_photo(
         bit_depth = 16 if deep and file_format.sixteen_bit else 8
     dtype = np.uint16 if bit_depth == 16 else np.uint8
     if array.dtype.kind == "f":
-        samples = quantise(array, dtype, "`pixels`", clip=True)
+        samples = quantise(array, dtype, "`pixels`", clip=True, dither=dither and bit_depth == 8)
     else:
         samples = change_depth(array, dtype)
     notes = []

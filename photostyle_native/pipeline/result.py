@@ -42,7 +42,7 @@ class TransferResult:
     convolutions: str = ""  # how the network computed its convolutions, and why so
 
     def save(self, path: str | Path, *, bit_depth: int | None = None) -> None:
-        """Write `image` to a file, with the content photo's ICC profile, EXIF and alpha.
+        """Write `image` to a file, with the content photo's ICC profile, EXIF and alpha; 8 bits are dithered.
 
         Args:
             path: the file; its extension says the format, as for `write_photo`.
@@ -51,7 +51,7 @@ class TransferResult:
         Raises:
             PhotostyleError: the format cannot hold the picture, or the file cannot be written.
         """
-        write_photo(path, self.image, like=self.content, bit_depth=bit_depth)
+        write_photo(path, self.image, like=self.content, bit_depth=bit_depth, dither=True)
 
     def look(self) -> Look:
         """Fit a `Look` to the change of colours from the content to `working`, to be applied to other photos."""

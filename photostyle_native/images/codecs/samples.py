@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from ...errors import PhotostyleError
+from .dither import dither_noise
 from .metadata import Metadata
 
 _SLACK = 1e-6  # rounding may move a float sample this far out of [0, 1]; such a sample is clipped
+_STRIP = 256  # rows that are converted at a time
 
 
 @dataclass
@@ -64,10 +66,11 @@ def to_stored(array: np.ndarray, name: str, bits: int | None = None) -> np.ndarr
     return ((array.astype(np.uint32) * top + full // 2) // full).astype(stored)
 
 
-def quantise(array: np.ndarray, dtype: Any, name: str, *, clip: bool = False) -> np.ndarray:
+def quantise(array: np.ndarray, dtype: Any, name: str, *, clip: bool = False, dither: bool = False) -> np.ndarray:
     """Convert floats in [0, 1] of shape (H, ...) to uint8 or uint16, rounded to nearest.
 
-    This works on a few rows at a time to save memory.
+    This works on a few rows at a time to save memory. With `dither`, for (H, W, 3), noise is added before, the same
+    to each such strip.
 
     Raises:
         PhotostyleError: a value is NaN, or (unless `clip`) lies outside [0, 1] by more than rounding.
@@ -75,12 +78,16 @@ def quantise(array: np.ndarray, dtype: Any, name: str, *, clip: bool = False) ->
     top = np.iinfo(dtype).max
     slack = np.inf if clip else _SLACK
     out = np.empty(array.shape, dtype)
-    for row in range(0, len(array), 256):
-        block = array[row : row + 256].astype(np.float32)
+    noise = dither_noise(_STRIP, array.shape[1]) if dither else None
+    for row in range(0, len(array), _STRIP):
+        block = array[row : row + _STRIP].astype(np.float32)
         low, high = float(block.min()), float(block.max())
         if not (low >= -slack and high <= 1 + slack):  # this condition also catches NaN
             raise PhotostyleError(f"{name}: float samples must lie in [0, 1], got {low:.6g} to {high:.6g}")
-        out[row : row + 256] = np.clip(block, 0, 1) * np.float32(top) + np.float32(0.5)
+        block = np.clip(block, 0, 1) * np.float32(top) + np.float32(0.5)
+        if noise is not None:
+            block += noise[: len(block)]
+        out[row : row + _STRIP] = block
     return out
 
 
