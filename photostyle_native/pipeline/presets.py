@@ -25,10 +25,12 @@ class Preset:
 PRESETS = {
     "default": Preset(
         "colour",
-        (Stage("optimise", 80, metric=True, bounded=True, progress=0.015, history=40),),
+        # At realism 1/2 the result's energy is within 5 % of what it is after 80 iterations, which lower only the
+        # energy before, by structure that realism takes back.
+        (Stage("optimise", 40, metric=True, bounded=True, progress=0.015, history=40),),
         0.5,
         "features",
-        "from a colour transfer until progress fades, 80 iterations at most",
+        "from a colour transfer until progress fades, 40 iterations at most",
     ),
     "paper": Preset(
         "noise",
@@ -45,7 +47,7 @@ PRESETS = {
         "the colour transfer alone, in seconds and without a network",
     ),
 }
-# Longest side of the working size in pixels, by device. 400 keeps the default preset near a minute on two cores.
+# Longest side of the working size in pixels, by device. 400 keeps the default preset near half a minute on two cores.
 DEFAULT_SIZES = {"cpu": 400, "cuda": 700}
 PRECISIONS = ("auto", "float32", "bfloat16")
 

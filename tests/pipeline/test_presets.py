@@ -31,7 +31,7 @@ def test_the_paper_preset_is_the_authors_schedule_and_the_default_one_ends_by_it
         (1000, True, 0.0),
     ]
     (stage,) = default.stages
-    assert (stage.iterations, stage.photo) == (80, True)
+    assert (stage.iterations, stage.photo) == (40, True)
     assert stage.progress > 0
     assert DEFAULT_SIZES["cpu"] < DEFAULT_SIZES["cuda"]
 
