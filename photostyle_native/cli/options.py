@@ -106,7 +106,8 @@ def _add_transfer(commands: Any) -> None:
         "--save-every",
         metavar="N",
         type=_positive,
-        help="also write the picture every N iterations, as OUT-0010.png and so on beside OUT",
+        help="also write the optimised picture, as it is before --realism, every N iterations, as OUT-0010.png and "
+        "so on beside OUT",
     )
     _add_bit_depth(parser, "CONTENT")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")

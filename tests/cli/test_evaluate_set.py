@@ -146,7 +146,7 @@ def test_finished_pairs_are_made_again_only_if_something_changed(
     assert remade() == ["in10.png"]
     save(Path("out/results/2.png"), picture(51, 67, 3))
     assert remade() == ["in2.png"]
-    for option in ("--size", "40"), ("--iterations", "3"), ("--preset", "paper"):
+    for option in ("--size", "40"), ("--iterations", "3"), ("--preset", "paper"), ("--realism", "0.2"):
         assert remade(*option) == ["in2.png", "in10.png"]
         assert remade(*option) == []
     edited_meanwhile = "in10.png"

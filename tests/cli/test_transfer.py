@@ -195,6 +195,29 @@ def test_paper_preset_runs_both_stages_and_counts_snapshots_through(
     assert all(entry["photo"] == 0 for entry in history[:3])
 
 
+def test_the_colour_preset_and_realism(
+    run: Callable[..., tuple[int, str, str]], photos: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "r.json"
+    both = ("transfer", "day.png", "dusk.jpg", "--size", "48", *MASKS.split())
+    code, out, err = run(*both, "-o", tmp_path / "colour.png", "--preset", "colour", "--report", report)
+    assert (code, err) == (0, "")
+    assert "colours moved, nothing optimised" in out
+    assert "VGG" not in out
+    assert json.loads(report.read_text())["realism"] == 1
+    code, out, _ = run(*both, "-o", tmp_path / "one.png", "--realism", "1", "--report", report)
+    assert code == 0
+    assert "nothing optimised" in out
+    assert json.loads(report.read_text())["preset"] == "default"
+    assert np.array_equal(pixels_of(tmp_path / "one.png"), pixels_of(tmp_path / "colour.png"))
+    assert run(*both, "-o", tmp_path / "less.png", "--realism", "0.2", "--iterations", "3")[0] == 0
+    assert not np.array_equal(pixels_of(tmp_path / "less.png"), pixels_of(tmp_path / "colour.png"))
+    code, _, err = run(*both, "-o", tmp_path / "no.png", "--realism", "1.2")
+    assert (code, err) == (2, "photostyle: error: argument --realism: must be a number from 0 to 1, got '1.2'\n")
+    code, _, err = run(*both, "-o", tmp_path / "no.png", "--preset", "colour", "--iterations", "3")
+    assert (code, err) == (2, "photostyle: error: --iterations is for presets that optimise, and colour does not\n")
+
+
 def test_quiet_prints_nothing(run: Callable[..., tuple[int, str, str]], photos: Path, tmp_path: Path) -> None:
     assert run("transfer", "day.png", "dusk.jpg", "-o", tmp_path / "o.webp", "--quiet", *FAST) == (0, "", "")
     assert size_of(tmp_path / "o.webp") == (WIDTH, HEIGHT)
