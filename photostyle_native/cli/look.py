@@ -1,4 +1,4 @@
-"""`photostyle apply` and `photostyle lut`: use a look that a transfer has saved."""
+"""`photostyle look` makes a look of an edited photo; `apply` and `lut` use it, or one that a transfer has saved."""
 
 from __future__ import annotations
 
@@ -10,20 +10,56 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..color.alignment import check_aligned
 from ..color.look import Look
 from ..errors import PhotostyleError
 from ..files import check_file, same_file, write_atomically
 from ..images.photo import as_photo, read_photo
+from ..images.resize import working_size
 from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
+from ..masks.pairs import aspects_differ
 from .options import keyword_arguments
 from .progress import plain_warnings
 from .streams import say
 
+_FITTED = 400  # longest side in pixels at which a look is fitted: it has no finer detail
 _ELSEWHERE = (
     "this is not the scene, or not the frame, that the look was made from, so all places were treated alike, as with "
     "--everywhere; --by-place insists on the colours of each place"
 )
+
+
+def make(options: argparse.Namespace) -> int:
+    """Run `photostyle look`: find the look that turns a photo into its edited version. Returns 0.
+
+    Raises:
+        PhotostyleError: a file cannot be used, or the photos do not lie on each other; nothing has been written then.
+    """
+    for role, path in (("BEFORE", options.before), ("AFTER", options.after)):
+        if same_file(path, options.output):
+            raise PhotostyleError(f"{options.output}: the look would overwrite {role}")
+    if os.path.splitext(options.output)[1].lower() != ".npz":
+        raise PhotostyleError(f"{options.output}: a look is written as .npz")
+    check_file(options.output, "look")
+    before = read_photo(options.before)
+    after = read_photo(options.after).converted_to(before.icc_profile)
+    if aspects_differ(before.size, after.size):
+        raise PhotostyleError(
+            f"{after.name} is {after.width}x{after.height}, {before.name} {before.width}x{before.height}: "
+            "the aspect ratios differ"
+        )
+    size = working_size(before.size, min(_FITTED, max(after.size)))
+    pair = before.tensor(size), after.tensor(size)
+    check_aligned(*(image.mean(0) for image in pair))
+    look = Look.fit(*pair, icc_profile=before.icc_profile)
+    look.save(options.output)
+    kept, in_table = (100 * max(look.explained(*pair, everywhere=e), 0) for e in (False, True))
+    say(
+        f"{options.output}: keeps {kept:.0f} % of the change, and {in_table:.0f} % as a table for editors (`lut`)",
+        *(f"note: {photo.name}: {note}" for photo in (before, after) for note in photo.notes),
+    )
+    return 0
 
 
 @torch.no_grad()

@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_transfer(commands)
     _add_apply(commands)
+    _add_look(commands)
     _add_lut(commands)
     _add_masks_command(commands)
     _add_evaluate(commands)
@@ -132,6 +133,20 @@ def _add_apply(commands: Any) -> None:
     _add_bit_depth(parser, "PHOTO")
     _add_device(parser)
     parser.set_defaults(run=_function("look", "apply"))
+
+
+def _add_look(commands: Any) -> None:
+    about = "make a look of a photo and its edited version"
+    parser = commands.add_parser(
+        "look",
+        help=about,
+        description=f"{about}, for `apply` and `lut`. Both must show the same frame; how they were edited does not "
+        "matter, but only what became of the colours is kept.",
+    )
+    parser.add_argument("before", metavar="BEFORE", type=_file_name, help="the photo as it was")
+    parser.add_argument("after", metavar="AFTER", type=_file_name, help="the photo as it became; any size")
+    _add_output(parser, "LOOK.npz", "look to write", required=True)
+    parser.set_defaults(run=_function("look", "make"))
 
 
 def _add_lut(commands: Any) -> None:

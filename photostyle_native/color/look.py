@@ -105,6 +105,29 @@ class Look:
         return self.structure is None or same_scene(self.structure, structure(_luminance(image.float())))
 
     @independent
+    def explained(self, content: Tensor, result: Tensor, *, everywhere: bool = False) -> float:
+        """The share of the change from `content` to `result` that the look makes, of the squared differences.
+
+        Args:
+            content, result: (3, H, W), RGB in [0, 1], on one device.
+            everywhere: as for `apply`: what a colour table keeps.
+
+        Returns:
+            1 if the look turns one into the other exactly, also if they are equal; 0 if it does no better than
+            nothing, and less if it does worse.
+
+        Raises:
+            PhotostyleError: the shapes differ.
+        """
+        if content.shape != result.shape:
+            raise PhotostyleError(
+                f"`result` must have the shape of `content`, {tuple(content.shape)}, got {tuple(result.shape)}"
+            )
+        change = (result - content).double().square().sum()
+        left = (result - self.apply(content, everywhere=everywhere)).double().square().sum()
+        return 1 - float(left / change) if change > 0 else float(left == 0)
+
+    @independent
     def apply(
         self,
         image: Tensor,

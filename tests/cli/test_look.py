@@ -1,7 +1,8 @@
-"""`photostyle apply` and `lut`, and looks that `transfer` saves."""
+"""`photostyle look`, `apply` and `lut`, and looks that `transfer` saves."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,14 @@ import torch
 from image_files import adobe_like
 from pictures import smooth_picture
 from PIL import Image
+from torch import Tensor
 
-from photostyle_native import Look, read_photo
+from photostyle_native import Look, data, read_photo
 from photostyle_native.cli.main import main
 from photostyle_native.images.resize import resize
 from photostyle_native.images.write import write_photo
+
+Capture = pytest.CaptureFixture[str]
 
 # An 8-bit file differs from its picture by rounding, 0.5, and the noise before it, 0.49.
 DITHERED = 0.992 / 255
@@ -132,3 +136,59 @@ def test_photos_in_another_colour_space_are_converted(look: Look, files: Path) -
     difference = (out.converted_to(None).tensor() - plain.tensor()).abs() * 255
     assert float(difference.mean()) < 1
     assert float(difference.max()) < 10  # the steps of 8 bits in another space, where it is dark
+
+
+def edited(image: Tensor) -> Tensor:
+    """Warmer and darker, with more contrast: one map for all pixels, but no affine one."""
+    return (image**1.5 * torch.tensor([1.0, 0.85, 0.7])[:, None, None]).clamp(0, 1)
+
+
+def test_a_look_of_an_edited_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = read_photo(data.CONTENT).tensor((300, 450))
+    write_photo("before.png", before)
+    write_photo("after.jpg", resize(edited(before), (200, 300)))  # smaller, and lossy
+    assert main(["look", "before.png", "after.jpg", "-o", "look.npz"]) == 0
+    kept = re.fullmatch(
+        r"look.npz: keeps (\d+) % of the change, and (\d+) % as a table for editors \(`lut`\)\n",
+        capsys.readouterr().out,
+    )
+    assert kept
+    assert 98 <= int(kept[2]) <= int(kept[1]) <= 100
+    third = read_photo(data.STYLE).tensor((240, 360))
+    write_photo("third.png", third)
+    assert main(["apply", "look.npz", "third.png", "-o", "out.png", "--everywhere"]) == 0
+    out = read_photo("out.png").tensor()
+    assert float((out - edited(third)).abs().mean()) < 0.02
+    assert float((out - third).abs().mean()) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("before.png", "moved.png", "-o", "l.npz"), "lies -2.5 % of the longer side to the right and +0.0 % down"),
+        (("before.png", "other.png", "-o", "l.npz"), "the two photos do not show the same scene in the same frame"),
+        (("before.png", "tall.png", "-o", "l.npz"), "the aspect ratios differ"),
+        (("before.png", "moved.png", "-o", "l.cube"), "a look is written as .npz"),
+        (("before.png", "moved.png", "-o", "before.png"), "the look would overwrite BEFORE"),
+        (("before.png", "nothing.png", "-o", "l.npz"), "nothing.png"),
+    ],
+)
+def test_what_is_no_edit_of_a_photo_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scene = read_photo(data.CONTENT).tensor((300, 450))
+    write_photo("before.png", scene[:, :, :400])
+    write_photo("moved.png", scene[:, :, 10:410])
+    write_photo("tall.png", scene[:, :, :200])
+    write_photo("other.png", read_photo(data.STYLE).tensor((300, 400)))
+    assert main(["look", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not Path("l.npz").exists()
