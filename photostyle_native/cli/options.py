@@ -116,11 +116,12 @@ def _add_transfer(commands: Any) -> None:
 
 
 def _add_apply(commands: Any) -> None:
-    about = "give a photo the look that a transfer has saved (--save-look)"
+    about = "give photos a look that `transfer` has saved (--save-look) or `look` has made"
     parser = commands.add_parser("apply", help=about, description=about)
     parser.add_argument("look", metavar="LOOK", type=_file_name, help="the look, .npz")
-    parser.add_argument("photo", metavar="PHOTO", type=_file_name, help="photo to change")
-    _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
+    parser.add_argument("photos", metavar="PHOTO", nargs="+", type=_file_name, help="photo to change, or several")
+    about = "photo to write: .png, .jpg, .tif or .webp; of several photos the folder, where they keep their names"
+    _add_output(parser, "OUT", about, required=True)
     places = parser.add_mutually_exclusive_group()
     places.add_argument(
         "--everywhere",
@@ -132,7 +133,7 @@ def _add_apply(commands: Any) -> None:
     _add_mixing(parser, "PHOTO")
     _add_bit_depth(parser, "PHOTO")
     _add_device(parser)
-    parser.set_defaults(run=_function("look", "apply"))
+    parser.set_defaults(run=_function("apply"))
 
 
 def _add_look(commands: Any) -> None:

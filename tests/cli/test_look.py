@@ -192,3 +192,42 @@ def test_what_is_no_edit_of_a_photo_is_one_line(
     assert message in err
     assert err.count("\n") == 1
     assert not Path("l.npz").exists()
+
+
+def test_many_photos_go_to_a_folder_and_a_broken_one_stops_none(look: Look, files: Path, capsys: Capture) -> None:
+    Path("more").mkdir()
+    write_photo("more/second.tif", smooth_picture(40, 60), bit_depth=16)
+    Path("broken.jpg").write_bytes(b"no picture")
+    names = ["photo.png", "broken.jpg", "more/second.tif"]
+    assert main(["apply", "look.npz", *names, "-o", "new/out", "--by-place"]) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith("photostyle: error: broken.jpg")
+    assert err.count("\n") == 1
+    assert "1 of 3 photos could not be changed" in out
+    assert sorted(path.name for path in Path("new/out").iterdir()) == ["photo.png", "second.tif"]
+    for name, written, atol in (("photo.png", "photo.png", DITHERED), ("more/second.tif", "second.tif", 1 / 65535)):
+        wanted = look.apply(read_photo(name).tensor())
+        torch.testing.assert_close(read_photo(f"new/out/{written}").tensor(), wanted, atol=atol, rtol=0)
+    assert main(["apply", "look.npz", "more/second.tif", "-o", "new/out"]) == 0, "one photo, and a folder that exists"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("photo.png", "a/photo.png", "-o", "out"), "two of the photos would be written to this file"),
+        (("photo.png", "a/other.png", "-o", "out.jpg"), "several photos are written to a folder"),
+        (("photo.png", "a/other.png", "-o", "a"), "the output would overwrite PHOTO"),
+        (("a/other.png", "photo.png", "-o", "photo.png/x"), "photo.png"),
+    ],
+)
+def test_folders_that_cannot_be_written_to(
+    files: Path, capsys: Capture, arguments: tuple[str, ...], message: str
+) -> None:
+    Path("a").mkdir()
+    for name in ("a/photo.png", "a/other.png"):
+        write_photo(name, smooth_picture(40, 60))
+    before = Path("a/other.png").read_bytes()
+    assert main(["apply", "look.npz", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert Path("a/other.png").read_bytes() == before
+    assert not Path("out").exists()
