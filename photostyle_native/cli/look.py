@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 
 from ..color.alignment import check_aligned
 from ..color.look import Look
+from ..color.mixing import Mix
 from ..errors import PhotostyleError
 from ..files import check_file, same_file, write_atomically
 from ..images.photo import read_photo
 from ..images.resize import working_size
+from ..images.write import write_photo
 from ..masks.pairs import aspects_differ
 from .options import keyword_arguments
 from .streams import say
 
+_SIZES = {".cube": 33, ".png": 64}  # colours per axis, if nobody says how many
+_MOST_LEVEL = 12  # of a HaldCLUT
 _FITTED = 400  # longest side in pixels at which a look is fitted: it has no finer detail
 
 
@@ -51,20 +56,27 @@ def make(options: argparse.Namespace) -> int:
 
 
 def lut(options: argparse.Namespace) -> int:
-    """Run `photostyle lut`: write a look as a .cube table. Returns 0.
+    """Run `photostyle lut`: write a look as a .cube table or a HaldCLUT. Returns 0.
 
     Raises:
         PhotostyleError: an option or a file cannot be used; nothing has been written then.
     """
-    if os.path.splitext(options.output)[1].lower() != ".cube":
-        raise PhotostyleError(f"{options.output}: a table is written as .cube")
+    extension = os.path.splitext(options.output)[1].lower()
+    if extension not in (".cube", ".png"):
+        raise PhotostyleError(f"{options.output}: a table is written as .cube, or as .png (HaldCLUT)")
+    size = options.size or _SIZES[extension]
+    level = math.isqrt(size)
+    if extension == ".png" and not (level**2 == size and 2 <= level <= _MOST_LEVEL):
+        raise PhotostyleError(f"`size` of a HaldCLUT must be a square from 4 to {_MOST_LEVEL**2}, got {size}")
     check_file(options.output, "table")
     look = Look.load(options.look)
-    name = os.path.splitext(os.path.basename(options.look))[0]
-    write_atomically(
-        options.output, look.cube(**{**keyword_arguments(look.cube, options), "title": name}).encode("ascii")
-    )
-    say(f"{options.output}: {options.size} colours per axis, the part of the look that does not depend on place")
+    if extension == ".png":
+        write_photo(options.output, look.hald(level, **keyword_arguments(Mix, options)), bit_depth=16)
+    else:
+        name = os.path.splitext(os.path.basename(options.look))[0]
+        cube = look.cube(size, name, **keyword_arguments(Mix, options))
+        write_atomically(options.output, cube.encode("ascii"))
+    say(f"{options.output}: {size} colours per axis, the part of the look that does not depend on place")
     if look.icc_profile is not None:
         say("note: it is for photos in the colour space of the photo that the look was made from")
     return 0

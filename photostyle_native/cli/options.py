@@ -151,11 +151,12 @@ def _add_look(commands: Any) -> None:
 
 
 def _add_lut(commands: Any) -> None:
-    about = "write a look as a .cube 3D lookup table for photo and video editors"
+    about = "write a look as a 3D lookup table for photo and video editors: .cube, or .png for a HaldCLUT"
     parser = commands.add_parser("lut", help=about, description=f"{about}: the part that does not depend on place.")
     parser.add_argument("look", metavar="LOOK", type=_file_name, help="the look, .npz")
     _add_output(parser, "OUT.cube", "table to write", required=True)
-    parser.add_argument("--size", metavar="N", type=_table_size, default=33, help="colours per axis (default: 33)")
+    about = "colours per axis (default: 33; for a HaldCLUT 64, and a square always)"
+    parser.add_argument("--size", metavar="N", type=_table_size, help=about)
     _add_mixing(parser, "the photo")
     parser.set_defaults(run=_function("look", "lut"))
 

@@ -213,14 +213,39 @@ class Look:
         """
         if not 2 <= size <= 256:
             raise PhotostyleError(f"`size` of a .cube must be from 2 to 256, got {size}")
-        axis = torch.linspace(0, 1, size)
-        blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")  # red changes fastest
-        colors = torch.stack((red, green, blue)).view(3, size * size, size)
-        mix = Mix(strength, keep_luma, keep_chroma)
-        table = mix(colors, self.apply(colors, everywhere=True))
-        rows = "\n".join("{:.6f} {:.6f} {:.6f}".format(*row) for row in table.flatten(1).T.tolist())
+        table = self._table(size, Mix(strength, keep_luma, keep_chroma))
+        rows = "\n".join("{:.6f} {:.6f} {:.6f}".format(*row) for row in table.T.tolist())
         name = "".join(c for c in title if " " <= c <= "~" and c != '"')
         return f'TITLE "{name}"\nLUT_3D_SIZE {size}\nDOMAIN_MIN 0.0 0.0 0.0\nDOMAIN_MAX 1.0 1.0 1.0\n{rows}\n'
+
+    @independent
+    def hald(
+        self, level: int = 8, *, strength: float = 1.0, keep_luma: bool = False, keep_chroma: bool = False
+    ) -> Tensor:
+        """The part of the look that does not depend on position as a HaldCLUT: a picture of level^6 colours.
+
+        Args:
+            level: the table has level^2 colours along each axis, and the picture sides of level^3; 2 to 12.
+            strength, keep_luma, keep_chroma: as for `apply`.
+
+        Returns:
+            (3, level^3, level^3), float32 in [0, 1]; it should be written with 16 bits.
+
+        Raises:
+            PhotostyleError: an option is out of range.
+
+        Source: E. Quintard, *Hald CLUT* (2006), the identity of which ImageMagick makes as ``hald:8``.
+        """
+        if not 2 <= level <= 12:
+            raise PhotostyleError(f"`level` of a HaldCLUT must be from 2 to 12, got {level}")
+        return self._table(level**2, Mix(strength, keep_luma, keep_chroma)).view(3, level**3, level**3)
+
+    def _table(self, size: int, mix: Mix) -> Tensor:
+        """What becomes of `size` values per axis, (3, size^3); red changes fastest, blue slowest."""
+        axis = torch.linspace(0, 1, size)
+        blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")
+        colors = torch.stack((red, green, blue)).view(3, size * size, size)
+        return mix(colors, self.apply(colors, everywhere=True)).flatten(1)
 
 
 def _luminance(image: Tensor) -> Tensor:

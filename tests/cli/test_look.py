@@ -57,6 +57,25 @@ def test_places_count_only_in_the_scene_of_the_look(
     assert main(["apply", "look.npz", "photo.png", "-o", "out.png", "--by-place", "--everywhere"]) == 2
 
 
+def test_a_hald_clut_is_what_imagemagick_calls_one(look: Look, files: Path, capsys: Capture) -> None:
+    assert main(["lut", "look.npz", "-o", "look.png"]) == 0
+    assert "64 colours per axis" in capsys.readouterr().out
+    table = read_photo("look.png")
+    assert (table.size, table.bit_depth) == ((512, 512), 16)
+    pixels = table.tensor().flatten(1)
+    for red, green, blue in ((0, 0, 0), (63, 0, 0), (5, 40, 20), (63, 63, 63)):  # red changes fastest
+        color = torch.tensor([red, green, blue]).view(3, 1, 1) / 63
+        wanted = look.apply(color, everywhere=True).flatten()
+        torch.testing.assert_close(pixels[:, red + 64 * green + 4096 * blue], wanted, atol=1 / 65535, rtol=0)
+    assert main(["lut", "look.npz", "-o", "small.png", "--size", "16", "--strength", "0"]) == 0
+    identity = read_photo("small.png").tensor().flatten(1)
+    torch.testing.assert_close(identity[0, :16], torch.arange(16) / 15, atol=1 / 65535, rtol=0)
+    torch.testing.assert_close(identity[2, ::256], torch.arange(16) / 15, atol=1 / 65535, rtol=0)
+    for size in ("33", "169"):
+        assert main(["lut", "look.npz", "-o", "no.png", "--size", size]) == 2
+        assert f"--size of a HaldCLUT must be a square from 4 to 144, got {size}" in capsys.readouterr().err
+
+
 def test_lut_on_the_command_line(look: Look, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lut", "look.npz", "-o", "look.cube", "--size", "17"]) == 0
     assert "17 colours per axis" in capsys.readouterr().out
