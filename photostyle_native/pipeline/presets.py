@@ -32,6 +32,13 @@ PRESETS = {
         "features",
         "from a colour transfer until progress fades, 40 iterations at most",
     ),
+    "draft": Preset(
+        "colour",
+        (Stage("optimise", 10, metric=True, bounded=True, history=10),),
+        0.5,
+        "features",
+        "the default's first 10 iterations, for a quick look",
+    ),
     "paper": Preset(
         "noise",
         (Stage("stylise", 1000, photo=False), Stage("photorealise", 1000)),

@@ -97,9 +97,9 @@ def transfer(
             never larger than the photo. A panorama longer than 6.25 : 1 is larger, so that its short side has enough
             pixels: as content if `size` is the default, as style always.
         preset: ``default`` starts from the content with colours moved label by label, takes steps in `ImageMetric`,
-            and ends once 10 iterations lower the energy by less than 1.5 %, after 40 iterations at most. ``paper``
-            runs the authors' two stages of 1000 iterations each from noise. ``colour`` moves the content's colours
-            label by label and optimises nothing.
+            and ends once 10 iterations lower the energy by less than 1.5 %, after 40 iterations at most. ``draft``
+            is its first 10. ``paper`` runs the authors' two stages of 1000 iterations each from noise. ``colour``
+            moves the content's colours label by label and optimises nothing.
         iterations: exactly this many L-BFGS iterations per stage, instead of the preset's.
         realism: how far the result goes back from the optimised picture (0) to the colour transfer (1, for which
             nothing is optimised). What was invented in smooth places goes first (see `color.realism`). Default: 0.5,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_what_the_help_reads_imports_no_torch(tmp_path: Path, module: str) -> No
 
 
 def test_the_paper_preset_is_the_authors_schedule_and_the_default_one_ends_by_itself() -> None:
-    assert list(PRESETS) == ["default", "paper", "colour"]
+    assert list(PRESETS) == ["default", "draft", "paper", "colour"]
     paper, default, colour = (PRESETS[name] for name in ("paper", "default", "colour"))
     assert (paper.start, default.start, colour.start) == ("noise", "colour", "colour")
     assert (paper.realism, colour.realism, colour.stages) == (0, 1, ())
@@ -33,10 +34,13 @@ def test_the_paper_preset_is_the_authors_schedule_and_the_default_one_ends_by_it
     (stage,) = default.stages
     assert (stage.iterations, stage.photo) == (40, True)
     assert stage.progress > 0
+    draft = PRESETS["draft"]
+    assert draft.stages == (replace(stage, iterations=10, history=10, progress=0.0),)
+    assert (draft.start, draft.realism, draft.auto_mask) == (default.start, default.realism, default.auto_mask)
     assert DEFAULT_SIZES["cpu"] < DEFAULT_SIZES["cuda"]
 
 
 def test_masks_come_from_the_network_unless_the_preset_needs_none() -> None:
-    assert [mask_source("auto", preset) for preset in PRESETS] == ["features", "features", "none"]
+    assert [mask_source("auto", preset) for preset in PRESETS] == ["features", "features", "features", "none"]
     assert mask_source("ade20k", "colour") == "ade20k"
     assert mask_source(None, "default") is None

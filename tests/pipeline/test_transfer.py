@@ -236,7 +236,7 @@ def test_every_kind_of_source(pair: tuple[Tensor, Tensor], vgg: VGG19, tmp_path:
         ({"realism": 1.5}, "`realism` must be from 0 to 1, got 1.5"),
         ({"preset": "colour", "iterations": 5}, "`iterations` is for presets that optimise, and colour does not"),
         ({"preset": "colour", "regions": 3}, "`regions` is for `auto_mask` features, got none"),
-        ({"preset": "fast"}, "`preset` must be default, paper or colour, got 'fast'"),
+        ({"preset": "fast"}, "`preset` must be default, draft, paper or colour, got 'fast'"),
         ({"iterations": -1}, "`iterations` must not be negative, got -1"),
         ({"size": 20}, "at least 32 on each side"),
         ({"size": 0}, "`size` must be a positive number"),
