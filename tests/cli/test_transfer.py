@@ -210,7 +210,7 @@ def test_the_colour_preset_and_realism(
     assert "nothing optimised" in out
     assert json.loads(report.read_text())["preset"] == "default"
     assert np.array_equal(pixels_of(tmp_path / "one.png"), pixels_of(tmp_path / "colour.png"))
-    assert run(*both, "-o", tmp_path / "less.png", "--realism", "0.2", "--iterations", "3")[0] == 0
+    assert run(*both, "-o", tmp_path / "less.png", "--realism", "0.2", "--iterations", "10")[0] == 0
     assert not np.array_equal(pixels_of(tmp_path / "less.png"), pixels_of(tmp_path / "colour.png"))
     code, _, err = run(*both, "-o", tmp_path / "no.png", "--realism", "1.2")
     assert (code, err) == (2, "photostyle: error: argument --realism: must be a number from 0 to 1, got '1.2'\n")
