@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 
 from ..color.alignment import check_aligned
 from ..color.look import Look
-from ..color.mixing import Mix
+from ..color.look_file import check_look_name
 from ..errors import PhotostyleError
 from ..files import check_file, same_file, write_atomically
 from ..images.photo import read_photo
 from ..images.resize import working_size
 from ..images.write import write_photo
-from ..masks.pairs import aspects_differ
+from ..masks.pairs import check_aspect
 from .options import keyword_arguments
 from .streams import say
 
-_SIZES = {".cube": 33, ".png": 64}  # colours per axis, if nobody says how many
-_MOST_LEVEL = 12  # of a HaldCLUT
 _FITTED = 400  # longest side in pixels at which a look is fitted: it has no finer detail
 
 
@@ -32,16 +29,11 @@ def make(options: argparse.Namespace) -> int:
     for role, path in (("BEFORE", options.before), ("AFTER", options.after)):
         if same_file(path, options.output):
             raise PhotostyleError(f"{options.output}: the look would overwrite {role}")
-    if os.path.splitext(options.output)[1].lower() != ".npz":
-        raise PhotostyleError(f"{options.output}: a look is written as .npz")
+    check_look_name(options.output)
     check_file(options.output, "look")
     before = read_photo(options.before)
     after = read_photo(options.after).converted_to(before.icc_profile)
-    if aspects_differ(before.size, after.size):
-        raise PhotostyleError(
-            f"{after.name} is {after.width}x{after.height}, {before.name} {before.width}x{before.height}: "
-            "the aspect ratios differ"
-        )
+    check_aspect(after.name, after.size, before.size)
     size = working_size(before.size, min(_FITTED, max(after.size)))
     pair = before.tensor(size), after.tensor(size)
     check_aligned(*(image.mean(0) for image in pair))
@@ -64,19 +56,16 @@ def lut(options: argparse.Namespace) -> int:
     extension = os.path.splitext(options.output)[1].lower()
     if extension not in (".cube", ".png"):
         raise PhotostyleError(f"{options.output}: a table is written as .cube, or as .png (HaldCLUT)")
-    size = options.size or _SIZES[extension]
-    level = math.isqrt(size)
-    if extension == ".png" and not (level**2 == size and 2 <= level <= _MOST_LEVEL):
-        raise PhotostyleError(f"`size` of a HaldCLUT must be a square from 4 to {_MOST_LEVEL**2}, got {size}")
     check_file(options.output, "table")
     look = Look.load(options.look)
     if extension == ".png":
-        write_photo(options.output, look.hald(level, **keyword_arguments(Mix, options)), bit_depth=16)
+        arguments = keyword_arguments(look.hald, options)
+        write_photo(options.output, look.hald(**arguments), bit_depth=16)
     else:
         name = os.path.splitext(os.path.basename(options.look))[0]
-        cube = look.cube(size, name, **keyword_arguments(Mix, options))
-        write_atomically(options.output, cube.encode("ascii"))
-    say(f"{options.output}: {size} colours per axis, the part of the look that does not depend on place")
+        arguments = {**keyword_arguments(look.cube, options), "title": name}
+        write_atomically(options.output, look.cube(**arguments).encode("ascii"))
+    say(f"{options.output}: {arguments['size']} colours per axis, the part of the look that does not depend on place")
     if look.icc_profile is not None:
         say("note: it is for photos in the colour space of the photo that the look was made from")
     return 0

@@ -13,19 +13,17 @@ import argparse
 import importlib
 import inspect
 import math
-import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .._version import __version__
 from ..errors import PhotostyleError
-from ..machine import DEVICES
 from ..pipeline.presets import DEFAULT_SIZES, PRECISIONS, PRESETS
-from ..segmentation.automatic import MAX_REGIONS, SOURCES
+from ..segmentation.automatic import SOURCES, needs_network
+from . import values
 from .interrupts import handled
 from .start import leave
 
-_DEVICES = ", ".join(DEVICES[:-1]) + f" or {DEVICES[-1]}"
 _SIZES = f"default: {DEFAULT_SIZES['cpu']} on the CPU, {DEFAULT_SIZES['cuda']} on a GPU"
 
 
@@ -76,8 +74,8 @@ _TRANSFER_ENDS = (
 def _add_transfer(commands: Any) -> None:
     about = "make a photo that has CONTENT's scene and STYLE's light and colours"
     parser = commands.add_parser("transfer", help=about, description=about, epilog=_TRANSFER_ENDS)
-    parser.add_argument("content", metavar="CONTENT", type=_file_name, help="photo to change")
-    parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
+    parser.add_argument("content", metavar="CONTENT", type=values.file_name, help="photo to change")
+    parser.add_argument("style", metavar="STYLE", type=values.file_name, help="photo to take light and colours from")
     _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
     _add_masks(parser)
     _add_auto_mask(parser, *SOURCES)
@@ -94,19 +92,25 @@ def _add_transfer(commands: Any) -> None:
         help="of the network (default: auto, the fastest on this machine, see `photostyle doctor`)",
     )
     parser.add_argument(
-        "--seed", metavar="N", type=_seed, default=argparse.SUPPRESS, help="of the paper preset's noise (default: 0)"
+        "--seed",
+        metavar="N",
+        type=values.seed,
+        default=argparse.SUPPRESS,
+        help="of the paper preset's noise (default: 0)",
     )
     parser.add_argument(
         "--save-look",
         metavar="LOOK.npz",
-        type=_file_name,
+        type=values.file_name,
         help="write what became of the colours, for `apply` and `lut`",
     )
-    parser.add_argument("--report", metavar="R.json", type=_file_name, help="write energies and timings as JSON")
+    parser.add_argument(
+        "--report", metavar="R.json", type=values.file_name, help="write energies and timings as JSON"
+    )
     parser.add_argument(
         "--save-every",
         metavar="N",
-        type=_positive,
+        type=values.positive,
         help="also write the optimised picture, as it is before --realism, every N iterations, as OUT-0010.png and "
         "so on beside OUT",
     )
@@ -118,8 +122,10 @@ def _add_transfer(commands: Any) -> None:
 def _add_apply(commands: Any) -> None:
     about = "give photos a look that `transfer` has saved (--save-look) or `look` has made"
     parser = commands.add_parser("apply", help=about, description=about)
-    parser.add_argument("look", metavar="LOOK", type=_file_name, help="the look, .npz")
-    parser.add_argument("photos", metavar="PHOTO", nargs="+", type=_file_name, help="photo to change, or several")
+    parser.add_argument("look", metavar="LOOK", type=values.file_name, help="the look, .npz")
+    parser.add_argument(
+        "photos", metavar="PHOTO", nargs="+", type=values.file_name, help="photo to change, or several"
+    )
     about = "photo to write: .png, .jpg, .tif or .webp; of several photos the folder, where they keep their names"
     _add_output(parser, "OUT", about, required=True)
     places = parser.add_mutually_exclusive_group()
@@ -144,8 +150,8 @@ def _add_look(commands: Any) -> None:
         description=f"{about}, for `apply` and `lut`. Both must show the same frame; how they were edited does not "
         "matter, but only what became of the colours is kept.",
     )
-    parser.add_argument("before", metavar="BEFORE", type=_file_name, help="the photo as it was")
-    parser.add_argument("after", metavar="AFTER", type=_file_name, help="the photo as it became; any size")
+    parser.add_argument("before", metavar="BEFORE", type=values.file_name, help="the photo as it was")
+    parser.add_argument("after", metavar="AFTER", type=values.file_name, help="the photo as it became; any size")
     _add_output(parser, "LOOK.npz", "look to write", required=True)
     parser.set_defaults(run=_function("look", "make"))
 
@@ -153,10 +159,10 @@ def _add_look(commands: Any) -> None:
 def _add_lut(commands: Any) -> None:
     about = "write a look as a 3D lookup table for photo and video editors: .cube, or .png for a HaldCLUT"
     parser = commands.add_parser("lut", help=about, description=f"{about}: the part that does not depend on place.")
-    parser.add_argument("look", metavar="LOOK", type=_file_name, help="the look, .npz")
+    parser.add_argument("look", metavar="LOOK", type=values.file_name, help="the look, .npz")
     _add_output(parser, "OUT.cube", "table to write", required=True)
     about = "colours per axis (default: 33; for a HaldCLUT 64, and a square always)"
-    parser.add_argument("--size", metavar="N", type=_table_size, help=about)
+    parser.add_argument("--size", metavar="N", type=values.table_size, default=argparse.SUPPRESS, help=about)
     _add_mixing(parser, "the photo")
     parser.set_defaults(run=_function("look", "lut"))
 
@@ -164,15 +170,15 @@ def _add_lut(commands: Any) -> None:
 def _add_masks_command(commands: Any) -> None:
     about = "divide two photos into regions that correspond: label images to look at, correct and hand to `transfer`"
     parser = commands.add_parser("masks", help=about, description=about)
-    parser.add_argument("content", metavar="CONTENT", type=_file_name, help="photo to change")
-    parser.add_argument("style", metavar="STYLE", type=_file_name, help="photo to take light and colours from")
+    parser.add_argument("content", metavar="CONTENT", type=values.file_name, help="photo to change")
+    parser.add_argument("style", metavar="STYLE", type=values.file_name, help="photo to take light and colours from")
     _add_output(parser, "DIR", "folder for content.png, style.png and sheet.png", required=True)
-    _add_auto_mask(parser, *(name for name, source in SOURCES.items() if source.find))
+    _add_auto_mask(parser, *filter(needs_network, SOURCES))
     for photo in ("content", "style"):
         parser.add_argument(
             f"--{photo}-scribbles",
             metavar="F",
-            type=_file_name,
+            type=values.file_name,
             help=f"strokes in label colours on {photo.upper()}, or on a transparent layer",
         )
     _add_network(parser)
@@ -184,14 +190,14 @@ def _add_evaluate(commands: Any) -> None:
         "score an output image: the energy that `transfer` minimises, and metrics of structure, style and artefacts"
     )
     parser = commands.add_parser("evaluate", help=about, description=about)
-    parser.add_argument("content", metavar="CONTENT", type=_file_name, help="the photo that was changed")
-    parser.add_argument("style", metavar="STYLE", type=_file_name, help="the photo with the light and colours")
-    parser.add_argument("output", metavar="OUTPUT", type=_file_name, help="the result, whoever made it")
+    parser.add_argument("content", metavar="CONTENT", type=values.file_name, help="the photo that was changed")
+    parser.add_argument("style", metavar="STYLE", type=values.file_name, help="the photo with the light and colours")
+    parser.add_argument("output", metavar="OUTPUT", type=values.file_name, help="the result, whoever made it")
     _add_masks(parser)
     parser.add_argument(
         "--size",
         metavar="N|native",
-        type=_size_or_native,
+        type=values.size_or_native,
         help="longest side to compare at (default: native, OUTPUT's own size)",
     )
     _add_network(parser)
@@ -207,16 +213,16 @@ def _add_evaluate_set(commands: Any) -> None:
         description=f"{about}. DIR has input/inN.png and style/tarN.png, and may have segmentation/inN.png and "
         "tarN.png (without them masks are found) and final_results/bestN_*.png. Finished pairs are not made again.",
     )
-    parser.add_argument("folder", metavar="DIR", type=_file_name, help="folder of pairs")
+    parser.add_argument("folder", metavar="DIR", type=values.file_name, help="folder of pairs")
     where = "folder for results, tables and a sheet (default: photostyle-set)"
     _add_output(parser, "OUT", where, default="photostyle-set")
     parser.add_argument(
-        "--results", metavar="DIR2", type=_file_name, help="score N.png or bestN_*.png of this folder"
+        "--results", metavar="DIR2", type=values.file_name, help="score N.png or bestN_*.png of this folder"
     )
     parser.add_argument(
         "--size",
         metavar="N",
-        type=_positive,
+        type=values.positive,
         help=f"longest side to solve and to compare at ({_SIZES})",
     )
     _add_preset(parser)
@@ -242,22 +248,32 @@ def _add_bench(commands: Any) -> None:
     parser = commands.add_parser("bench", help=about, description=about)
     _add_device_option(parser, default="auto", about="default: auto, the CPU and a GPU if there is one")
     parser.add_argument(
-        "--sizes", metavar="N,N", type=_sizes, help="widths of the pictures (default: three, 350 to 3328 by device)"
+        "--sizes",
+        metavar="N,N",
+        type=values.sizes,
+        help="widths of the pictures (default: three, 350 to 3328 by device)",
     )
     parser.add_argument(
-        "--only", metavar="JOB,JOB", type=_file_name, help="jobs to run, such as matting_laplacian (default: all)"
+        "--only",
+        metavar="JOB,JOB",
+        type=values.file_name,
+        help="jobs to run, such as matting_laplacian (default: all)",
     )
     parser.add_argument("--quick", action="store_true", help="small pictures, few samples: under two minutes")
     parser.add_argument("--no-compile", action="store_true", help="leave out the peers that torch.compile makes")
     parser.add_argument(
         "--passes",
         metavar="N",
-        type=_positive,
+        type=values.positive,
         default=3,
         help="rounds over all jobs (default: 3; `compare` needs 2)",
     )
     parser.add_argument(
-        "--limit", metavar="S", type=_positive, default=math.inf, help="seconds after which no case is begun any more"
+        "--limit",
+        metavar="S",
+        type=values.positive,
+        default=math.inf,
+        help="seconds after which no case is begun any more",
     )
     _add_output(parser, "DIR", "folder for results.json, report.html and plots")
     parser.set_defaults(run=_function("bench"))
@@ -267,8 +283,8 @@ def _add_bench(commands: Any) -> None:
         "noise hides too much to say"
     )
     comparison = kinds.add_parser("compare", help=about, description=about)
-    comparison.add_argument("before", metavar="A.json", type=_file_name, help="results.json of the first run")
-    comparison.add_argument("after", metavar="B.json", type=_file_name, help="results.json of the second run")
+    comparison.add_argument("before", metavar="A.json", type=values.file_name, help="results.json of the first run")
+    comparison.add_argument("after", metavar="B.json", type=values.file_name, help="results.json of the second run")
     comparison.set_defaults(run=_function("bench", "compare"))
 
 
@@ -291,7 +307,7 @@ def _function(module: str, name: str = "run") -> Callable[[argparse.Namespace], 
 
 
 def _add_output(parser: argparse.ArgumentParser, metavar: str, about: str, **kwargs: Any) -> None:
-    parser.add_argument("-o", "--output", metavar=metavar, type=_file_name, help=about, **kwargs)
+    parser.add_argument("-o", "--output", metavar=metavar, type=values.file_name, help=about, **kwargs)
 
 
 def _add_bit_depth(parser: argparse.ArgumentParser, photo: str) -> None:
@@ -304,7 +320,7 @@ def _add_mixing(parser: argparse.ArgumentParser, photo: str) -> None:
     parser.add_argument(
         "--strength",
         metavar="S",
-        type=_share,
+        type=values.share,
         default=argparse.SUPPRESS,
         help=f"share of the change that is taken, from 0 ({photo}'s own colours) to 1 (default)",
     )
@@ -323,7 +339,7 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{photo}-mask",
             metavar="M",
-            type=_file_name,
+            type=values.file_name,
             help=f"label image of {photo.upper()}; equal labels belong together",
         )
 
@@ -333,12 +349,15 @@ def _add_auto_mask(parser: argparse.ArgumentParser, *choices: str) -> None:
     about = f"masks from the photos: {about}"
     parser.add_argument("--auto-mask", choices=choices, default=argparse.SUPPRESS, help=about)
     parser.add_argument(
-        "--regions", metavar="K", type=_region_count, help="how many features is to find (default: as many as match)"
+        "--regions",
+        metavar="K",
+        type=values.region_count,
+        help="how many features is to find (default: as many as match)",
     )
     parser.add_argument(
         "--segment-model",
         metavar="M",
-        type=_file_name,
+        type=values.file_name,
         help="of ade20k: a folder, or a name on the Hugging Face hub (default: a small SegFormer, downloaded once)",
     )
 
@@ -347,7 +366,7 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size",
         metavar="N",
-        type=_positive,
+        type=values.positive,
         help=f"longest side to solve at ({_SIZES}); OUT has CONTENT's size always",
     )
 
@@ -358,14 +377,14 @@ def _add_preset(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_iterations(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--iterations", metavar="N", type=_whole, help="of each stage, instead of the preset's")
+    parser.add_argument("--iterations", metavar="N", type=values.whole, help="of each stage, instead of the preset's")
 
 
 def _add_realism(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--realism",
         metavar="R",
-        type=_share,
+        type=values.share,
         help="from 0 (all that the optimisation found, stains in skies included) to 1 (colours only, in seconds); "
         "default: " + ", ".join(f"{preset.realism:g} for {name}" for name, preset in PRESETS.items()),
     )
@@ -375,7 +394,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights",
         metavar="W",
-        type=_file_name,
+        type=values.file_name,
         default=argparse.SUPPRESS,
         help="of VGG-19: bundled (default), torchvision, or a .pth, .pt or .safetensors file",
     )
@@ -387,66 +406,6 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_device_option(parser: argparse.ArgumentParser, default: str, about: str) -> None:
-    parser.add_argument("--device", metavar="D", type=_device, default=default, help=f"{_DEVICES}; {about}")
-
-
-def _device(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text):
-        raise argparse.ArgumentTypeError(f"must be {_DEVICES}, got {text!r}")
-    return text
-
-
-def _file_name(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("must not be empty")
-    return text
-
-
-def _number(text: str, least: int, most: int | None, what: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = None
-    if number is None or number < least or (most is not None and number > most):
-        raise argparse.ArgumentTypeError(f"must be {what}, got {text!r}")
-    return number
-
-
-def _positive(text: str) -> int:
-    return _number(text, 1, None, "a whole number of at least 1")
-
-
-def _whole(text: str) -> int:
-    return _number(text, 0, None, "a whole number that is not negative")
-
-
-def _region_count(text: str) -> int:
-    return _number(text, 1, MAX_REGIONS, f"a whole number from 1 to {MAX_REGIONS}")
-
-
-def _table_size(text: str) -> int:
-    return _number(text, 2, 256, "a whole number from 2 to 256")
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    """Parse widths of at least 64: of smaller pictures VGG-19's deep layers keep almost no pixels."""
-    return tuple(sorted({_number(part, 64, None, "whole numbers of at least 64") for part in text.split(",")}))
-
-
-def _share(text: str) -> float:
-    """Parse a number from 0 to 1."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
-    return number
-
-
-def _seed(text: str) -> int:
-    return _number(text, 0, 2**63 - 1, "a whole number from 0 to 2^63 - 1")
-
-
-def _size_or_native(text: str) -> int | None:
-    return None if text == "native" else _number(text, 1, None, "native or a whole number of at least 1")
+    parser.add_argument(
+        "--device", metavar="D", type=values.device, default=default, help=f"{values.DEVICE_CHOICES}; {about}"
+    )

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from .._version import __version__
+from ..color.look_file import check_look_name
 from ..errors import PhotostyleError
 from ..files import check_file, same_file, write_atomically
 from ..images.photo import Photo, read_photo
@@ -106,8 +107,8 @@ def check_options(options: argparse.Namespace, arguments: dict[str, Any]) -> Non
         for other, other_path in outputs.items():
             if other != what and same_file(path, other_path):
                 raise PhotostyleError(f"{path}: the {what} would overwrite the {other}")
-        if what == "look" and os.path.splitext(path)[1].lower() != ".npz":
-            raise PhotostyleError(f"{path}: a look is written as .npz")
+        if what == "look":
+            check_look_name(path)
         check_file(path, what)
 
 

@@ -7,6 +7,7 @@ can be applied to a photo of any size.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -220,12 +221,12 @@ class Look:
 
     @independent
     def hald(
-        self, level: int = 8, *, strength: float = 1.0, keep_luma: bool = False, keep_chroma: bool = False
+        self, size: int = 64, *, strength: float = 1.0, keep_luma: bool = False, keep_chroma: bool = False
     ) -> Tensor:
-        """The part of the look that does not depend on position as a HaldCLUT: a picture of level^6 colours.
+        """The part of the look that does not depend on position as a HaldCLUT, a picture of size^3 colours.
 
         Args:
-            level: the table has level^2 colours along each axis, and the picture sides of level^3; 2 to 12.
+            size: number of colours along each axis: the square of a level from 2 to 12.
             strength, keep_luma, keep_chroma: as for `apply`.
 
         Returns:
@@ -236,9 +237,10 @@ class Look:
 
         Source: E. Quintard, *Hald CLUT* (2006), the identity of which ImageMagick makes as ``hald:8``.
         """
-        if not 2 <= level <= 12:
-            raise PhotostyleError(f"`level` of a HaldCLUT must be from 2 to 12, got {level}")
-        return self._table(level**2, Mix(strength, keep_luma, keep_chroma)).view(3, level**3, level**3)
+        level = math.isqrt(max(size, 0))
+        if level**2 != size or not 2 <= level <= 12:
+            raise PhotostyleError(f"`size` of a HaldCLUT must be a square from 4 to 144, got {size}")
+        return self._table(size, Mix(strength, keep_luma, keep_chroma)).view(3, level**3, level**3)
 
     def _table(self, size: int, mix: Mix) -> Tensor:
         """What becomes of `size` values per axis, (3, size^3); red changes fastest, blue slowest."""

@@ -7,6 +7,7 @@ are those of a look, or the file is refused.
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from typing import IO
 
@@ -16,6 +17,12 @@ from ..errors import PhotostyleError, lacks_memory, reason
 
 FORMAT = "photostyle look 1"
 MAX_BYTES = 1 << 26  # of an array in the file: some 150 times what `Look.fit` makes by default
+
+
+def check_look_name(path: str) -> None:
+    """Raise PhotostyleError unless a file of this name can be a look."""
+    if os.path.splitext(path)[1].lower() != ".npz":
+        raise PhotostyleError(f"{path}: a look is written as .npz")
 
 
 def pack(parts: dict[str, np.ndarray], profile: bytes, name: str) -> bytes:

@@ -11,13 +11,13 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ..metrics.report import METRICS
+from ..metrics.report import METRICS, MetricName
 from ..optimization.objective import ENERGIES, STYLE_LAYERS
 from .evaluator import energy_terms
 from .scores import CONTENT, OURS, REFERENCE, Score
 
 # The metrics for which a terminal of 80 columns has room, and their headings.
-_SHORT = {
+_SHORT: dict[MetricName, str] = {
     "ssim": "SSIM",
     "edge_ssim": "edges",
     "color_distance": "colours",
@@ -121,7 +121,7 @@ def summary_table(scores: Sequence[Score], caption: str) -> Table:
 
 
 def _values(score: Score) -> list[float | None]:
-    metrics = [score.evaluation["metrics"][metric.key] for metric in METRICS if metric.key in _SHORT]
+    metrics = [score.evaluation["metrics"][key] for key in _SHORT]
     return [score.evaluation["total"], *metrics, score.seconds]
 
 

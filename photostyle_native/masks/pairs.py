@@ -63,7 +63,7 @@ def aspects_differ(one: Size, other: Size) -> bool:
 
 
 def check_aspect(name: str, size: Size, photo_size: Size) -> None:
-    """Raise PhotostyleError if the aspect ratios of the label image `name` and of its photo differ."""
+    """Raise PhotostyleError if the picture `name`, made for or from a photo, has another aspect ratio than that."""
     if aspects_differ(size, photo_size):
         (height, width), (photo_height, photo_width) = size, photo_size
         raise PhotostyleError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+import torch
 from torch import Tensor
 
 from ..masks.pairs import MaskPair
@@ -12,7 +13,7 @@ from ..optimization.objective import STYLE_LAYERS, Objective
 from ..torch_state import independent
 from .artifacts import gradient_reversal, noise_gain
 from .colors import color_distances, mean_distance
-from .invention import invented_edges, invented_structure, invented_structures
+from .invention import invented_edges, invented_structures
 from .photorealism import matting_energy_per_pixel
 from .structure import edge_ssim, ssim
 
@@ -98,7 +99,8 @@ def measure(objective: Objective, style: Tensor, masks: MaskPair, output: Tensor
     gram = objective.style_parts(output).cpu()
     shares = masks.content.flatten(1).double().mean(1).tolist()
     distances = color_distances(output.cpu(), style.cpu(), masks.content.cpu(), masks.style.cpu())
-    invented = invented_structures(content, output, masks.content)
+    everywhere = torch.ones_like(masks.content[:1])
+    *invented, invented_in_all = invented_structures(content, output, torch.cat((masks.content, everywhere)))
     labels: dict[str, LabelMetrics] = {}
     for k, name in enumerate(masks.labels):
         by_layer = {layer: float(value) for layer, value in zip(STYLE_LAYERS, gram[:, k], strict=True)}
@@ -115,7 +117,7 @@ def measure(objective: Objective, style: Tensor, masks: MaskPair, output: Tensor
         "matting_energy": matting_energy_per_pixel(content, output),
         "gradient_reversal": gradient_reversal(content, output),
         "noise_gain": noise_gain(content, output),
-        "invented_structure": invented_structure(content, output),
+        "invented_structure": invented_in_all,
         "invented_edges": invented_edges(content, output),
         "labels": labels,
     }

@@ -131,18 +131,19 @@ def automatic_pair(
 ) -> MaskPair:
     """Make masks of two photos, at `sizes` (height, width), from the photos alone.
 
-    `auto_mask` is as for `check_automatic`, `parameters` as for `find_regions`; without a source that looks at the
-    photos no network is needed. At all sizes up to `joint_features.LONGEST`
-    the regions are the same, so a small preview shows those of the final picture. The notes say which regions were
-    found, and how well they match. Raises PhotostyleError as `find_regions` does.
+    `auto_mask` is as for `check_automatic`, `parameters` as for `find_regions`; `vgg` may be None if `needs_network`
+    says so. At all sizes up to `joint_features.LONGEST` the regions are the same, so a small preview shows those of
+    the final picture. The notes say which regions were found, and how well they match. Raises PhotostyleError as
+    `find_regions` does.
     """
     from ..images.resize import working_size
     from ..masks.pairs import MaskPair, prepare_pair, single_region
     from .joint_features import LONGEST
 
     opacities = content.opacity(sizes[0]), style.opacity(sizes[1])
-    if auto_mask is None or vgg is None or not needs_network(auto_mask):
+    if auto_mask is None or not needs_network(auto_mask):
         return single_region(*sizes).weighted(*opacities)
+    assert vgg is not None, auto_mask
     larger = [
         working_size(photo.size, max(LONGEST, *size)) for photo, size in zip((content, style), sizes, strict=True)
     ]
