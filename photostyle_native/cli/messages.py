@@ -19,6 +19,8 @@ _PARAMETERS = (
     "bit_depth",
     "content_mask",
     "style_mask",
+    "style_weights",
+    "keep_skin",
     "auto_mask",
     "regions",
     "segment_model",

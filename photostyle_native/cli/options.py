@@ -75,15 +75,23 @@ def _add_transfer(commands: Any) -> None:
     about = "make a photo that has CONTENT's scene and STYLE's light and colours"
     parser = commands.add_parser("transfer", help=about, description=about, epilog=_TRANSFER_ENDS)
     parser.add_argument("content", metavar="CONTENT", type=values.file_name, help="photo to change")
-    parser.add_argument("style", metavar="STYLE", type=values.file_name, help="photo to take light and colours from")
+    parser.add_argument(
+        "style",
+        metavar="STYLE",
+        nargs="+",
+        type=values.file_name,
+        help="photo to take light and colours from, or several, which are mixed",
+    )
+    _add_style_weights(parser)
     _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
-    _add_masks(parser)
+    _add_masks(parser, several=True)
     _add_auto_mask(parser, *SOURCES)
     _add_size(parser)
     _add_preset(parser)
     _add_iterations(parser)
     _add_realism(parser)
     _add_mixing(parser, "CONTENT")
+    _add_keep_skin(parser)
     _add_network(parser)
     parser.add_argument(
         "--precision",
@@ -113,6 +121,12 @@ def _add_transfer(commands: Any) -> None:
         type=values.positive,
         help="also write the optimised picture, as it is before --realism, every N iterations, as OUT-0010.png and "
         "so on beside OUT",
+    )
+    parser.add_argument(
+        "--preview",
+        metavar="FILE",
+        type=values.file_name,
+        help="picture at working size that is rewritten every second or so with what OUT would be by then",
     )
     _add_bit_depth(parser, "CONTENT")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
@@ -334,14 +348,33 @@ def _add_mixing(parser: argparse.ArgumentParser, photo: str) -> None:
         )
 
 
-def _add_masks(parser: argparse.ArgumentParser) -> None:
-    for photo in ("content", "style"):
-        parser.add_argument(
-            f"--{photo}-mask",
-            metavar="M",
-            type=values.file_name,
-            help=f"label image of {photo.upper()}; equal labels belong together",
-        )
+def _add_masks(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    about = "label image of {}; equal labels belong together"
+    parser.add_argument("--content-mask", metavar="M", type=values.file_name, help=about.format("CONTENT"))
+    action, repeated = ("append", "; once for each STYLE, in their order") if several else ("store", "")
+    parser.add_argument(
+        "--style-mask", metavar="M", type=values.file_name, action=action, help=about.format("STYLE") + repeated
+    )
+
+
+def _add_style_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--style-weights",
+        metavar="W,W",
+        type=values.weights,
+        help="how much each of several STYLEs counts, such as 3,1 (default: all the same)",
+    )
+
+
+def _add_keep_skin(parser: argparse.ArgumentParser) -> None:
+    shown = "; ".join(f"{preset.keep_skin:g} for {name}" for name, preset in PRESETS.items() if not preset.keep_skin)
+    parser.add_argument(
+        "--keep-skin",
+        metavar="S",
+        type=values.share,
+        help="how much of its own hue and chroma the skin of people who look at the camera keeps, from 0 to 1 "
+        f"(default: {PRESETS['default'].keep_skin:g}; {shown})",
+    )
 
 
 def _add_auto_mask(parser: argparse.ArgumentParser, *choices: str) -> None:

@@ -43,10 +43,9 @@ class Session:
     def solve(
         self,
         content: Photo | str | Path,
-        style: Photo | str | Path,
+        style: Photo | str | Path | list[Photo],
         arguments: dict[str, Any],
-        callback: Callable[[Iteration], None] | None = None,
-        *,
+        *callbacks: Callable[[Iteration], None] | None,
         save_every: int | None = None,
     ) -> TransferResult:
         """Run `transfer` with these keyword arguments; a signal keeps the best picture so far."""
@@ -59,7 +58,7 @@ class Session:
         def report(iteration: Iteration) -> None:
             self.interrupts.optimising(iteration.last)  # first: a signal may come while the others work
             self._display(iteration)
-            if callback:
+            for callback in filter(None, callbacks):
                 callback(iteration)
 
         # On a GPU the callback sees every tenth iteration and each that is to be saved, but not all of them.

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import time
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from ..machine import resolve_device
 from ..optimization.solver import Iteration
 from ..pipeline.inputs import check_both_masks
 from ..pipeline.presets import PRESETS, mask_source
+from ..pipeline.references import listed, style_shares
 from ..pipeline.result import TransferResult
 from ..pipeline.transfer import transfer
 from ..segmentation.automatic import check_automatic
@@ -28,6 +30,7 @@ from .options import keyword_arguments
 from .session import Session
 from .streams import say
 
+_SECONDS_BETWEEN_PREVIEWS = 1.0
 MASK_OPTIONS = ("--content-mask", "--style-mask")
 # Names among the parsed options and the arguments of `transfer` that are not options of the command line.
 _NOT_OPTIONS = ("run", "term_weights", "callback", "callback_every", "on_phase")
@@ -42,14 +45,15 @@ def run(options: argparse.Namespace) -> int:
     """
     arguments = keyword_arguments(transfer, options)
     check_options(options, arguments)
-    content, style = read_photo(options.content), read_photo(options.style)
+    content, style = read_photo(options.content), [read_photo(path) for path in options.style]
     check_writable(options.output, options.bit_depth, content.size)
     with Session(quiet=options.quiet) as session:
         snapshots = Snapshots(options, arguments, content) if options.save_every else None
-        result = session.solve(content, style, arguments, snapshots, save_every=options.save_every)
+        preview = Preview(options.preview, content) if options.preview else None
+        result = session.solve(content, style, arguments, snapshots, preview, save_every=options.save_every)
         lost = write_photo(options.output, result.image, like=content, bit_depth=options.bit_depth, dither=True)
         notes = (*result.notes, *(f"{options.output}: {note}" for note in lost))
-        notes += snapshots.notes if snapshots else ()
+        notes += tuple(note for writer in (snapshots, preview) if writer for note in writer.notes)
         others, failure = _write_others(options, arguments, result, notes)
     if not options.quiet:
         written = [*(snapshots.written if snapshots else ()), *others]
@@ -85,16 +89,23 @@ def check_options(options: argparse.Namespace, arguments: dict[str, Any]) -> Non
     source = mask_source(arguments["auto_mask"], arguments["preset"])
     check_automatic(source, options.regions, options.segment_model, masks_given=given)
     resolve_device(arguments["device"])
-    inputs = {
-        "CONTENT": options.content,
-        "STYLE": options.style,
-        "--content-mask": options.content_mask,
-        "--style-mask": options.style_mask,
-        "--weights": arguments["weights"],
+    listed(options.style, options.style_mask)
+    style_shares(len(options.style), options.style_weights)
+    inputs = [
+        ("CONTENT", options.content),
+        *(("STYLE", path) for path in options.style),
+        ("--content-mask", options.content_mask),
+        *(("--style-mask", path) for path in options.style_mask or ()),
+        ("--weights", arguments["weights"]),
+    ]
+    outputs = {
+        "output": options.output,
+        "report": options.report,
+        "look": options.save_look,
+        "preview": options.preview,
     }
-    outputs = {"output": options.output, "report": options.report, "look": options.save_look}
     outputs = {what: path for what, path in outputs.items() if path}
-    for role, path in inputs.items():
+    for role, path in inputs:
         for what, output in outputs.items():
             if path and same_file(path, output):
                 raise PhotostyleError(f"{output}: the {what} would overwrite {role}")
@@ -109,6 +120,8 @@ def check_options(options: argparse.Namespace, arguments: dict[str, Any]) -> Non
                 raise PhotostyleError(f"{path}: the {what} would overwrite the {other}")
         if what == "look":
             check_look_name(path)
+        if what == "preview":
+            check_writable(path)
         check_file(path, what)
 
 
@@ -145,6 +158,24 @@ class Snapshots:
                 self.written.append(path)
             except PhotostyleError as error:  # the transfer is worth more than its snapshots
                 self.notes = self.notes or (f"not all snapshots were written: {error}",)
+
+
+class Preview:
+    """A callback that rewrites one file with what the result would be by now, at working size."""
+
+    def __init__(self, path: str, content: Photo) -> None:
+        self._path, self._content = path, content
+        self._written = -math.inf
+        self.notes: tuple[str, ...] = ()
+
+    def __call__(self, iteration: Iteration) -> None:
+        if time.monotonic() - self._written < _SECONDS_BETWEEN_PREVIEWS and not iteration.last:
+            return
+        try:
+            write_photo(self._path, iteration.preview(), like=self._content, bit_depth=8, dither=True)
+        except PhotostyleError as error:  # the transfer is worth more than its preview
+            self.notes = self.notes or (f"the preview was not always written: {error}",)
+        self._written = time.monotonic()
 
 
 def write_report(path: str, result: TransferResult, options: dict[str, Any], notes: tuple[str, ...]) -> None:

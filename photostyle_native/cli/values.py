@@ -69,6 +69,17 @@ def share(text: str) -> float:
     return number
 
 
+def weights(text: str) -> tuple[float, ...]:
+    """Parse numbers that are not negative, and not all zero."""
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not all(0 <= number < math.inf for number in numbers) or not any(numbers):
+        raise argparse.ArgumentTypeError(f"must be numbers that are not negative, such as 3,1, got {text!r}")
+    return numbers
+
+
 def seed(text: str) -> int:
     return _number(text, 0, 2**63 - 1, "a whole number from 0 to 2^63 - 1")
 

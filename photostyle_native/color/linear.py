@@ -8,11 +8,16 @@ least: x -> T (x - mean_c) + mean_s with the symmetric T of `linear_mk_map`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 
 from .. import ops
 from ..errors import PhotostyleError
+
+Statistics: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # mean (3,) and covariance (3, 3)
+AffineMap: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # matrix (3, 3) and offset (3,)
 
 # Factor of the global map's weight: the map matters only in pixels that no label's map reaches.
 _GLOBAL_WEIGHT = 1e-3
@@ -80,24 +85,52 @@ def masked_mk_transfer(
     Raises:
         PhotostyleError: the shapes do not agree, a mask is negative, or an option is out of range.
     """
-    _check(content, style, content_masks, style_masks)
+    check_masked_photos(content, style, content_masks, style_masks)
     _check_options(feather, regularization, max_gain)
+
+    def fit(content_pixels: Statistics, style_pixels: Statistics) -> AffineMap:
+        return _bounded_map(content_pixels, style_pixels, regularization, max_gain)
+
     pixels, style_pixels = (image.detach().double().flatten(1) for image in (content, style))
+    moved = move_by_label(pixels, style_pixels, content, content_masks, style_masks, fit, feather)
+    return moved.clamp(0, 1).float().view(content.shape)
+
+
+def move_by_label(
+    pixels: torch.Tensor,
+    style_pixels: torch.Tensor,
+    guide: torch.Tensor,
+    content_masks: torch.Tensor,
+    style_masks: torch.Tensor,
+    fit: Callable[[Statistics, Statistics], AffineMap],
+    feather: float,
+) -> torch.Tensor:
+    """Give each label's pixels an affine map of its own, and blend the maps along the edges of the photo.
+
+    Args:
+        pixels, style_pixels: (3, N) and (3, N'), float64, in any colour space.
+        guide: the content photo, (3, H, W), along whose edges the maps are blended; N = H W.
+        content_masks, style_masks: (K, H, W) and (K, H', W'). Pixels that no label reaches take the map that
+            is fitted to all pixels.
+        fit: makes the matrix (3, 3) and the offset (3,) of a label from means and covariances of both photos.
+        feather: as for `masked_mk_transfer`.
+
+    Returns:
+        The moved pixels, (3, N), float64.
+    """
     style_pixels = style_pixels.to(pixels.device)
     weights, style_weights = (masks.detach().to(pixels).flatten(1) for masks in (content_masks, style_masks))
     used = (weights.sum(1) > 0) & (style_weights.sum(1) > 0)
     weights, style_weights = weights[used], style_weights[used]
-
-    blend = _blend_weights(weights, content, feather)
+    blend = _blend_weights(weights, guide, feather)
     everywhere, style_everywhere = (torch.ones_like(image[0]) for image in (pixels, style_pixels))
-
     result = torch.zeros_like(pixels)
     sources = [*zip(weights, style_weights, strict=True), (everywhere, style_everywhere)]
     for share, (weight, style_weight) in zip(blend, sources, strict=True):
         statistics = _statistics(pixels, weight), _statistics(style_pixels, style_weight)
-        transform, offset = (t.to(pixels) for t in _bounded_map(*statistics, regularization, max_gain))
+        transform, offset = (t.to(pixels) for t in fit(*statistics))
         result += share * (transform @ pixels + offset[:, None])
-    return result.clamp(0, 1).float().view(content.shape)
+    return result
 
 
 def _blend_weights(weights: torch.Tensor, content: torch.Tensor, feather: float) -> torch.Tensor:
@@ -110,12 +143,7 @@ def _blend_weights(weights: torch.Tensor, content: torch.Tensor, feather: float)
     return (shares / shares.sum(0)).to(weights)
 
 
-def _bounded_map(
-    content: tuple[torch.Tensor, torch.Tensor],
-    style: tuple[torch.Tensor, torch.Tensor],
-    regularization: float,
-    max_gain: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _bounded_map(content: Statistics, style: Statistics, regularization: float, max_gain: float) -> AffineMap:
     (mean_c, cov_c), (mean_s, cov_s) = content, style
     noise = regularization * torch.eye(len(cov_c)).to(cov_c)
     transform, _ = linear_mk_map(mean_c, cov_c + noise, mean_s, cov_s + noise)
@@ -124,7 +152,7 @@ def _bounded_map(
     return transform, mean_s - transform @ mean_c
 
 
-def _statistics(pixels: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _statistics(pixels: torch.Tensor, weight: torch.Tensor) -> Statistics:
     """Weighted mean (3,) and covariance (3, 3) of pixels (3, N), on the CPU, which is fastest with small matrices."""
     weight = weight / weight.sum()
     mean = pixels @ weight
@@ -152,7 +180,10 @@ def _feather(masks: torch.Tensor, image: torch.Tensor, share: float) -> torch.Te
     return torch.where((low == high)[:, None, None], masks, softened)
 
 
-def _check(content: torch.Tensor, style: torch.Tensor, c_masks: torch.Tensor, s_masks: torch.Tensor) -> None:
+def check_masked_photos(
+    content: torch.Tensor, style: torch.Tensor, c_masks: torch.Tensor, s_masks: torch.Tensor
+) -> None:
+    """Raise PhotostyleError unless these are two photos (3, H, W) with as many masks each, none negative."""
     for image, name in ((content, "content"), (style, "style")):
         if image.dim() != 3 or image.shape[0] != 3 or image.numel() == 0:
             raise PhotostyleError(f"`{name}` must have shape (3, H, W), got {tuple(image.shape)}")

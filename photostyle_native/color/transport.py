@@ -38,24 +38,40 @@ def masked_transport(content: Tensor, style: Tensor, content_masks: Tensor, styl
         PhotostyleError: the shapes do not agree.
     """
     linear = masked_mk_transfer(content, style, content_masks, style_masks)
-    colors, style_colors = linear.flatten(1).double(), style.flatten(1).double()
+    move = transport_by_label(linear, style, content_masks, style_masks, _ROTATIONS)
+    radius = max(1, round(_SMOOTHING * max(content.shape[-2:])))
+    smooth = ops.guided_filter(move.float(), content.float().contiguous(), radius=radius, eps=_SMOOTHING_VARIANCE)
+    return (linear + smooth).clamp(0, 1)
+
+
+def transport_by_label(
+    content: Tensor, style: Tensor, content_masks: Tensor, style_masks: Tensor, rotations: int
+) -> Tensor:
+    """How far each colour moves when each label gets the distribution of the same label in the style photo.
+
+    Args:
+        content, style, content_masks, style_masks: as for `masked_transport`.
+        rotations: the number of random coordinate systems. Every system brings the distributions closer.
+
+    Returns:
+        (3, H, W), float64. Pixels without a label do not move.
+
+    Source: Pitie, Kokaram and Dahyot 2007, section 3, with 256 quantiles instead of a histogram along each axis.
+    """
+    colors, style_colors = content.flatten(1).double(), style.flatten(1).double()
     weights = content_masks.flatten(1).double()
     weights = weights / weights.sum(0).clamp(min=1)
     move = torch.zeros_like(colors)
     for weight, style_weight in zip(weights, style_masks.flatten(1).double(), strict=True):
         if min(float(weight.sum()), float(style_weight.sum())) >= _FEWEST:
-            move += weight * (_transport(colors, weight, style_colors, style_weight) - colors)
-    radius = max(1, round(_SMOOTHING * max(content.shape[-2:])))
-    smooth = ops.guided_filter(
-        move.float().view_as(content), content.float().contiguous(), radius=radius, eps=_SMOOTHING_VARIANCE
-    )
-    return (linear + smooth).clamp(0, 1)
+            move += weight * (_transport(colors, weight, style_colors, style_weight, rotations) - colors)
+    return move.view_as(content)
 
 
-def _transport(colors: Tensor, weight: Tensor, target: Tensor, target_weight: Tensor) -> Tensor:
-    """Move colours (3, N) towards the target's distribution along the axes of `_ROTATIONS` systems in turn."""
+def _transport(colors: Tensor, weight: Tensor, target: Tensor, target_weight: Tensor, rotations: int) -> Tensor:
+    """Move colours (3, N) towards the target's distribution along the axes of several systems in turn."""
     generator = torch.Generator().manual_seed(0)
-    for _ in range(_ROTATIONS):
+    for _ in range(rotations):
         axes, _ = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64, generator=generator))
         axes = axes.to(colors.device)
         quantiles = color_quantiles(colors, weight, axes)

@@ -15,15 +15,17 @@ _STEPS = 60
 _TOLERANCE = 1e-3  # of the residual, relative to the values
 
 
-def weighted_smoothing(values: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Find the u that minimises sum_p (u_p - v_p)^2 + sum_pq w_pq (u_p - u_q)^2 over pairs of neighbours.
+def weighted_smoothing(values: Tensor, down: Tensor, right: Tensor, fidelity: Tensor | None = None) -> Tensor:
+    """Find the u that minimises sum_p f_p (u_p - v_p)^2 + sum_pq w_pq (u_p - u_q)^2 over pairs of neighbours.
 
-    Where all weights are w, changes shorter than sqrt(w) pixels or so disappear; where they are zero, all stays.
+    Where all f are 1 and all weights w, changes shorter than sqrt(w) pixels or so disappear; where the weights are
+    zero, all stays.
 
     Args:
         values: v, (C, H, W), float32 or float64.
         down: the weights of the pairs (p, its neighbour below), (H - 1, W), not negative.
         right: the weights of the pairs (p, its neighbour to the right), (H, W - 1), not negative.
+        fidelity: f, (H, W), positive; default: 1 everywhere.
 
     Returns:
         u, shaped like `values`, to about a thousandth of their size.
@@ -32,9 +34,10 @@ def weighted_smoothing(values: Tensor, down: Tensor, right: Tensor) -> Tensor:
     Manipulation* (SIGGRAPH 2008), solved as by Krishnan, Szeliski: *Multigrid and Multilevel Preconditioners for
     Computational Photography* (SIGGRAPH Asia 2011).
     """
-    grid = _Grid(torch.ones_like(values[0]), down, right)
+    fidelity = torch.ones_like(values[0]) if fidelity is None else fidelity
+    grid = _Grid(fidelity, down, right)
     return conjugate_gradients(
-        grid.apply, values, grid.cycle, steps=_STEPS, tolerance=_TOLERANCE, start=values, systems=True
+        grid.apply, fidelity * values, grid.cycle, steps=_STEPS, tolerance=_TOLERANCE, start=values, systems=True
     )
 
 

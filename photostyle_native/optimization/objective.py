@@ -7,6 +7,7 @@ differs from the paper, constants and conventions are those of the code.
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
 from typing import TypedDict
@@ -96,7 +97,12 @@ class _StyleTarget:
     masks: Tensor  # (K, h, w), the content photo's masks m_k
     targets: Tensor  # (K, C, C), the style photo's matrices, divided by C N' mean(m'_k)
     scale: Tensor  # (K,), 1 / (C N mean(m_k)); zero for a mask that is empty in this layer
-    weight: Tensor  # (K,), mean(m_k) / C^2: the label's share, divided by the number of a matrix's elements
+    weight: Tensor  # (K,), mean(m_k) / C^2: the label's area, divided by the number of a matrix's elements
+
+    @classmethod
+    def joined(cls, targets: Sequence[_StyleTarget]) -> _StyleTarget:
+        """The targets of several style photos in one layer, as those of all their masks."""
+        return cls(*(torch.cat([getattr(t, f.name) for t in targets]).contiguous() for f in fields(cls)))
 
     def loss(self, features: Tensor) -> Tensor:
         return ops.masked_gram_loss(features, self.masks, self.targets, self.scale, self.weight)
@@ -108,18 +114,21 @@ class _StyleTarget:
 
 
 class Objective:
-    """The energy of an output image, given a content photo, a style photo and their masks.
+    """The energy of an output image, given a content photo, one or several style photos and their masks.
 
     Args:
         content: (3, H, W) RGB in [0, 1], float32; also the guide of the Matting Laplacian.
-        style: (3, H', W') RGB in [0, 1], float32.
+        style: (3, H', W') RGB in [0, 1], float32; or a sequence of such photos, of any sizes.
         content_masks, style_masks: (K, H, W) and (K, H', W'), float32; mask k of one photo corresponds to mask k of
             the other. A label whose mask is empty in the content contributes nothing; the target of a label whose
-            mask is empty in the style is zero.
+            mask is empty in the style is zero. Of several style photos each has its own pair: two sequences.
         vgg: the network, on the photos' device.
         weights: weights of the four terms; by default those of the authors.
         low_memory: keep only the input of each block of the network for the gradient, and compute the block again.
             This takes two thirds less memory and a third more time.
+        shares: the weight of each style photo in the style term; by default they are equal and their sum is one.
+            Where the masks of the content are the same for all, the term is that of the mean of the style photos'
+            Gram matrices, weighted so, plus a constant.
 
     Raises:
         PhotostyleError: the shapes do not fit together, or a photo is smaller than `MIN_SIDE` of `network.vgg19`.
@@ -130,38 +139,38 @@ class Objective:
     def __init__(
         self,
         content: Tensor,
-        style: Tensor,
-        content_masks: Tensor,
-        style_masks: Tensor,
+        style: Tensor | Sequence[Tensor],
+        content_masks: Tensor | Sequence[Tensor],
+        style_masks: Tensor | Sequence[Tensor],
         vgg: VGG19,
         weights: Weights | None = None,
         low_memory: bool = False,
+        *,
+        shares: Sequence[float] | None = None,
     ) -> None:
-        for name, image, masks in (("content", content, content_masks), ("style", style, style_masks)):
-            if image.dim() != 3 or image.shape[0] != 3:
-                raise PhotostyleError(f"`{name}` must have shape (3, H, W), got {tuple(image.shape)}")
-            if masks.dim() != 3 or masks.shape[-2:] != image.shape[-2:]:
-                raise PhotostyleError(
-                    f"`{name}_masks` must have shape (K, H, W) with {name}'s height and width "
-                    f"{tuple(image.shape[-2:])}, got {tuple(masks.shape)}"
-                )
-        if content_masks.shape[0] != style_masks.shape[0]:
-            raise PhotostyleError(
-                f"`style_masks` must have as many masks as `content_masks`, {content_masks.shape[0]}, "
-                f"got {style_masks.shape[0]}"
-            )
+        styles, content_stacks, style_stacks = (
+            [given] if isinstance(given, Tensor) else list(given) for given in (style, content_masks, style_masks)
+        )
+        shares = [1 / len(styles)] * len(styles) if shares is None else list(shares)
+        _check_counts(styles, content_stacks, style_stacks, shares)
+        for one, masks, its_masks in zip(styles, content_stacks, style_stacks, strict=True):
+            _check_shapes(content, one, masks, its_masks)
         self.weights = weights or Weights()
         self.vgg = vgg
         self.low_memory = low_memory
         self.guide = content.contiguous()
-        self._used = content_masks.flatten(1).amax(1) > 0
+        self._used = torch.cat([masks.flatten(1).amax(1) > 0 for masks in content_stacks])
         with torch.no_grad():
             self._content_features = vgg(content, (CONTENT_LAYER,))[CONTENT_LAYER].float()
-            self._style = self._style_targets(style, content_masks, style_masks)
+            photos = [*zip(styles, content_stacks, style_stacks, shares, strict=True)]
+            parts = [self._style_targets(*photo) for photo in photos]
+        self._style = {layer: _StyleTarget.joined([part[layer] for part in parts]) for layer in STYLE_LAYERS}
 
-    def _style_targets(self, style: Tensor, content_masks: Tensor, style_masks: Tensor) -> dict[str, _StyleTarget]:
+    def _style_targets(
+        self, style: Tensor, content_masks: Tensor, style_masks: Tensor, share: float
+    ) -> dict[str, _StyleTarget]:
         # Labels that do not occur in the content contribute nothing, so they are left out.
-        used = self._used
+        used = content_masks.flatten(1).amax(1) > 0
         content_pyramid = mask_pyramid(content_masks[used], STYLE_LAYERS)
         style_pyramid = mask_pyramid(style_masks[used], STYLE_LAYERS)
         features = self.vgg(style, STYLE_LAYERS)
@@ -170,8 +179,8 @@ class Objective:
             channels = features[layer].shape[0]
             _, style_scale = gram_normalisation(style_pyramid[layer], channels)
             targets = ops.masked_gram(features[layer], style_pyramid[layer]) * style_scale[:, None, None]
-            share, scale = gram_normalisation(content_pyramid[layer], channels)
-            result[layer] = _StyleTarget(content_pyramid[layer].contiguous(), targets, scale, share / channels**2)
+            area, scale = gram_normalisation(content_pyramid[layer], channels)
+            result[layer] = _StyleTarget(content_pyramid[layer], targets, scale, share * area / channels**2)
         return result
 
     def __call__(self, x: Tensor, *, photo: bool = True) -> Terms:
@@ -236,3 +245,30 @@ class Objective:
             else:
                 losses.insert(0, self._style[name].loss(at))
         return x, tuple(losses)
+
+
+def _check_counts(
+    styles: Sequence[Tensor], content: Sequence[Tensor], style: Sequence[Tensor], shares: Sequence[float]
+) -> None:
+    counts = [len(content), len(style), len(shares)]
+    if not styles or counts != [len(styles)] * 3:
+        raise PhotostyleError(
+            f"each of the {len(styles)} style photos needs its `content_masks`, `style_masks` and share, got "
+            f"{counts[0]}, {counts[1]} and {counts[2]}"
+        )
+
+
+def _check_shapes(content: Tensor, style: Tensor, content_masks: Tensor, style_masks: Tensor) -> None:
+    for name, image, masks in (("content", content, content_masks), ("style", style, style_masks)):
+        if image.dim() != 3 or image.shape[0] != 3:
+            raise PhotostyleError(f"`{name}` must have shape (3, H, W), got {tuple(image.shape)}")
+        if masks.dim() != 3 or masks.shape[-2:] != image.shape[-2:]:
+            raise PhotostyleError(
+                f"`{name}_masks` must have shape (K, H, W) with {name}'s height and width "
+                f"{tuple(image.shape[-2:])}, got {tuple(masks.shape)}"
+            )
+    if content_masks.shape[0] != style_masks.shape[0]:
+        raise PhotostyleError(
+            f"`style_masks` must have as many masks as `content_masks`, {content_masks.shape[0]}, "
+            f"got {style_masks.shape[0]}"
+        )

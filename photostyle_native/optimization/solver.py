@@ -48,10 +48,16 @@ class Iteration:
     terms: dict[str, float]
     seconds: float
     _x: Tensor = field(repr=False)
+    _seen: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)  # what becomes of a picture in the end
 
     def image(self) -> Tensor:
         """A copy of the current picture at working size: (3, h, w) on the CPU, clamped to [0, 1]."""
         return self._x.detach().clamp(0, 1).cpu().clone()
+
+    def preview(self) -> Tensor:
+        """The result at working size if the transfer ended here: `image` with its realism, and skin kept natural."""
+        picture = self._x.detach().clamp(0, 1)
+        return (picture if self._seen is None else self._seen(picture)).clamp(0, 1).cpu().clone()
 
 
 class Solver:

@@ -14,11 +14,17 @@ from ..optimization.stage import Stage
 class Preset:
     """A schedule of the optimisation: where it starts, and its stages."""
 
-    start: str  # "colour": the content with colours moved by optimal transport, label by label; or "noise"
+    start: str  # "colour": the content with its colours moved by `method`, label by label; or "noise"
     stages: tuple[Stage, ...]
     realism: float  # how far the result goes back from the optimised picture to the colour transfer, 0 to 1
+    keep_skin: float  # how much of its own hue and chroma skin keeps, 0 to 1
     auto_mask: str  # the source of masks if none are given
     about: str  # description for the command line's help
+    method: str = "transport"  # of the colour transfer, a name in `color.methods.METHODS`
+
+
+def _colours_only(method: str, about: str) -> Preset:
+    return Preset("colour", (), 1.0, 0.5, "none", about, method)
 
 
 # At realism 1/2 the result's energy is within 5 % of what it is after 80 iterations, which lower only the energy
@@ -31,12 +37,14 @@ PRESETS = {
         "colour",
         (_DEFAULT_STAGE,),
         0.5,
+        0.5,
         "features",
         "from a colour transfer until progress fades, 40 iterations at most",
     ),
     "draft": Preset(
         "colour",
         (replace(_DEFAULT_STAGE, iterations=10, history=10, progress=0.0),),
+        0.5,
         0.5,
         "features",
         "the default's first 10 iterations, for a quick look",
@@ -45,16 +53,15 @@ PRESETS = {
         "noise",
         (Stage("stylise", 1000, photo=False), Stage("photorealise", 1000)),
         0.0,
+        0.0,
         "features",
         "the authors' 1000 + 1000 from noise",
     ),
-    "colour": Preset(
-        "colour",
-        (),
-        1.0,
-        "none",
-        "the colour transfer alone, in seconds and without a network",
-    ),
+    "colour": _colours_only("transport", "the colour transfer alone, in seconds and without a network"),
+    "reinhard": _colours_only("reinhard", "colours only, by the means and spreads of three channels (Reinhard 2001)"),
+    "mk": _colours_only("mk", "colours only, by a linear map (Monge-Kantorovitch, Pitie 2007)"),
+    "idt": _colours_only("idt", "colours only, by the whole distribution, without its grain (Pitie 2007)"),
+    "transport": _colours_only("transport", "the same as colour, by its method's name: mk, then a smoothed idt"),
 }
 # Longest side of the working size in pixels, by device. 400 keeps the default preset near half a minute on two cores.
 DEFAULT_SIZES = {"cpu": 400, "cuda": 700}

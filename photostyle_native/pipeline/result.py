@@ -27,6 +27,7 @@ class TransferResult:
     content: Photo
     preset: str
     realism: float
+    keep_skin: float
     labels: tuple[str, ...]  # names of the regions that the masks stand for
     notes: tuple[str, ...]  # what was done to photos and masks, one sentence each
     history: list[dict[str, Any]]  # for each evaluation: stage, iteration, and the four terms and total of the energy

@@ -6,31 +6,36 @@ The energy is minimised at a working size, and the result is then brought to the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from .. import ops
 from ..color.mixing import Mix
 from ..color.realism import check_realism, realistic
-from ..color.transport import masked_transport
+from ..color.skin_tones import check_keep_skin, natural_skin
 from ..errors import PhotostyleError, choice_error
 from ..images.photo import Photo, as_photo
 from ..machine import resolve_device
+from ..masks.pairs import MaskPair
 from ..network.vgg19 import VGG19
 from ..network.weights import load_vgg19
-from ..optimization.objective import Objective, Weights
+from ..optimization.objective import Weights
 from ..optimization.solver import Iteration, Solver
 from ..segmentation.automatic import automatic_pair, check_automatic, needs_network
+from ..segmentation.faces import find_faces
+from ..segmentation.skin import skin_map
 from ..torch_state import independent
 from .finish import finish
 from .inputs import fitting_size, read_given_masks, resolve_precision
 from .memory import plan_low_memory
 from .presets import DEFAULT_SIZES, PRESETS, mask_source
+from .references import Mixture, Reference, read_references
 from .result import TransferResult
 from .start import noise_start
 
@@ -60,6 +65,7 @@ def transfer(
     *,
     content_mask: Any = None,
     style_mask: Any = None,
+    style_weights: Sequence[float] | None = None,
     auto_mask: str | None = "auto",
     regions: int | None = None,
     segment_model: str | Path | None = None,
@@ -70,6 +76,7 @@ def transfer(
     strength: float = 1.0,
     keep_luma: bool = False,
     keep_chroma: bool = False,
+    keep_skin: float | None = None,
     weights: str | Path | VGG19 = "bundled",
     term_weights: Weights | None = None,
     device: str | torch.device = "auto",
@@ -84,8 +91,12 @@ def transfer(
     Args:
         content, style: the photo to change, and the photo to take light and colours from: each a path, a PIL image, a
             NumPy array (H, W, 3) or a tensor (3, H, W). What is transparent is in no region, and counts nowhere.
+            `style` may be a list of several photos, which are mixed.
         content_mask, style_mask: label images or mask stacks (see `masks.label_images.read_labels`), both or neither.
-            They may have another size than their photo, but not another aspect ratio.
+            They may have another size than their photo, but not another aspect ratio. For several style photos
+            `style_mask` is a list of as many.
+        style_weights: how much each of several style photos counts, relative to the others; by default all the same.
+            A photo of weight zero changes nothing.
         auto_mask: where masks come from if none are given. ``features`` divides both photos into regions that
             correspond (see `cosegment`). ``ade20k`` divides them by what they show (see
             `segmentation.scene_regions.parse_scenes`; needs the extra ``segment``). ``none`` or None takes each photo
@@ -99,7 +110,8 @@ def transfer(
         preset: ``default`` starts from the content with colours moved label by label, takes steps in `ImageMetric`,
             and ends once 10 iterations lower the energy by less than 1.5 %, after 40 iterations at most. ``draft``
             is its first 10. ``paper`` runs the authors' two stages of 1000 iterations each from noise. ``colour``
-            moves the content's colours label by label and optimises nothing.
+            moves the content's colours label by label and optimises nothing; ``reinhard``, ``mk``, ``idt`` and
+            ``transport`` do so by the method of that name (see `color.methods`).
         iterations: exactly this many L-BFGS iterations per stage, instead of the preset's.
         realism: how far the result goes back from the optimised picture (0) to the colour transfer (1, for which
             nothing is optimised). What was invented in smooth places goes first (see `color.realism`). Default: 0.5,
@@ -107,6 +119,9 @@ def transfer(
         strength: the share of the change that the result takes, from 0 (the content's own pixels, exactly) to 1.
         keep_luma: keep the content's lightness (L* of CIELAB), and take only hues and chroma.
         keep_chroma: keep the content's hues and chroma (a* and b*), and take only lightness. See `color.mixing.Mix`.
+        keep_skin: how much of its own hue and chroma people's skin keeps, from 0 (whatever comes) to 1 (all); see
+            `color.skin_tones`. Skin is sought around faces that look at the camera. Default: 0.5, but 0 for
+            ``paper``.
         weights: VGG-19 weights (see `load_vgg19`) or a loaded network.
         term_weights: weights of the energy's terms; default: the authors'.
         device: ``auto``, ``cpu``, ``cuda`` or a torch device.
@@ -143,6 +158,8 @@ def transfer(
     mix = Mix(strength, keep_luma, keep_chroma)
     realism = plan.realism if realism is None else realism
     check_realism(realism)
+    keep_skin = plan.keep_skin if keep_skin is None else keep_skin
+    check_keep_skin(keep_skin)
     source = mask_source(auto_mask, preset)
     check_automatic(source, regions, segment_model, masks_given=content_mask is not None)
     target = resolve_device(device)
@@ -153,11 +170,10 @@ def transfer(
     clock = _Clock(on_phase)
     with clock.phase("read"):
         photo = as_photo(content, "content")
-        style_photo = as_photo(style, "style").converted_to(photo.icc_profile)
         longest = DEFAULT_SIZES["cpu" if target.type == "cpu" else "cuda"] if size is None else size
+        references = read_references(style, style_mask, style_weights, photo.icc_profile, longest, target)
         small = fitting_size(photo, longest, strict=size is not None)
-        small_style = fitting_size(style_photo, longest, strict=False)
-        images = photo.tensor(small, target), style_photo.tensor(small_style, target)
+        image = photo.tensor(small, target)
     low_memory = False
     if way is not None:
         low_memory = plan_low_memory(small, way.dtype, max(min(s.history, s.iterations) for s in stages), target)
@@ -168,39 +184,49 @@ def transfer(
         with clock.phase("network"):
             vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
     with clock.phase("masks"):
-        masks = read_given_masks(content_mask, style_mask, photo, style_photo, images)
-        if masks is None:
-            sizes = small, small_style
-            masks = automatic_pair(
-                photo, style_photo, sizes, source, vgg, regions=regions, segment_model=segment_model
-            )
-        masks = masks.to(target)
+        found = {"regions": regions, "segment_model": segment_model}
+        pairs = [_masks(photo, image, reference, content_mask, source, vgg, found) for reference in references]
+        mixture = Mixture(references, pairs)
     with clock.phase("start"):
-        colored = masked_transport(*images, masks.content, masks.style) if plan.start == "colour" or realism else None
+        colored = mixture.colored(image, plan.method) if plan.start == "colour" or realism else None
         start = noise_start(small, seed).to(target) if plan.start == "noise" or colored is None else colored
+        skin = skin_map(image, find_faces(photo)) if keep_skin else None
+
+    def seen(picture: Tensor) -> Tensor:
+        """What becomes of the optimised picture at working size."""
+        if colored is not None:
+            picture = realistic(picture, colored, image, realism)
+        return picture if skin is None else natural_skin(picture, image, skin, keep_skin, colored)
+
     solver: Solver | None = None
     if way is not None and vgg is not None:
         with clock.phase("network"):
-            objective = Objective(*images, masks.content, masks.style, way.arrange(vgg), term_weights, low_memory)
-        solver = Solver(objective, start, callback, callback_every)
+            objective = mixture.objective(image, way.arrange(vgg), term_weights, low_memory)
+        report = None if callback is None else lambda iteration: callback(replace(iteration, _seen=seen))
+        solver = Solver(objective, start, report, callback_every)
         for stage in stages:
             with clock.phase(stage.name):
                 solver.run(stage)
             if solver.interrupted:
                 break
     with clock.phase("finish"):
-        picture = start if solver is None else solver.x
-        picture = picture if colored is None else realistic(picture, colored, images[0], realism)
-        image = finish(picture, images[0], photo, mix)
-        working = mix(images[0], picture.clamp(0, 1)).cpu()
+        picture = seen(start if solver is None else solver.x)
+        full = finish(picture, image, photo, mix)
+        working = mix(image, picture.clamp(0, 1)).cpu()
+    photos = photo, *(reference.photo for reference in references)
     return TransferResult(
-        image=image,
+        image=full,
         working=working,
         content=photo,
         preset=preset,
         realism=realism,
-        labels=masks.labels,
-        notes=(*_named_notes(photo), *_named_notes(style_photo), *masks.notes, *(solver.notes if solver else ())),
+        keep_skin=keep_skin,
+        labels=mixture.labels,
+        notes=(
+            *(note for one in photos for note in _named_notes(one)),
+            *mixture.notes,
+            *(solver.notes if solver else ()),
+        ),
         history=solver.history if solver else [],
         energies=solver.best_terms if solver else {},
         timings=clock.timings,
@@ -213,6 +239,24 @@ def transfer(
         interrupted=solver.interrupted if solver else False,
         resets=solver.resets if solver else 0,
     )
+
+
+def _masks(
+    photo: Photo,
+    image: Tensor,
+    reference: Reference,
+    content_mask: Any,
+    source: str | None,
+    vgg: VGG19 | None,
+    parameters: dict[str, Any],
+) -> MaskPair:
+    """The masks that the content has in common with a style photo: those that were given, or those of `source`."""
+    images = image, reference.image
+    pair = read_given_masks(content_mask, reference.mask, photo, reference.photo, images)
+    if pair is None:
+        sizes = (image.shape[-2], image.shape[-1]), (reference.image.shape[-2], reference.image.shape[-1])
+        pair = automatic_pair(photo, reference.photo, sizes, source, vgg, **parameters)
+    return pair.to(image.device)
 
 
 def _named_notes(photo: Photo) -> list[str]:

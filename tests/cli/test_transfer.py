@@ -30,6 +30,19 @@ BAD_INPUT = [
     ("transfer tiny.png dusk.jpg -o out.png", "tiny.png would be worked on at 20x20 pixels"),
     ("transfer 'two\nlines.png' dusk.jpg -o out.png", r"two\nlines.png: no such file"),
     ("transfer '' dusk.jpg -o out.png", "CONTENT: must not be empty"),
+    # several styles
+    (
+        "transfer day.png dusk.jpg dusk.jpg -o out.png --style-weights 1",
+        "--style-weights must have a number for each",
+    ),
+    ("transfer day.png dusk.jpg dusk.jpg -o out.png --style-weights 1,x", "must be numbers that are not negative"),
+    ("transfer day.png dusk.jpg dusk.jpg -o out.png --style-weights 0,0", "must be numbers that are not negative"),
+    (
+        "transfer day.png dusk.jpg dusk.jpg -o out.png --content-mask day_mask.png --style-mask dusk_mask.png",
+        "--style-mask must have a mask for each of 2 style photos, got 1",
+    ),
+    (f"{PAIR} --preview day.png", "day.png: the preview would overwrite CONTENT"),
+    (f"{PAIR} --preview p.bmp", "p.bmp: the extension must be one of"),
     # masks
     (f"{PAIR} --content-mask missing.png --style-mask dusk_mask.png", "missing.png: no such file"),
     (
@@ -216,6 +229,29 @@ def test_the_colour_preset_and_realism(
     assert (code, err) == (2, "photostyle: error: argument --realism: must be a number from 0 to 1, got '1.2'\n")
     code, _, err = run(*both, "-o", tmp_path / "no.png", "--preset", "colour", "--iterations", "3")
     assert (code, err) == (2, "photostyle: error: --iterations is for presets that optimise, and colour does not\n")
+
+
+def test_several_styles_and_a_preview(run: Callable[..., tuple[int, str, str]], photos: Path, tmp_path: Path) -> None:
+    content, style, other = photos / "day.png", photos / "dusk.jpg", tmp_path / "red.png"
+    Image.new("RGB", (64, 48), RED).save(other)
+    options = ("--auto-mask", "none", "--preset", "mk", "--quiet")
+    for name, styles in {
+        "one": (style,),
+        "other": (other,),
+        "mixed": (style, other, "--style-weights", "1,1"),
+        "first": (style, other, "--style-weights", "1,0"),
+    }.items():
+        assert run("transfer", content, *styles, "-o", tmp_path / f"{name}.png", *options) == (0, "", "")
+    one, other_one, mixed, first = (
+        pixels_of(tmp_path / f"{name}.png").astype(float) for name in ("one", "other", "mixed", "first")
+    )
+    assert np.array_equal(one, first)
+    assert np.abs(mixed - (one + other_one) / 2).max() <= 2  # all three are dithered
+    preview = tmp_path / "preview.jpg"
+    code, out, _ = run("transfer", content, style, other, "-o", tmp_path / "out.png", "--preview", preview, *FAST)
+    assert code == 0
+    assert size_of(preview) == (64, 48)
+    assert "note: red.png: The style photo shows no more than one even colour" in out
 
 
 def test_quiet_prints_nothing(run: Callable[..., tuple[int, str, str]], photos: Path, tmp_path: Path) -> None:

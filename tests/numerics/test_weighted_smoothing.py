@@ -9,11 +9,12 @@ from torch import Tensor
 from photostyle_native.numerics.weighted_smoothing import weighted_smoothing
 
 
-def dense(values: Tensor, down: Tensor, right: Tensor) -> Tensor:
+def dense(values: Tensor, down: Tensor, right: Tensor, fidelity: Tensor | None = None) -> Tensor:
     """The solution of the normal equations, written down pair by pair."""
     channels, height, width = values.shape
     number = torch.arange(height * width).view(height, width)
-    matrix = torch.eye(height * width, dtype=torch.float64)
+    fidelity = torch.ones(height, width) if fidelity is None else fidelity
+    matrix = fidelity.flatten().double().diag()
     pairs = ((number[:-1], number[1:], down), (number[:, :-1], number[:, 1:], right))
     for first, second, weights in pairs:
         for p, q, w in zip(first.flatten(), second.flatten(), weights.flatten(), strict=True):
@@ -21,7 +22,7 @@ def dense(values: Tensor, down: Tensor, right: Tensor) -> Tensor:
             matrix[q, q] += w
             matrix[p, q] -= w
             matrix[q, p] -= w
-    return torch.linalg.solve(matrix, values.flatten(1).double().T).T.view(channels, height, width)
+    return torch.linalg.solve(matrix, (fidelity * values).flatten(1).double().T).T.view(channels, height, width)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (13, 1), (2, 2), (7, 5), (16, 16), (17, 33)])
@@ -36,6 +37,15 @@ def test_it_solves_the_normal_equations(size: tuple[int, int], strongest: float)
     )
     found = weighted_smoothing(values, down, right)
     torch.testing.assert_close(found.double(), dense(values, down, right), rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [(1, 9), (7, 5), (17, 33)])
+def test_some_values_count_more_than_others(size: tuple[int, int]) -> None:
+    height, width = size
+    values, fidelity = torch.rand(3, height, width), 10 ** (-2 * torch.rand(height, width))
+    down, right = 30 * torch.rand(height - 1, width), 30 * torch.rand(height, width - 1)
+    found = weighted_smoothing(values, down, right, fidelity)
+    torch.testing.assert_close(found.double(), dense(values, down, right, fidelity), rtol=0, atol=5e-3)
 
 
 def test_no_weights_change_nothing_and_a_barrier_holds() -> None:

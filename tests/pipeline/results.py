@@ -24,6 +24,7 @@ def result(**changes: Any) -> TransferResult:
         "content": photo,
         "preset": "default",
         "realism": 0.5,
+        "keep_skin": 0.5,
         "labels": ("all",),
         "notes": (),
         "history": [{"stage": "optimise", "iteration": 0, "total": 3.0}],

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import photostyle_native
+from photostyle_native.color.methods import METHODS
 from photostyle_native.pipeline.presets import DEFAULT_SIZES, PRESETS, mask_source
 
 
@@ -22,7 +23,7 @@ def test_what_the_help_reads_imports_no_torch(tmp_path: Path, module: str) -> No
 
 
 def test_the_paper_preset_is_the_authors_schedule_and_the_default_one_ends_by_itself() -> None:
-    assert list(PRESETS) == ["default", "draft", "paper", "colour"]
+    assert list(PRESETS) == ["default", "draft", "paper", "colour", *METHODS]
     paper, default, colour = (PRESETS[name] for name in ("paper", "default", "colour"))
     assert (paper.start, default.start, colour.start) == ("noise", "colour", "colour")
     assert (paper.realism, colour.realism, colour.stages) == (0, 1, ())
@@ -41,6 +42,8 @@ def test_the_paper_preset_is_the_authors_schedule_and_the_default_one_ends_by_it
 
 
 def test_masks_come_from_the_network_unless_the_preset_needs_none() -> None:
-    assert [mask_source("auto", preset) for preset in PRESETS] == ["features", "features", "features", "none"]
+    sources = {preset: mask_source("auto", preset) for preset in PRESETS}
+    assert {name for name, source in sources.items() if source == "features"} == {"default", "draft", "paper"}
+    assert set(sources.values()) == {"features", "none"}
     assert mask_source("ade20k", "colour") == "ade20k"
     assert mask_source(None, "default") is None

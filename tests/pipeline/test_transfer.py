@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from pictures import smooth_picture
 from PIL import Image
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from photostyle_native import VGG19, Iteration, PhotostyleError, TransferResult, Weights, evaluate, transfer
 from photostyle_native.color.mixing import Mix
-from photostyle_native.images.photo import read_photo
+from photostyle_native.images.photo import as_photo, read_photo
 
 
 def test_lowers_the_energy_and_reports(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
@@ -234,9 +235,11 @@ def test_every_kind_of_source(pair: tuple[Tensor, Tensor], vgg: VGG19, tmp_path:
     ("options", "message"),
     [
         ({"realism": 1.5}, "`realism` must be from 0 to 1, got 1.5"),
+        ({"keep_skin": 1.5}, "`keep_skin` must be from 0 to 1, got 1.5"),
+        ({"style_weights": (1, 2)}, "`style_weights` must have a number for each of 1 style photos, got 2"),
         ({"preset": "colour", "iterations": 5}, "`iterations` is for presets that optimise, and colour does not"),
         ({"preset": "colour", "regions": 3}, "`regions` is for `auto_mask` features, got none"),
-        ({"preset": "fast"}, "`preset` must be default, draft, paper or colour, got 'fast'"),
+        ({"preset": "fast"}, "`preset` must be default, .* or transport, got 'fast'"),
         ({"iterations": -1}, "`iterations` must not be negative, got -1"),
         ({"size": 20}, "at least 32 on each side"),
         ({"size": 0}, "`size` must be a positive number"),
@@ -254,3 +257,34 @@ def test_cuda_without_a_device_is_one_sentence(pair: tuple[Tensor, Tensor]) -> N
         pytest.skip("this machine has a CUDA device")
     with pytest.raises(PhotostyleError, match="torch finds no CUDA device"):
         transfer(*pair, device="cuda")
+
+
+def test_skin_keeps_its_colours_and_the_rest_does_not(vgg: VGG19) -> None:
+    """The astronaut of scikit-image, coloured by the blue of one plain photo."""
+    style = torch.tensor((0.1, 0.3, 0.7)).view(3, 1, 1) + 0.1 * torch.rand(3, 64, 64)
+    arguments = {"size": 128, "preset": "colour", "device": "cpu"}
+    photo = skimage.data.astronaut()
+    content = as_photo(photo).tensor()
+    free, kept = (transfer(photo, style, keep_skin=keep, **arguments).image for keep in (0, 1))
+    face, wall = np.s_[:, 90:160, 200:250], np.s_[:, 20:100, 320:380]
+
+    def redness(image: Tensor, part: tuple[slice, ...]) -> float:
+        return float((image[0] - image[2])[part[1:]].mean())
+
+    assert redness(content, face) > 0.1
+    assert redness(free, face) < -0.1
+    assert redness(kept, face) > 0.05
+    assert torch.equal(free[wall], kept[wall]) or float((free - kept)[wall].abs().max()) < 0.01
+    assert torch.equal(
+        transfer(photo, style, keep_skin=0.5, **arguments).image, transfer(photo, style, **arguments).image
+    )
+
+
+def test_the_last_preview_is_the_working_picture(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    previews: list[Tensor] = []
+    result = transfer(
+        *pair, size=64, iterations=4, weights=vgg, device="cpu", callback=lambda i: previews.append(i.preview())
+    )
+    assert len(previews) == 5
+    best = min(range(5), key=lambda k: result.history[k]["total"])
+    assert torch.equal(previews[best], result.working)

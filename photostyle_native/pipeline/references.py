@@ -1,0 +1,138 @@
+"""The style photos of a transfer, one or several, with their masks and their shares in the result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..color.methods import METHODS
+from ..errors import PhotostyleError
+from ..images.photo import Photo, as_photo
+from ..masks.pairs import MaskPair
+from ..network.vgg19 import VGG19
+from ..optimization.objective import Objective, Weights
+from .inputs import fitting_size
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A style photo in the content's colour space, at working size: `image`, (3, h, w).
+
+    `share` is its weight in the result; the shares of all add up to one. `mask` is what was given for it, or None.
+    """
+
+    photo: Photo
+    image: Tensor
+    share: float
+    mask: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Style photos with the masks that each has in common with the content, and what they make of it."""
+
+    references: Sequence[Reference]
+    pairs: Sequence[MaskPair]
+
+    def colored(self, content: Tensor, method: str) -> Tensor:
+        """The content with its colours moved by the method of this name, (3, h, w); the mean for several photos."""
+        moved = [
+            METHODS[method](content, reference.image, pair.content, pair.style)
+            for reference, pair in zip(self.references, self.pairs, strict=True)
+        ]
+        if len(moved) == 1:
+            return moved[0]
+        return torch.stack([r.share * one for r, one in zip(self.references, moved, strict=True)]).sum(0)
+
+    def objective(self, content: Tensor, vgg: VGG19, weights: Weights | None, low_memory: bool) -> Objective:
+        """The energy with the style terms of all style photos, each by its share."""
+        return Objective(
+            content,
+            [reference.image for reference in self.references],
+            [pair.content for pair in self.pairs],
+            [pair.style for pair in self.pairs],
+            vgg,
+            weights,
+            low_memory,
+            shares=[reference.share for reference in self.references],
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the regions; of several style photos each begins with the photo's name."""
+        return tuple(f"{start}{label}" for start, pair in self._named() for label in pair.labels)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done to the masks, a sentence each; of several style photos each begins with the photo's name."""
+        return [f"{start}{note}" for start, pair in self._named() for note in pair.notes]
+
+    def _named(self) -> list[tuple[str, MaskPair]]:
+        if len(self.pairs) == 1:
+            return [("", self.pairs[0])]
+        names = (f"{Path(reference.photo.name).name}: " for reference in self.references)
+        return list(zip(names, self.pairs, strict=True))
+
+
+def style_shares(count: int, weights: Sequence[float] | None) -> list[float]:
+    """The shares of `count` style photos, which add up to one, from their weights; equal by default.
+
+    Raises PhotostyleError unless there is a weight for each, none negative or infinite, and one positive.
+    """
+    weights = [1.0] * count if weights is None else [float(weight) for weight in weights]
+    if len(weights) != count:
+        raise PhotostyleError(
+            f"`style_weights` must have a number for each of {count} style photos, got {len(weights)}"
+        )
+    if not all(0 <= weight < math.inf for weight in weights) or not sum(weights):
+        raise PhotostyleError(f"`style_weights` must not be negative, and not all zero, got {weights}")
+    return [weight / sum(weights) for weight in weights]
+
+
+def listed(style: Any, style_mask: Any) -> tuple[list[Any], list[Any]]:
+    """The argument `style` of a transfer as a list of photos, and a mask or None for each.
+
+    Raises PhotostyleError if there is no photo, or several masks but not one for each.
+    """
+    styles = list(style) if isinstance(style, list | tuple) else [style]
+    several = isinstance(style_mask, list | tuple)
+    masks = list(style_mask) if several else [style_mask] * (1 if style_mask is not None else len(styles))
+    if not styles:
+        raise PhotostyleError("`style` must have at least one photo, got none")
+    if len(masks) != len(styles):
+        raise PhotostyleError(
+            f"`style_mask` must have a mask for each of {len(styles)} style photos, got {len(masks)}"
+        )
+    return styles, masks
+
+
+def read_references(
+    style: Any,
+    style_mask: Any,
+    style_weights: Sequence[float] | None,
+    icc_profile: bytes | None,
+    longest: int,
+    device: torch.device,
+) -> list[Reference]:
+    """Read the style photos, in the colour space of `icc_profile`, their longest side at most `longest` pixels.
+
+    Those of weight zero are left out: the result is the same as without them. Raises PhotostyleError as `as_photo`,
+    `listed`, `style_shares` and `fitting_size` do.
+    """
+    styles, masks = listed(style, style_mask)
+    references = []
+    for number, (source, mask, share) in enumerate(
+        zip(styles, masks, style_shares(len(styles), style_weights), strict=True), 1
+    ):
+        if share:
+            name = "style" if len(styles) == 1 else f"style {number}"
+            photo = as_photo(source, name).converted_to(icc_profile)
+            size = fitting_size(photo, longest, strict=False)
+            references.append(Reference(photo, photo.tensor(size, device), share, mask))
+    return references
