@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from ..color.look import Look
+from ..color.table import Table
 from ..errors import PhotostyleError
 from ..files import check_no_link, make_folder, same_file
 from ..images.codecs import FORMATS
 from ..images.photo import as_photo, read_photo
 from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
+from ..pipeline.looks import find_look
 from .messages import print_error
 from .options import keyword_arguments
 from .progress import plain_warnings
@@ -43,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
                 raise PhotostyleError(f"{output}: the output would overwrite {role}")
     if len(outputs) == 1:
         check_writable(outputs[0], options.bit_depth)
-    look = Look.load(options.look)
+    look = find_look(options.look)
     if len(outputs) == 1:
         _apply(look, options.photos[0], outputs[0], options, device)
         return 0
@@ -81,17 +83,18 @@ def _outputs(photos: list[str], output: str) -> list[str]:
 
 
 @torch.no_grad()
-def _apply(look: Look, path: str, output: str, options: argparse.Namespace, device: torch.device) -> None:
+def _apply(look: Look | Table, path: str, output: str, options: argparse.Namespace, device: torch.device) -> None:
     photo = read_photo(path)
     check_writable(output, options.bit_depth, photo.size)
     with plain_warnings():
-        original = photo.converted_to(look.icc_profile).tensor().to(device)
+        space = photo.icc_profile if isinstance(look, Table) else look.icc_profile
+        original = photo.converted_to(space).tensor().to(device)
         arguments = keyword_arguments(look.apply, options)
         strange = not (options.everywhere or options.by_place or look.fits(original))
         image = look.apply(original, **{**arguments, "everywhere": options.everywhere or strange}).cpu()
     pixels: Tensor | np.ndarray = image
-    if photo.icc_profile != look.icc_profile:
-        pixels = replace(as_photo(image), icc_profile=look.icc_profile).converted_to(photo.icc_profile).pixels
+    if photo.icc_profile != space:
+        pixels = replace(as_photo(image), icc_profile=space).converted_to(photo.icc_profile).pixels
     notes = write_photo(output, pixels, like=photo, bit_depth=options.bit_depth, dither=True)
     say(
         f"{output}: {photo.width} x {photo.height} pixels with the look of {os.path.basename(options.look)}",

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from .._version import __version__
 from ..errors import PhotostyleError
+from ..pipeline.looks import look_names
 from ..pipeline.presets import DEFAULT_SIZES, PRECISIONS, PRESETS
 from ..segmentation.automatic import SOURCES, needs_network
 from . import values
@@ -25,6 +26,8 @@ from .interrupts import handled
 from .start import leave
 
 _SIZES = f"default: {DEFAULT_SIZES['cpu']} on the CPU, {DEFAULT_SIZES['cuda']} on a GPU"
+
+_LOOKS = f"one of {', '.join(look_names())}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -48,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_transfer(commands)
     _add_apply(commands)
     _add_look(commands)
+    _add_mix(commands)
     _add_lut(commands)
     _add_masks_command(commands)
     _add_evaluate(commands)
@@ -136,7 +140,8 @@ def _add_transfer(commands: Any) -> None:
 def _add_apply(commands: Any) -> None:
     about = "give photos a look that `transfer` has saved (--save-look) or `look` has made"
     parser = commands.add_parser("apply", help=about, description=about)
-    parser.add_argument("look", metavar="LOOK", type=values.file_name, help="the look, .npz")
+    tables = "a table of another program (.cube, or .png for a HaldCLUT)"
+    parser.add_argument("look", metavar="LOOK", type=values.file_name, help=f"the look, .npz; {tables}; or {_LOOKS}")
     parser.add_argument(
         "photos", metavar="PHOTO", nargs="+", type=values.file_name, help="photo to change, or several"
     )
@@ -170,10 +175,32 @@ def _add_look(commands: Any) -> None:
     parser.set_defaults(run=_function("look", "make"))
 
 
+def _add_mix(commands: Any) -> None:
+    about = "mix looks, or weaken one: the change that the new look makes is the weighted mean of theirs"
+    parser = commands.add_parser("mix", help=about, description=about)
+    about = f"a look, .npz, or {_LOOKS}"
+    parser.add_argument("looks", metavar="LOOK", nargs="+", type=values.file_name, help=about)
+    parser.add_argument(
+        "--weights",
+        metavar="W,W",
+        type=values.weights,
+        help="how much each LOOK counts, such as 3,1 (default: all the same)",
+    )
+    parser.add_argument(
+        "--strength",
+        metavar="S",
+        type=values.share,
+        default=argparse.SUPPRESS,
+        help="share of the change that the new look makes, from 0 to 1 (default)",
+    )
+    _add_output(parser, "LOOK.npz", "look to write", required=True)
+    parser.set_defaults(run=_function("look", "mix"))
+
+
 def _add_lut(commands: Any) -> None:
     about = "write a look as a 3D lookup table for photo and video editors: .cube, or .png for a HaldCLUT"
     parser = commands.add_parser("lut", help=about, description=f"{about}: the part that does not depend on place.")
-    parser.add_argument("look", metavar="LOOK", type=values.file_name, help="the look, .npz")
+    parser.add_argument("look", metavar="LOOK", type=values.file_name, help=f"the look, .npz, or {_LOOKS}")
     _add_output(parser, "OUT.cube", "table to write", required=True)
     about = "colours per axis (default: 33; for a HaldCLUT 64, and a square always)"
     parser.add_argument("--size", metavar="N", type=values.table_size, default=argparse.SUPPRESS, help=about)

@@ -8,11 +8,13 @@ can be applied to a photo of any size.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .. import ops
@@ -22,7 +24,7 @@ from ..numerics.conjugate_gradients import conjugate_gradients
 from ..picture_files import open_file
 from ..torch_state import independent, own
 from .look_file import pack, unpack
-from .mixing import Mix
+from .mixing import Mix, shares_of
 from .structure import same_scene, structure
 
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # weights of Rec. 709, applied to encoded values
@@ -41,12 +43,15 @@ class Look:
         icc_profile: the RGB profile of the photo's colour space; None means sRGB.
         structure: (h, w), float32: the photo's `color.structure.structure`, by which `fits` knows its scene again;
             None if that is not known.
+        tone_share: the share of the change that `tone` makes of what the look was fitted to, see `explained`; None if
+            that is not known.
     """
 
     grid: Tensor
     tone: Tensor
     icc_profile: bytes | None = None
     structure: Tensor | None = None
+    tone_share: float | None = None
 
     @classmethod
     @independent
@@ -94,7 +99,37 @@ class Look:
         tone = _fit(content, result, identity.expand(-1, bins + 1, 1, 1), smoothness)
         # For brightnesses that do not occur at a position, the grid keeps the map fitted to the whole photo.
         grid = _fit(content, result, tone.expand(-1, -1, down + 1, across + 1), smoothness)
-        return cls(grid.cpu(), tone.cpu(), icc_profile, structure(_luminance(content)))
+        look = cls(grid.cpu(), tone.cpu(), icc_profile, structure(_luminance(content)))
+        return replace(look, tone_share=look.explained(content, result, everywhere=True))
+
+    @classmethod
+    @independent
+    def mixed(cls, looks: Sequence[Look], weights: Sequence[float] | None = None, *, strength: float = 1.0) -> Look:
+        """The look whose change is the weighted mean of the changes of others.
+
+        Args:
+            looks: at least one. If they were not all made from one scene, the mixture treats all places alike.
+            weights: how much each counts, relative to the others; by default all the same.
+            strength: the share of that change, from 0 (nothing changes) to 1.
+
+        Returns:
+            A look that gives the weighted mean of what the looks give, but for values that these cut at 0 or 1.
+
+        Raises:
+            PhotostyleError: the numbers are out of range, or the looks are for different colour spaces.
+        """
+        shares = shares_of(weights, len(looks), "`weights`", "looks")
+        Mix(strength)
+        first = looks[0]
+        if any(look.icc_profile != first.icc_profile for look in looks):
+            raise PhotostyleError("the looks are for photos of different colour spaces, and cannot be mixed")
+        one_scene = first.structure is not None and all(
+            look.structure is not None and same_scene(first.structure, look.structure) for look in looks
+        )
+        tones = [look.tone for look in looks]
+        grids = [look.grid for look in looks] if one_scene else tones
+        grid, tone = (_mean_grid(maps, shares, strength) for maps in (grids, tones))
+        return cls(grid, tone, first.icc_profile, first.structure if one_scene else None)
 
     @independent
     def fits(self, image: Tensor) -> bool:
@@ -181,11 +216,14 @@ class Look:
         """
         with open_file(path, Path(path).name, "a look (.npz)") as file:
             parts, profile = unpack(file, Path(path).name)
-        return cls(**{name: torch.from_numpy(part) for name, part in parts.items()}, icc_profile=profile or None)
+        share = parts.pop("tone_share", None)
+        tensors = {name: torch.from_numpy(part) for name, part in parts.items()}
+        return cls(**tensors, icc_profile=profile or None, tone_share=None if share is None else float(share))
 
     def _parts(self) -> dict[str, np.ndarray]:
         parts = {"grid": self.grid, "tone": self.tone, "structure": self.structure}
-        return {name: part.numpy() for name, part in parts.items() if part is not None}
+        arrays = {name: part.numpy() for name, part in parts.items() if part is not None}
+        return arrays if self.tone_share is None else {**arrays, "tone_share": np.array(self.tone_share, np.float32)}
 
     @independent
     def cube(
@@ -248,6 +286,15 @@ class Look:
         blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")
         colors = torch.stack((red, green, blue)).view(3, size * size, size)
         return mix(colors, self.apply(colors, everywhere=True)).flatten(1)
+
+
+def _mean_grid(grids: Sequence[Tensor], shares: Sequence[float], strength: float) -> Tensor:
+    """The weighted mean of grids (12, D, Gh, Gw) of any sizes, and of the identity for the rest of `strength`."""
+    size = [max(grid.shape[dim] for grid in grids) for dim in (1, 2, 3)]
+    same = [F.interpolate(g[None], size, mode="trilinear", align_corners=True)[0] for g in grids]
+    mean = torch.stack([share * grid for share, grid in zip(shares, same, strict=True)]).sum(0)
+    identity = torch.eye(3, 4, device=mean.device).view(12, 1, 1, 1)
+    return torch.lerp(identity.expand_as(mean), mean, strength)
 
 
 def _luminance(image: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import PhotostyleError, lacks_memory, reason
 
 FORMAT = "photostyle look 1"
+_OPTIONAL = {"structure": 2, "tone_share": 0}  # arrays that a look may have, and their dimensions
 MAX_BYTES = 1 << 26  # of an array in the file: some 150 times what `Look.fit` makes by default
 
 
@@ -36,7 +37,7 @@ def pack(parts: dict[str, np.ndarray], profile: bytes, name: str) -> bytes:
 
 
 def unpack(file: IO[bytes], name: str) -> tuple[dict[str, np.ndarray], bytes]:
-    """Read what `pack` wrote: grid (12, D, Gh, Gw), tone (12, D, 1, 1) and perhaps structure (h, w); the profile.
+    """Read what `pack` wrote: grid (12, D, Gh, Gw), tone (12, D, 1, 1), perhaps `_OPTIONAL` arrays; the profile.
 
     Raises:
         PhotostyleError: it is something else, damaged, or larger than `MAX_BYTES`; or the memory does not suffice.
@@ -46,7 +47,8 @@ def unpack(file: IO[bytes], name: str) -> tuple[dict[str, np.ndarray], bytes]:
             text = str(_array(archive, "format"))
             if text != FORMAT:
                 raise PhotostyleError(f"{name} is not a look of this version ({text[:40]!r})")
-            names = ("grid", "tone", *(["structure"] if "structure.npy" in archive.namelist() else []))
+            given = archive.namelist()
+            names = ("grid", "tone", *(name for name in _OPTIONAL if f"{name}.npy" in given))
             parts = {member: _array(archive, member) for member in names}
             profile = _array(archive, "icc")
     except PhotostyleError:
@@ -56,7 +58,7 @@ def unpack(file: IO[bytes], name: str) -> tuple[dict[str, np.ndarray], bytes]:
             raise PhotostyleError(f"{name}: not enough memory to read the look") from error
         raise PhotostyleError(f"{name} is not a look (.npz), or is damaged ({reason(error)})") from error
     for member, array in parts.items():
-        right = array.ndim == 2 if member == "structure" else array.ndim == 4 and array.shape[0] == 12
+        right = array.ndim == _OPTIONAL[member] if member in _OPTIONAL else array.ndim == 4 and array.shape[0] == 12
         if array.dtype != np.float32 or 0 in array.shape or not right:
             raise PhotostyleError(f"{name} is not a look: it holds {array.dtype} of shape {array.shape}")
         if not np.isfinite(array).all():

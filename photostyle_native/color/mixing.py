@@ -8,6 +8,8 @@ another RGB space is taken apart by the same formulas; its L* is then nearly, no
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -68,6 +70,22 @@ class Mix:
             light, chroma = (old, new) if self.keep_luma else (new, old)
             part.copy_(to_rgb(torch.cat((to_lab(light)[:1], to_lab(chroma)[1:]))))
         return out
+
+
+def shares_of(weights: Sequence[float] | None, count: int, name: str, things: str) -> list[float]:
+    """The shares of `count` things, which add up to one, from their weights; equal by default.
+
+    Raises PhotostyleError, which calls the weights `name`, unless there is one for each of the `things`, none is
+    negative or infinite, and one is positive.
+    """
+    if not count:
+        raise PhotostyleError(f"there must be at least one of the {things}, got none")
+    weights = [1.0] * count if weights is None else [float(weight) for weight in weights]
+    if len(weights) != count:
+        raise PhotostyleError(f"{name} must have a number for each of {count} {things}, got {len(weights)}")
+    if not all(0 <= weight < math.inf for weight in weights) or not sum(weights):
+        raise PhotostyleError(f"{name} must not be negative, and not all zero, got {weights}")
+    return [weight / sum(weights) for weight in weights]
 
 
 def to_lab(rgb: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..color.methods import METHODS
+from ..color.mixing import shares_of
 from ..errors import PhotostyleError
 from ..images.photo import Photo, as_photo
 from ..masks.pairs import MaskPair
@@ -81,30 +81,18 @@ class Mixture:
 
 
 def style_shares(count: int, weights: Sequence[float] | None) -> list[float]:
-    """The shares of `count` style photos, which add up to one, from their weights; equal by default.
-
-    Raises PhotostyleError unless there is a weight for each, none negative or infinite, and one positive.
-    """
-    weights = [1.0] * count if weights is None else [float(weight) for weight in weights]
-    if len(weights) != count:
-        raise PhotostyleError(
-            f"`style_weights` must have a number for each of {count} style photos, got {len(weights)}"
-        )
-    if not all(0 <= weight < math.inf for weight in weights) or not sum(weights):
-        raise PhotostyleError(f"`style_weights` must not be negative, and not all zero, got {weights}")
-    return [weight / sum(weights) for weight in weights]
+    """The shares of `count` style photos by their weights. Raises PhotostyleError as `mixing.shares_of` does."""
+    return shares_of(weights, count, "`style_weights`", "style photos")
 
 
 def listed(style: Any, style_mask: Any) -> tuple[list[Any], list[Any]]:
     """The argument `style` of a transfer as a list of photos, and a mask or None for each.
 
-    Raises PhotostyleError if there is no photo, or several masks but not one for each.
+    Raises PhotostyleError if there are masks, but not one for each.
     """
     styles = list(style) if isinstance(style, list | tuple) else [style]
     several = isinstance(style_mask, list | tuple)
     masks = list(style_mask) if several else [style_mask] * (1 if style_mask is not None else len(styles))
-    if not styles:
-        raise PhotostyleError("`style` must have at least one photo, got none")
     if len(masks) != len(styles):
         raise PhotostyleError(
             f"`style_mask` must have a mask for each of {len(styles)} style photos, got {len(masks)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_transfer_saves_its_look(files: Path) -> None:
     ("arguments", "message"),
     [
         (["apply", "none.npz", "photo.png", "-o", "out.png"], "none.npz: no such file"),
-        (["apply", "photo.png", "photo.png", "-o", "out.png"], "photo.png is not a look"),
+        (["apply", "photo.png", "photo.png", "-o", "out.png"], "photo.png is not a HaldCLUT"),
         (["apply", "look.npz", "photo.png", "-o", "photo.png"], "would overwrite PHOTO"),
         (["apply", "look.npz", "none.png", "-o", "out.png"], "none.png"),
         (["apply", "look.npz", "photo.png", "-o", "no/out.png"], "there is no directory"),
@@ -250,3 +251,43 @@ def test_folders_that_cannot_be_written_to(
     assert message in capsys.readouterr().err
     assert Path("a/other.png").read_bytes() == before
     assert not Path("out").exists()
+
+
+def test_apply_takes_tables_and_names(look: Look, files: Path, capsys: Capture) -> None:
+    """What another program does with the table, and what this one does with it, is the same."""
+    assert main(["lut", "look.npz", "-o", "table.cube"]) == 0
+    assert re.search(r"it keeps \d+ % of the change", capsys.readouterr().out)
+    assert main(["lut", "look.npz", "-o", "hald.png"]) == 0
+    photo = read_photo(Path("photo.png")).tensor()
+    wanted = look.apply(photo, everywhere=True)
+    for table in ("table.cube", "hald.png"):
+        assert main(["apply", table, "photo.png", "-o", "out.tif", "--bit-depth", "16"]) == 0
+        torch.testing.assert_close(read_photo(Path("out.tif")).tensor(), wanted, atol=8e-3, rtol=0)
+    assert main(["apply", "blue-hour", "photo.png", "-o", "out.png"]) == 0
+    assert "with the look of blue-hour" in capsys.readouterr().out
+    assert main(["apply", "blue-our", "photo.png", "-o", "out.png"]) == 2
+    assert "one of airy, beige" in capsys.readouterr().err
+    assert main(["lut", "table.cube", "-o", "again.cube"]) == 2
+    assert "this is a table already" in capsys.readouterr().err
+
+
+def test_a_table_is_for_the_photos_own_colour_space(look: Look, files: Path) -> None:
+    Path("table.cube").write_text(look.cube(65))
+    photo = smooth_picture(50, 70)
+    write_photo("wide.tif", photo, like=replace(read_photo(Path("photo.png")), icc_profile=adobe_like()))
+    assert main(["apply", "table.cube", "wide.tif", "-o", "out.tif"]) == 0
+    out = read_photo(Path("out.tif"))
+    assert out.icc_profile == adobe_like()
+    torch.testing.assert_close(out.tensor(), look.apply(photo, everywhere=True), atol=0.01, rtol=0)
+
+
+def test_mix(look: Look, files: Path, capsys: Capture) -> None:
+    assert main(["mix", "look.npz", "airy", "--weights", "1,1", "--strength", "0.5", "-o", "mixed.npz"]) == 0
+    out = capsys.readouterr().out
+    assert "mixed.npz: a mixture of look.npz and airy" in out
+    assert "treats all places alike" in out
+    assert Look.load("mixed.npz").structure is None
+    assert main(["mix", "look.npz", "-o", "look.npz"]) == 2
+    assert "the look would overwrite LOOK" in capsys.readouterr().err
+    assert main(["mix", "look.npz", "airy", "--weights", "1", "-o", "mixed.npz"]) == 2
+    assert "--weights must have a number for each of 2 looks, got 1" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import io
 import os
 import tracemalloc
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -261,3 +262,57 @@ def test_the_table_is_read_by_others(look: Look, tmp_path: Path) -> None:
             errors.append(float((theirs - look.apply(image, everywhere=True)).square().mean().sqrt()))
     assert errors[0] > errors[1] > errors[2]
     assert errors[1] < 0.25 / 255
+
+
+def test_a_mixture_changes_by_the_mean(look: Look) -> None:
+    scene = smooth_picture(60, 80)
+    darker = Look.fit(scene, scene * 0.6)
+    photo = 0.3 + 0.4 * smooth_picture(30, 40)  # nothing is cut at 0 or 1
+    mixed = Look.mixed([look, darker], (1, 3))
+    assert mixed.structure is not None
+    assert not mixed.fits(scene.flip(-1))
+    for everywhere in (False, True):
+        one, other, both = (x.apply(photo, everywhere=everywhere) for x in (look, darker, mixed))
+        torch.testing.assert_close(both, 0.25 * one + 0.75 * other, atol=1e-5, rtol=0)
+        weak = Look.mixed([look, darker], (1, 3), strength=0.5).apply(photo, everywhere=everywhere)
+        torch.testing.assert_close(weak, (photo + both) / 2, atol=1e-5, rtol=0)
+    assert torch.equal(Look.mixed([look, darker], (1, 0)).tone, look.tone)
+    torch.testing.assert_close(Look.mixed([look], strength=0).apply(photo), photo, atol=1e-6, rtol=0)
+
+
+def test_looks_of_other_scenes_are_mixed_for_all_places_alike(look: Look) -> None:
+    scene = smooth_picture(50, 50).flip(-1)
+    mixed = Look.mixed([look, Look.fit(scene, scene**2)])
+    assert mixed.structure is None
+    assert mixed.fits(scene)
+    photo = smooth_picture(30, 40)
+    assert torch.equal(mixed.apply(photo), mixed.apply(photo, everywhere=True))
+
+
+def test_mixtures_are_checked(look: Look) -> None:
+    for weights, problem in (
+        ((1, 2), "a number for each of 1 looks, got 2"),
+        ((-1,), "negative"),
+        ((0,), "all zero"),
+    ):
+        with pytest.raises(PhotostyleError, match=problem):
+            Look.mixed([look], weights)
+    with pytest.raises(PhotostyleError, match="at least one of the looks"):
+        Look.mixed([])
+    with pytest.raises(PhotostyleError, match="`strength` must be from 0 to 1"):
+        Look.mixed([look], strength=2)
+    with pytest.raises(PhotostyleError, match="different colour spaces"):
+        Look.mixed([look, replace(look, icc_profile=b"other")])
+
+
+def test_it_says_how_much_a_table_keeps(look: Look, tmp_path: Path) -> None:
+    scene = smooth_picture(60, 80)
+    everywhere = Look.fit(scene, scene * 0.6).tone_share
+    assert everywhere == pytest.approx(1, abs=1e-3)
+    by_place = Look.fit(scene, scene * (0.6 + 0.4 * (torch.arange(80) % 40 < 20))).tone_share
+    assert by_place is not None
+    assert 0.2 < by_place < 0.9
+    look.save(tmp_path / "look.npz")
+    assert Look.load(tmp_path / "look.npz").tone_share == pytest.approx(look.tone_share, abs=1e-6)
+    replace(look, tone_share=None).save(tmp_path / "old.npz")
+    assert Look.load(tmp_path / "old.npz").tone_share is None

@@ -17,6 +17,7 @@ from fuzz.damage import damaged, pictures
 from hypothesis import strategies as st
 
 from photostyle_native import Look, PhotostyleError, load_vgg19, read_photo
+from photostyle_native.color.table import Table
 from photostyle_native.masks.label_images import read_labels
 from photostyle_native.masks.pairs import extract_masks
 from photostyle_native.segmentation.scribbles import read_scribbles
@@ -102,6 +103,18 @@ def test_looks(data: bytes) -> None:
     look = _read_or_refuse(Look.load, data, ".npz")
     if look is not None:
         assert look.apply(torch.rand(3, 5, 6)).shape == (3, 5, 6)
+
+
+def _tables() -> tuple[bytes, ...]:
+    content = torch.rand(3, 12, 16, generator=torch.Generator().manual_seed(0))
+    return (Look.fit(content, content.flip(0), cells=2, bins=2).cube(3).encode(),)
+
+
+@fuzzed(200, data=damaged(_tables()))
+def test_tables(data: bytes) -> None:
+    table = _read_or_refuse(Table.read_cube, data, ".cube")
+    if table is not None:
+        assert table.apply(torch.rand(3, 5, 6)).shape == (3, 5, 6)
 
 
 def _weights() -> tuple[bytes, ...]:

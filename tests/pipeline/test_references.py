@@ -40,8 +40,8 @@ def test_one_photo_or_a_list() -> None:
     assert listed("a", ["m"]) == (["a"], ["m"])
     with pytest.raises(PhotostyleError, match="`style_mask` must have a mask for each of 2 style photos, got 1"):
         listed(["a", "b"], "m")
-    with pytest.raises(PhotostyleError, match="at least one photo"):
-        listed([], None)
+    with pytest.raises(PhotostyleError, match="at least one of the style photos"):
+        style_shares(0, None)
 
 
 @pytest.fixture
