@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import re
 import secrets
 import stat
 from contextlib import suppress
@@ -132,3 +134,16 @@ def same_file(one: str, other: str) -> bool:
     if os.path.exists(one) and os.path.exists(other):
         return os.path.samefile(one, other)  # follows symbolic links, and recognises hard links
     return os.path.realpath(one) == os.path.realpath(other)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes. Raises PhotostyleError if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise PhotostyleError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """A key that sorts names so that 9 comes before 10."""
+    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)]

@@ -18,16 +18,12 @@ from typing import Any, NoReturn
 
 from .._version import __version__
 from ..errors import PhotostyleError
-from ..pipeline.looks import look_names
-from ..pipeline.presets import DEFAULT_SIZES, PRECISIONS, PRESETS
+from ..pipeline.presets import PRECISIONS, PRESETS
 from ..segmentation.automatic import SOURCES, needs_network
+from . import common_options as common
 from . import values
 from .interrupts import handled
 from .start import leave
-
-_SIZES = f"default: {DEFAULT_SIZES['cpu']} on the CPU, {DEFAULT_SIZES['cuda']} on a GPU"
-
-_LOOKS = f"one of {', '.join(look_names())}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -49,6 +45,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"photostyle {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_transfer(commands)
+    _add_batch(commands)
+    _add_compare(commands)
     _add_apply(commands)
     _add_look(commands)
     _add_mix(commands)
@@ -86,17 +84,17 @@ def _add_transfer(commands: Any) -> None:
         type=values.file_name,
         help="photo to take light and colours from, or several, which are mixed",
     )
-    _add_style_weights(parser)
-    _add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
-    _add_masks(parser, several=True)
-    _add_auto_mask(parser, *SOURCES)
-    _add_size(parser)
-    _add_preset(parser)
-    _add_iterations(parser)
-    _add_realism(parser)
-    _add_mixing(parser, "CONTENT")
-    _add_keep_skin(parser)
-    _add_network(parser)
+    common.add_style_weights(parser)
+    common.add_output(parser, "OUT", "photo to write: .png, .jpg, .tif or .webp", required=True)
+    common.add_masks(parser, several=True)
+    common.add_auto_mask(parser, *SOURCES)
+    common.add_size(parser)
+    common.add_preset(parser)
+    common.add_iterations(parser)
+    common.add_realism(parser)
+    common.add_mixing(parser, "CONTENT")
+    common.add_keep_skin(parser)
+    common.add_network(parser)
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -132,21 +130,81 @@ def _add_transfer(commands: Any) -> None:
         type=values.file_name,
         help="picture at working size that is rewritten every second or so with what OUT would be by then",
     )
-    _add_bit_depth(parser, "CONTENT")
+    common.add_bit_depth(parser, "CONTENT")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
     parser.set_defaults(run=_function("transfer"))
+
+
+def _add_batch(commands: Any) -> None:
+    about = "give many photos the light of one, or one look; stopped and run again, it goes on where it was"
+    parser = commands.add_parser(
+        "batch",
+        help=about,
+        description=f"{about}. DIR gets a result for every photo, report.json and contact sheets. Photos that are "
+        "finished are not made again, unless the photo, the style or an option has changed.",
+    )
+    about = "a photo, a folder (with all in it, whose structure is kept), or a pattern in quotes"
+    parser.add_argument("photos", metavar="PHOTOS", nargs="+", type=values.file_name, help=about)
+    source = parser.add_mutually_exclusive_group(required=True)
+    about = "photo to take light and colours from; several times to mix several"
+    source.add_argument("--style", metavar="STYLE", type=values.file_name, action="append", help=about)
+    about = f"give all photos this look: .npz, .cube, a HaldCLUT as .png, or {common.LOOKS}"
+    source.add_argument("--look", metavar="LOOK", type=values.file_name, help=about)
+    common.add_output(parser, "DIR", "folder for the results", required=True)
+    about = "solve one photo, and give its look to all; otherwise each is solved by itself"
+    parser.add_argument("--one-look", action="store_true", help=about)
+    about = "the photo that --one-look solves (default: the one whose colours differ least from all others)"
+    parser.add_argument("--key", metavar="PHOTO", type=values.file_name, help=about)
+    common.add_style_weights(parser)
+    common.add_auto_mask(parser, *SOURCES)
+    common.add_size(parser)
+    common.add_preset(parser)
+    common.add_iterations(parser)
+    common.add_realism(parser)
+    common.add_mixing(parser, "the photo")
+    common.add_keep_skin(parser)
+    common.add_network(parser)
+    common.add_bit_depth(parser, "the photo")
+    about = "make the photos on a Ray cluster (extra cluster), such as auto; all its machines need the same files"
+    parser.add_argument("--ray", metavar="ADDRESS", type=values.file_name, help=about)
+    for what, default in (("cpus", 1.0), ("gpus", 0.0)):
+        about = f"{what.upper()} that a photo needs on the cluster (default: {default:g})"
+        parser.add_argument(f"--ray-{what}", metavar="N", type=values.amount, default=default, help=about)
+    parser.set_defaults(run=_function("batch"))
+
+
+def _add_compare(commands: Any) -> None:
+    about = "draw one sheet of a photo under several styles, looks and presets, to choose from"
+    parser = commands.add_parser("compare", help=about, description=about)
+    parser.add_argument("content", metavar="CONTENT", type=values.file_name, help="photo to change")
+    about = f"a photo, or a look: .npz, .cube, or {common.LOOKS}"
+    parser.add_argument("styles", metavar="STYLE", nargs="+", type=values.file_name, help=about)
+    about = f"presets under which each photo is tried: {', '.join(PRESETS)} (default: default)"
+    parser.add_argument("--presets", metavar="P,P", type=values.presets, default=("default",), help=about)
+    common.add_output(parser, "SHEET", "picture to write: .jpg, .png, .tif or .webp", required=True)
+    common.add_auto_mask(parser, *SOURCES)
+    common.add_size(parser)
+    common.add_keep_skin(parser)
+    common.add_network(parser)
+    parser.set_defaults(run=_function("compare"))
 
 
 def _add_apply(commands: Any) -> None:
     about = "give photos a look that `transfer` has saved (--save-look) or `look` has made"
     parser = commands.add_parser("apply", help=about, description=about)
     tables = "a table of another program (.cube, or .png for a HaldCLUT)"
-    parser.add_argument("look", metavar="LOOK", type=values.file_name, help=f"the look, .npz; {tables}; or {_LOOKS}")
     parser.add_argument(
-        "photos", metavar="PHOTO", nargs="+", type=values.file_name, help="photo to change, or several"
+        "look", metavar="LOOK", type=values.file_name, help=f"the look, .npz; {tables}; or {common.LOOKS}"
+    )
+    parser.add_argument(
+        "photos",
+        metavar="PHOTO",
+        nargs="+",
+        type=values.file_name,
+        help="photo to change; several, a folder, or a pattern",
     )
     about = "photo to write: .png, .jpg, .tif or .webp; of several photos the folder, where they keep their names"
-    _add_output(parser, "OUT", about, required=True)
+    common.add_output(parser, "OUT", about, required=True)
     places = parser.add_mutually_exclusive_group()
     places.add_argument(
         "--everywhere",
@@ -155,9 +213,9 @@ def _add_apply(commands: Any) -> None:
         "than the one that the look was made from)",
     )
     places.add_argument("--by-place", action="store_true", help="use each place's own colours, whatever the photo")
-    _add_mixing(parser, "PHOTO")
-    _add_bit_depth(parser, "PHOTO")
-    _add_device(parser)
+    common.add_mixing(parser, "PHOTO")
+    common.add_bit_depth(parser, "PHOTO")
+    common.add_device(parser)
     parser.set_defaults(run=_function("apply"))
 
 
@@ -171,14 +229,14 @@ def _add_look(commands: Any) -> None:
     )
     parser.add_argument("before", metavar="BEFORE", type=values.file_name, help="the photo as it was")
     parser.add_argument("after", metavar="AFTER", type=values.file_name, help="the photo as it became; any size")
-    _add_output(parser, "LOOK.npz", "look to write", required=True)
+    common.add_output(parser, "LOOK.npz", "look to write", required=True)
     parser.set_defaults(run=_function("look", "make"))
 
 
 def _add_mix(commands: Any) -> None:
     about = "mix looks, or weaken one: the change that the new look makes is the weighted mean of theirs"
     parser = commands.add_parser("mix", help=about, description=about)
-    about = f"a look, .npz, or {_LOOKS}"
+    about = f"a look, .npz, or {common.LOOKS}"
     parser.add_argument("looks", metavar="LOOK", nargs="+", type=values.file_name, help=about)
     parser.add_argument(
         "--weights",
@@ -193,18 +251,18 @@ def _add_mix(commands: Any) -> None:
         default=argparse.SUPPRESS,
         help="share of the change that the new look makes, from 0 to 1 (default)",
     )
-    _add_output(parser, "LOOK.npz", "look to write", required=True)
+    common.add_output(parser, "LOOK.npz", "look to write", required=True)
     parser.set_defaults(run=_function("look", "mix"))
 
 
 def _add_lut(commands: Any) -> None:
     about = "write a look as a 3D lookup table for photo and video editors: .cube, or .png for a HaldCLUT"
     parser = commands.add_parser("lut", help=about, description=f"{about}: the part that does not depend on place.")
-    parser.add_argument("look", metavar="LOOK", type=values.file_name, help=f"the look, .npz, or {_LOOKS}")
-    _add_output(parser, "OUT.cube", "table to write", required=True)
+    parser.add_argument("look", metavar="LOOK", type=values.file_name, help=f"the look, .npz, or {common.LOOKS}")
+    common.add_output(parser, "OUT.cube", "table to write", required=True)
     about = "colours per axis (default: 33; for a HaldCLUT 64, and a square always)"
     parser.add_argument("--size", metavar="N", type=values.table_size, default=argparse.SUPPRESS, help=about)
-    _add_mixing(parser, "the photo")
+    common.add_mixing(parser, "the photo")
     parser.set_defaults(run=_function("look", "lut"))
 
 
@@ -213,8 +271,8 @@ def _add_masks_command(commands: Any) -> None:
     parser = commands.add_parser("masks", help=about, description=about)
     parser.add_argument("content", metavar="CONTENT", type=values.file_name, help="photo to change")
     parser.add_argument("style", metavar="STYLE", type=values.file_name, help="photo to take light and colours from")
-    _add_output(parser, "DIR", "folder for content.png, style.png and sheet.png", required=True)
-    _add_auto_mask(parser, *filter(needs_network, SOURCES))
+    common.add_output(parser, "DIR", "folder for content.png, style.png and sheet.png", required=True)
+    common.add_auto_mask(parser, *filter(needs_network, SOURCES))
     for photo in ("content", "style"):
         parser.add_argument(
             f"--{photo}-scribbles",
@@ -222,7 +280,7 @@ def _add_masks_command(commands: Any) -> None:
             type=values.file_name,
             help=f"strokes in label colours on {photo.upper()}, or on a transparent layer",
         )
-    _add_network(parser)
+    common.add_network(parser)
     parser.set_defaults(run=_function("masks"))
 
 
@@ -234,14 +292,14 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("content", metavar="CONTENT", type=values.file_name, help="the photo that was changed")
     parser.add_argument("style", metavar="STYLE", type=values.file_name, help="the photo with the light and colours")
     parser.add_argument("output", metavar="OUTPUT", type=values.file_name, help="the result, whoever made it")
-    _add_masks(parser)
+    common.add_masks(parser)
     parser.add_argument(
         "--size",
         metavar="N|native",
         type=values.size_or_native,
         help="longest side to compare at (default: native, OUTPUT's own size)",
     )
-    _add_network(parser)
+    common.add_network(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=_function("evaluate"))
 
@@ -256,7 +314,7 @@ def _add_evaluate_set(commands: Any) -> None:
     )
     parser.add_argument("folder", metavar="DIR", type=values.file_name, help="folder of pairs")
     where = "folder for results, tables and a sheet (default: photostyle-set)"
-    _add_output(parser, "OUT", where, default="photostyle-set")
+    common.add_output(parser, "OUT", where, default="photostyle-set")
     parser.add_argument(
         "--results", metavar="DIR2", type=values.file_name, help="score N.png or bestN_*.png of this folder"
     )
@@ -264,30 +322,30 @@ def _add_evaluate_set(commands: Any) -> None:
         "--size",
         metavar="N",
         type=values.positive,
-        help=f"longest side to solve and to compare at ({_SIZES})",
+        help=f"longest side to solve and to compare at ({common.SIZES})",
     )
-    _add_preset(parser)
-    _add_iterations(parser)
-    _add_realism(parser)
-    _add_network(parser)
+    common.add_preset(parser)
+    common.add_iterations(parser)
+    common.add_realism(parser)
+    common.add_network(parser)
     parser.set_defaults(run=_function("evaluate_set"))
 
 
 def _add_demo(commands: Any) -> None:
     about = "run a transfer on two photos that come with the program: a fine day becomes dusk"
     parser = commands.add_parser("demo", help=about, description=about)
-    _add_output(parser, "DIR", "folder to write to (default: photostyle-demo)", default="photostyle-demo")
-    _add_size(parser)
-    _add_iterations(parser)
-    _add_realism(parser)
-    _add_device(parser)
+    common.add_output(parser, "DIR", "folder to write to (default: photostyle-demo)", default="photostyle-demo")
+    common.add_size(parser)
+    common.add_iterations(parser)
+    common.add_realism(parser)
+    common.add_device(parser)
     parser.set_defaults(run=_function("demo"))
 
 
 def _add_bench(commands: Any) -> None:
     about = "time this package beside its peers on this machine; `bench compare` shows what changed"
     parser = commands.add_parser("bench", help=about, description=about)
-    _add_device_option(parser, default="auto", about="default: auto, the CPU and a GPU if there is one")
+    common.add_device_option(parser, default="auto", about="default: auto, the CPU and a GPU if there is one")
     parser.add_argument(
         "--sizes",
         metavar="N,N",
@@ -316,7 +374,7 @@ def _add_bench(commands: Any) -> None:
         default=math.inf,
         help="seconds after which no case is begun any more",
     )
-    _add_output(parser, "DIR", "folder for results.json, report.html and plots")
+    common.add_output(parser, "DIR", "folder for results.json, report.html and plots")
     parser.set_defaults(run=_function("bench"))
     kinds = parser.add_subparsers(metavar="[compare A.json B.json]")
     about = (
@@ -345,127 +403,3 @@ def _function(module: str, name: str = "run") -> Callable[[argparse.Namespace], 
         return int(command(options))
 
     return run
-
-
-def _add_output(parser: argparse.ArgumentParser, metavar: str, about: str, **kwargs: Any) -> None:
-    parser.add_argument("-o", "--output", metavar=metavar, type=values.file_name, help=about, **kwargs)
-
-
-def _add_bit_depth(parser: argparse.ArgumentParser, photo: str) -> None:
-    parser.add_argument(
-        "--bit-depth", type=int, choices=(8, 16), help=f"of OUT (default: {photo}'s, if the format can)"
-    )
-
-
-def _add_mixing(parser: argparse.ArgumentParser, photo: str) -> None:
-    parser.add_argument(
-        "--strength",
-        metavar="S",
-        type=values.share,
-        default=argparse.SUPPRESS,
-        help=f"share of the change that is taken, from 0 ({photo}'s own colours) to 1 (default)",
-    )
-    kept = parser.add_mutually_exclusive_group()
-    for name, about in (
-        ("luma", "lightness (L*): take only hues and chroma"),
-        ("chroma", "hues and chroma (a*, b*)"),
-    ):
-        kept.add_argument(
-            f"--keep-{name}", action="store_true", default=argparse.SUPPRESS, help=f"keep {photo}'s {about}"
-        )
-
-
-def _add_masks(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    about = "label image of {}; equal labels belong together"
-    parser.add_argument("--content-mask", metavar="M", type=values.file_name, help=about.format("CONTENT"))
-    action, repeated = ("append", "; once for each STYLE, in their order") if several else ("store", "")
-    parser.add_argument(
-        "--style-mask", metavar="M", type=values.file_name, action=action, help=about.format("STYLE") + repeated
-    )
-
-
-def _add_style_weights(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--style-weights",
-        metavar="W,W",
-        type=values.weights,
-        help="how much each of several STYLEs counts, such as 3,1 (default: all the same)",
-    )
-
-
-def _add_keep_skin(parser: argparse.ArgumentParser) -> None:
-    shown = "; ".join(f"{preset.keep_skin:g} for {name}" for name, preset in PRESETS.items() if not preset.keep_skin)
-    parser.add_argument(
-        "--keep-skin",
-        metavar="S",
-        type=values.share,
-        help="how much of its own hue and chroma the skin of people who look at the camera keeps, from 0 to 1 "
-        f"(default: {PRESETS['default'].keep_skin:g}; {shown})",
-    )
-
-
-def _add_auto_mask(parser: argparse.ArgumentParser, *choices: str) -> None:
-    about = ", ".join(f"{name}{' (default)' * (name == 'features')} {SOURCES[name].about}" for name in choices)
-    about = f"masks from the photos: {about}"
-    parser.add_argument("--auto-mask", choices=choices, default=argparse.SUPPRESS, help=about)
-    parser.add_argument(
-        "--regions",
-        metavar="K",
-        type=values.region_count,
-        help="how many features is to find (default: as many as match)",
-    )
-    parser.add_argument(
-        "--segment-model",
-        metavar="M",
-        type=values.file_name,
-        help="of ade20k: a folder, or a name on the Hugging Face hub (default: a small SegFormer, downloaded once)",
-    )
-
-
-def _add_size(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--size",
-        metavar="N",
-        type=values.positive,
-        help=f"longest side to solve at ({_SIZES}); OUT has CONTENT's size always",
-    )
-
-
-def _add_preset(parser: argparse.ArgumentParser) -> None:
-    about = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
-    parser.add_argument("--preset", choices=tuple(PRESETS), default=argparse.SUPPRESS, help=about)
-
-
-def _add_iterations(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--iterations", metavar="N", type=values.whole, help="of each stage, instead of the preset's")
-
-
-def _add_realism(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--realism",
-        metavar="R",
-        type=values.share,
-        help="from 0 (all that the optimisation found, stains in skies included) to 1 (colours only, in seconds); "
-        "default: " + ", ".join(f"{preset.realism:g} for {name}" for name, preset in PRESETS.items()),
-    )
-
-
-def _add_network(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--weights",
-        metavar="W",
-        type=values.file_name,
-        default=argparse.SUPPRESS,
-        help="of VGG-19: bundled (default), torchvision, or a .pth, .pt or .safetensors file",
-    )
-    _add_device(parser)
-
-
-def _add_device(parser: argparse.ArgumentParser) -> None:
-    _add_device_option(parser, default=argparse.SUPPRESS, about="default: auto")
-
-
-def _add_device_option(parser: argparse.ArgumentParser, default: str, about: str) -> None:
-    parser.add_argument(
-        "--device", metavar="D", type=values.device, default=default, help=f"{values.DEVICE_CHOICES}; {about}"
-    )

@@ -31,9 +31,10 @@ def seconds_left(iteration: Iteration) -> float:
 class Display:
     """Shows the progress of one transfer on stderr. It is a context manager, and is called with each `Iteration`."""
 
-    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+    def __init__(self, *, quiet: bool = False, title: str = "", console: Console | None = None) -> None:
         console = console or Console(stderr=True)
         self._quiet = quiet
+        self._title = f"{title}: " if title else ""
         self._live: Progress | None = None
         self._interrupted = False
         self._phase = ""
@@ -48,7 +49,9 @@ class Display:
                 console=console,
                 transient=True,
             )
-            self._task = self._live.add_task("reading photos", total=None, state="")
+            self._task = self._live.add_task(f"{self._title}reading photos", total=None, state="")
+        elif title and not quiet:
+            _print_phase(title)
 
     def __enter__(self) -> Display:
         if self._live:
@@ -66,7 +69,7 @@ class Display:
             return
         self._phase = words
         if self._live:
-            self._live.update(self._task, description=words, state="")
+            self._live.update(self._task, description=self._title + words, state="")
         elif not self._quiet:
             self._later.cancel()
             self._later = threading.Timer(_SECONDS_BEFORE_LINE, _print_phase, [words])
@@ -82,7 +85,7 @@ class Display:
         if self._live:
             self._live.update(
                 self._task,
-                description=f"{iteration.stage}: finishing" if done else iteration.stage,
+                description=self._title + (f"{iteration.stage}: finishing" if done else iteration.stage),
                 total=max(1, iteration.iterations),
                 completed=iteration.iterations or 1 if done else iteration.iteration,
                 state=state,

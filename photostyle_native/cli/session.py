@@ -27,8 +27,9 @@ _WORDS = {
 class Session:
     """A context manager: make the result by `solve`, and write its files, within one ``with`` statement."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._display = Display(quiet=quiet)
+    def __init__(self, *, quiet: bool = False, title: str = "") -> None:
+        """Begin; `title` says which of several transfers this is."""
+        self._display = Display(quiet=quiet, title=title)
         self.interrupts = Interrupts(self._display.stopping, self._display.waiting)
         self._contexts = ExitStack()
 

@@ -10,6 +10,7 @@ import math
 import re
 
 from ..machine import DEVICES
+from ..pipeline.presets import PRESETS
 from ..segmentation.automatic import MAX_REGIONS
 
 DEVICE_CHOICES = ", ".join(DEVICES[:-1]) + f" or {DEVICES[-1]}"
@@ -66,6 +67,26 @@ def share(text: str) -> float:
         number = math.nan
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
+    return number
+
+
+def presets(text: str) -> tuple[str, ...]:
+    """Parse names of presets."""
+    names = tuple(text.split(","))
+    unknown = [name for name in names if name not in PRESETS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"must be some of {', '.join(PRESETS)}, got {unknown[0]!r}")
+    return names
+
+
+def amount(text: str) -> float:
+    """Parse a number that is not negative."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number that is not negative, got {text!r}")
     return number
 
 

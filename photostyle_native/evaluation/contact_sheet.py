@@ -6,17 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from ..images.photo import read_photo
-from ..images.resize import working_size
-from ..images.sheet import Tile, make_sheet, photo_pixels
+from ..images.sheet import Tile, make_sheet, thumbnail
 from ..picture_files import open_picture
 from .pairs import Pair
 from .scores import OURS, REFERENCE, Score
 
 _HEIGHT = 240  # pixels: height of each picture on the sheet
-_WIDEST = 3 * _HEIGHT
 
 
 def contact_sheet(pairs: Iterable[Pair], scores: Sequence[Score]) -> np.ndarray:
@@ -27,19 +23,11 @@ def contact_sheet(pairs: Iterable[Pair], scores: Sequence[Score]) -> np.ndarray:
         if not shown:
             continue
         tiles = [
-            Tile(_thumbnail(pair.content), f"{pair.name}: content", _mask(pair.content_mask)),
-            Tile(_thumbnail(pair.style), "style", _mask(pair.style_mask)),
+            Tile(thumbnail(pair.content, _HEIGHT), f"{pair.name}: content", _mask(pair.content_mask)),
+            Tile(thumbnail(pair.style, _HEIGHT), "style", _mask(pair.style_mask)),
         ]
-        rows.append(tiles + [Tile(_thumbnail(shown[who].path), _caption(shown[who])) for who in shown])
+        rows.append(tiles + [Tile(thumbnail(shown[who].path, _HEIGHT), _caption(shown[who])) for who in shown])
     return make_sheet(rows, height=_HEIGHT)
-
-
-def _thumbnail(path: Path) -> np.ndarray:
-    """Read a photo at the sheet's height or less, so that dozens of photos fit into memory: (H, W, 3) uint8."""
-    pixels = photo_pixels(read_photo(path))
-    scale = min(1.0, _HEIGHT / pixels.shape[0], _WIDEST / pixels.shape[1])
-    height, width = working_size(pixels.shape[:2], max(1, round(scale * max(pixels.shape[:2]))))
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
 
 
 def _mask(path: Path | None) -> np.ndarray | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import PhotostyleError
+from ..files import natural_order
 from ..images.codecs import FORMATS
 
 
@@ -64,11 +65,6 @@ def find_result(folder: Path, name: str) -> Path | None:
     pattern = re.compile(rf"(?:in|out|best)?{re.escape(name)}(?:_.*)?")
     found = [path for path in _images(folder) if pattern.fullmatch(path.stem)]
     return max(found, key=lambda path: natural_order(path.name), default=None)
-
-
-def natural_order(name: str) -> list[tuple[int, str]]:
-    """A key that sorts names so that 9 comes before 10."""
-    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _named(folder: Path, prefix: str) -> dict[str, Path]:

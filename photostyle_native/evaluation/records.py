@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from .._version import __version__
 from ..errors import PhotostyleError
-from ..files import check_no_link, write_atomically
+from ..files import check_no_link, file_hash, write_atomically
 from ..images.write import check_writable
 from ..pipeline.result import TransferResult
 from .pairs import Pair
@@ -88,11 +87,3 @@ class Records:
         }
         inputs = {role: None if path is None else file_hash(path) for role, path in files.items()}
         return {"settings": self._settings, "inputs": inputs}
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes. Raises PhotostyleError if it cannot be read."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise PhotostyleError(f"{path}: cannot be read ({error.strerror or error})") from error

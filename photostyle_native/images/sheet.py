@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import PhotostyleError
 from .codecs.samples import change_depth
-from .photo import Photo
+from .photo import Path, Photo, read_photo
+from .resize import working_size
 
 _GAP = 12
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
@@ -40,6 +41,21 @@ def photo_pixels(photo: Photo, like: Photo | None = None) -> np.ndarray:
     if like is not None:
         photo = replace(photo, icc_profile=like.icc_profile)
     return change_depth(photo.converted_to(None).pixels, np.dtype(np.uint8))
+
+
+def thumbnail(path: Path, height: int) -> np.ndarray:
+    """Read a photo for a sheet, in sRGB, at the sheet's height or less, so that dozens fit into memory.
+
+    Returns:
+        (h, w, 3) uint8; h is `height`, or less if the photo is smaller or more than three times as wide.
+
+    Raises:
+        PhotostyleError: the photo cannot be read.
+    """
+    pixels = photo_pixels(read_photo(path))
+    scale = min(1.0, height / pixels.shape[0], 3 * height / pixels.shape[1])
+    rows, columns = working_size(pixels.shape[:2], max(1, round(scale * max(pixels.shape[:2]))))
+    return np.asarray(Image.fromarray(pixels).resize((columns, rows), Image.Resampling.LANCZOS))
 
 
 def make_sheet(rows: Sequence[Sequence[Tile]], *, height: int | None = None) -> np.ndarray:

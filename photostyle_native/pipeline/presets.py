@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..errors import PhotostyleError
 from ..optimization.stage import Stage
 
 
@@ -71,3 +72,11 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 def mask_source(auto_mask: str | None, preset: str) -> str | None:
     """The source of masks that `auto_mask` names; "auto" is the preset's."""
     return PRESETS[preset].auto_mask if auto_mask == "auto" else auto_mask
+
+
+def check_iterations(preset: str, iterations: int | None) -> None:
+    """Raise PhotostyleError for a negative number, or if iterations are given and the preset optimises nothing."""
+    if iterations is not None and iterations < 0:
+        raise PhotostyleError(f"`iterations` must not be negative, got {iterations}")
+    if iterations is not None and not PRESETS[preset].stages:
+        raise PhotostyleError(f"`iterations` is for presets that optimise, and {preset} does not")

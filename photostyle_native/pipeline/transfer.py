@@ -34,7 +34,7 @@ from ..torch_state import independent
 from .finish import finish
 from .inputs import fitting_size, read_given_masks, resolve_precision
 from .memory import plan_low_memory
-from .presets import DEFAULT_SIZES, PRESETS, mask_source
+from .presets import DEFAULT_SIZES, PRESETS, check_iterations, mask_source
 from .references import Mixture, Reference, read_references
 from .result import TransferResult
 from .start import noise_start
@@ -148,13 +148,10 @@ def transfer(
     """
     if preset not in PRESETS:
         raise choice_error("preset", preset, PRESETS)
-    if iterations is not None and iterations < 0:
-        raise PhotostyleError(f"`iterations` must not be negative, got {iterations}")
+    check_iterations(preset, iterations)
     if callback_every is not None and callback_every < 1:
         raise PhotostyleError(f"`callback_every` must be at least 1, got {callback_every}")
     plan = PRESETS[preset]
-    if iterations is not None and not plan.stages:
-        raise PhotostyleError(f"`iterations` is for presets that optimise, and {preset} does not")
     mix = Mix(strength, keep_luma, keep_chroma)
     realism = plan.realism if realism is None else realism
     check_realism(realism)

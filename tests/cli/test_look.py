@@ -234,7 +234,7 @@ def test_many_photos_go_to_a_folder_and_a_broken_one_stops_none(look: Look, file
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("photo.png", "a/photo.png", "-o", "out"), "two of the photos would be written to this file"),
+        (("photo.png", "a/photo.png", "-o", "out"), "photo.png and a/photo.png would both be written to this file"),
         (("photo.png", "a/other.png", "-o", "out.jpg"), "several photos are written to a folder"),
         (("photo.png", "a/other.png", "-o", "a"), "the output would overwrite PHOTO"),
         (("a/other.png", "photo.png", "-o", "photo.png/x"), "photo.png"),
