@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import PhotostyleError, reason
-from .photo_list import Entry
+from ..images.photo_list import Entry
 from .work import Task, make_photo
 
 _RETRIES = 3  # of a task whose worker died

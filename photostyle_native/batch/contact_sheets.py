@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..images.photo_list import Entry
 from ..images.sheet import Tile, make_sheet, thumbnail
-from .photo_list import Entry
 
 _HEIGHT = 200  # pixels
 _IN_A_ROW = 3  # photos

@@ -9,7 +9,7 @@ from typing import Any
 from .._version import __version__
 from ..errors import PhotostyleError
 from ..files import file_hash, write_atomically
-from .photo_list import Entry
+from ..images.photo_list import Entry
 
 MADE, KEPT, FAILED, OPEN = "made", "kept", "failed", "open"
 

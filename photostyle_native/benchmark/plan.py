@@ -6,6 +6,7 @@ from ..optimization.objective import STYLE_LAYERS
 from .case import Family, Spec
 from .cases import (
     bilateral_grid,
+    color_methods,
     convolution,
     equal_energy,
     iteration,
@@ -23,6 +24,7 @@ FAMILIES: tuple[Family, ...] = (
     local_affine.SMOOTH,
     local_affine.LIFT,
     bilateral_grid.FAMILY,
+    color_methods.FAMILY,
     convolution.FAMILY,
     iteration.FAMILY,
     iteration.PART_FAMILY,
@@ -50,6 +52,7 @@ def specs(sizes: tuple[int, ...], device: str = "cpu", quick: bool = False) -> l
     found += [Spec(local_affine.SMOOTH, {"width": w}) for w in sizes]
     found += [Spec(local_affine.LIFT, {"low_width": max(w // 4, 8), "width": w}) for w in sizes]
     found += [Spec(bilateral_grid.FAMILY, {"width": w}) for w in sizes]
+    found += [Spec(color_methods.FAMILY, {"width": w}) for w in sizes[:1]]
     whole = [w for w in sizes if w <= _LARGEST_ITERATION[device]] or [min(sizes)]
     whole = whole[:1] if quick else whole
     found += [Spec(convolution.FAMILY, {"layer": layer, "width": w}) for w in whole for layer in convolution.LAYERS]

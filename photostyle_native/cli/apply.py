@@ -6,13 +6,13 @@ import argparse
 import os
 from pathlib import Path
 
-from ..batch.photo_list import Entry, list_photos
 from ..color.look import Look
 from ..color.table import Table
 from ..errors import PhotostyleError
 from ..files import check_no_link, make_folder, same_file
 from ..images.codecs import FORMATS
 from ..images.photo import read_photo
+from ..images.photo_list import Entry, list_photos
 from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
 from ..pipeline.look_transfer import recolored

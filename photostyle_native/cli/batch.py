@@ -13,7 +13,6 @@ from typing import Any
 from ..batch.cluster import check_ray, on_cluster
 from ..batch.contact_sheets import PER_SHEET, contact_sheet
 from ..batch.key_photo import color_summary, most_typical
-from ..batch.photo_list import Entry, list_photos
 from ..batch.record import FAILED, KEPT, MADE, OPEN, Record
 from ..batch.work import Task, make_photo, network, style_photos
 from ..color.look import Look
@@ -21,6 +20,7 @@ from ..color.mixing import Mix
 from ..errors import PhotostyleError
 from ..files import check_file, check_no_link, file_hash, make_folder
 from ..images.photo import read_photo
+from ..images.photo_list import Entry, list_photos
 from ..images.write import write_photo
 from ..machine import resolve_device
 from ..pipeline.looks import find_look

@@ -57,9 +57,8 @@ def run(options: argparse.Namespace) -> int:
                     return code
             rows.append(row)
     write_photo(options.output, make_sheet(rows, height=_HEIGHT), quality=92)
-    say(
-        f"{options.output}: {os.path.basename(options.content)} under {', '.join(map(os.path.basename, options.styles))}"
-    )
+    names = ", ".join(os.path.basename(style) for style in options.styles)
+    say(f"{options.output}: {os.path.basename(options.content)} under {names}")
     return 0
 
 

@@ -25,6 +25,7 @@ from ..network.weights import load_vgg19
 from ..pipeline.inputs import resolve_precision
 from ..pipeline.presets import DEFAULT_SIZES, PRESETS, mask_source
 from ..pipeline.transfer import transfer
+from . import self_reference
 from .messages import print_error
 from .options import keyword_arguments
 from .progress import plain_warnings
@@ -38,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         PhotostyleError: an option or a folder cannot be used.
     """
+    if options.self_reference:
+        return self_reference.run(options)
     arguments = keyword_arguments(transfer, options)
     device = resolve_device(arguments["device"])
     longest = options.size or DEFAULT_SIZES["cpu" if device.type == "cpu" else "cuda"]

@@ -315,6 +315,9 @@ def _add_evaluate_set(commands: Any) -> None:
     parser.add_argument("folder", metavar="DIR", type=values.file_name, help="folder of pairs")
     where = "folder for results, tables and a sheet (default: photostyle-set)"
     common.add_output(parser, "OUT", where, default="photostyle-set")
+    about = "instead: the colour methods, and those of color-matcher and colortrans if installed, on the photos of "
+    about += "DIR: one half in another grade is the style for the other half, whose own grade is the truth"
+    parser.add_argument("--self-reference", action="store_true", help=about)
     parser.add_argument(
         "--results", metavar="DIR2", type=values.file_name, help="score N.png or bestN_*.png of this folder"
     )

@@ -19,11 +19,11 @@ from PIL import Image
 
 from photostyle_native.batch import cluster
 from photostyle_native.batch.cluster import on_cluster
-from photostyle_native.batch.photo_list import Entry
 from photostyle_native.batch.work import Task, make_photo
 from photostyle_native.cli.batch import _task
 from photostyle_native.cli.options import build_parser
 from photostyle_native.errors import PhotostyleError
+from photostyle_native.images.photo_list import Entry
 
 _PORT = 46379
 _WORKER = b"ray::_make"

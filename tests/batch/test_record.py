@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from photostyle_native.batch.photo_list import Entry
 from photostyle_native.batch.record import FAILED, KEPT, MADE, OPEN, Record
 from photostyle_native.errors import PhotostyleError
 from photostyle_native.files import file_hash
+from photostyle_native.images.photo_list import Entry
 
 
 @pytest.fixture

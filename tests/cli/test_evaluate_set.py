@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from evaluation.pair_folders import labels, picture, save
+from pictures import smooth_picture
 from PIL import Image
 
 import photostyle_native
@@ -264,3 +266,22 @@ def test_weights_of_one_name_and_other_values_are_other_settings(vgg: VGG19) -> 
     assert cli_evaluate_set._network_hash(other) == cli_evaluate_set._network_hash(vgg)
     other.mean += 1e-3
     assert cli_evaluate_set._network_hash(other) != cli_evaluate_set._network_hash(vgg)
+
+
+def test_self_reference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for k in range(2):
+        half = smooth_picture(60, 40 + 10 * k)
+        pixels = (torch.cat((half, half.flip(1)), 2) * 255).byte().permute(1, 2, 0).numpy()
+        Image.fromarray(pixels).save(tmp_path / f"{k}.png")
+    (tmp_path / "broken.png").write_text("no photo")
+    out = tmp_path / "out"
+    assert main(["evaluate-set", str(tmp_path), "--self-reference", "-o", str(out), "--size", "64"]) == 1
+    shown = capsys.readouterr()
+    assert "broken.png: not a PNG" in shown.err
+    assert "2 photos, 10 grades, 64 pixels" in shown.out
+    rows = list(csv.DictReader((out / "self_reference.csv").read_text().splitlines()))
+    methods = {row["method"] for row in rows}
+    assert {"nothing", "reinhard", "mk", "idt", "transport"} <= methods
+    assert len(rows) == 2 * 2 * 10 * len(methods)
+    score = {m: sum(float(r["psnr"]) for r in rows if r["method"] == m) for m in ("nothing", "mk")}
+    assert score["mk"] > score["nothing"]

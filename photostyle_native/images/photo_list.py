@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from ..errors import PhotostyleError
 from ..files import natural_order
-from ..images.codecs import FORMATS
+from .codecs import FORMATS
 
 # What is taken from a folder. A file that is named itself may have any name.
 _CAMERAS = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from photostyle_native.batch.photo_list import list_photos
 from photostyle_native.errors import PhotostyleError
+from photostyle_native.images.photo_list import list_photos
 
 
 @pytest.fixture
