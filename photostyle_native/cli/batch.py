@@ -35,7 +35,7 @@ from .session import Session
 from .streams import printable, say
 
 # Arguments of `transfer` that a batch does not have, or not as values that can be sent to another machine.
-_ABSENT = ("content_mask", "style_mask", "term_weights", "callback", "callback_every", "on_phase")
+_ABSENT = ("content_mask", "style_mask", "term_weights", "start", "callback", "callback_every", "on_phase")
 # Options that say how a transfer is solved.
 _SOLVING = (
     "one_look",

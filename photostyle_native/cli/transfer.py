@@ -33,7 +33,7 @@ from .streams import say
 _SECONDS_BETWEEN_PREVIEWS = 1.0
 MASK_OPTIONS = ("--content-mask", "--style-mask")
 # Names among the parsed options and the arguments of `transfer` that are not options of the command line.
-_NOT_OPTIONS = ("run", "term_weights", "callback", "callback_every", "on_phase")
+_NOT_OPTIONS = ("run", "term_weights", "start", "callback", "callback_every", "on_phase")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,8 +9,12 @@ from typing import Any
 from torch import Tensor
 
 from ..color.look import Look
-from ..images.photo import Photo
+from ..color.mixing import Mix
+from ..errors import PhotostyleError
+from ..images.photo import Photo, as_photo
+from ..images.resize import working_size
 from ..images.write import write_photo
+from .ingredients import Ingredients
 
 
 @dataclass(eq=False)
@@ -41,6 +45,7 @@ class TransferResult:
     interrupted: bool  # Ctrl-C ended the optimisation early, and the best picture so far was used
     resets: int  # how often the optimiser diverged and went back to its best point
     convolutions: str = ""  # how the network computed its convolutions, and why so
+    ingredients: Ingredients | None = None  # what `image` was mixed from
 
     def save(self, path: str | Path, *, bit_depth: int | None = None) -> None:
         """Write `image` to a file, with the content photo's ICC profile, EXIF and alpha; 8 bits are dithered.
@@ -54,6 +59,41 @@ class TransferResult:
         """
         write_photo(path, self.image, like=self.content, bit_depth=bit_depth, dither=True)
 
+    def adjusted(
+        self,
+        *,
+        realism: float | None = None,
+        strength: float = 1.0,
+        keep_luma: bool = False,
+        keep_chroma: bool = False,
+        keep_skin: float | None = None,
+        longest: int | None = None,
+    ) -> Tensor:
+        """The result with its dials turned, without solving anything: in less than a second.
+
+        Args:
+            realism, keep_skin: as for `transfer`; default: as they were.
+            strength, keep_luma, keep_chroma: as for `transfer`.
+            longest: the longest side of the picture, at most that of the content, which is the default.
+
+        Returns:
+            (3, H, W), float32 in [0, 1], on the CPU, in the content's colour space.
+
+        Raises:
+            PhotostyleError: a number is out of range, or `realism` is not 1 and nothing was optimised.
+        """
+        if self.ingredients is None:
+            raise PhotostyleError("this result was not made by `transfer`, so it has nothing to adjust")
+        photo = self.content
+        if longest is not None and longest < max(photo.size):
+            photo = as_photo(photo.tensor(working_size(photo.size, longest)))
+        return self.ingredients.finished(
+            photo,
+            self.realism if realism is None else realism,
+            self.keep_skin if keep_skin is None else keep_skin,
+            Mix(strength, keep_luma, keep_chroma),
+        )[0]
+
     def look(self) -> Look:
         """Fit a `Look` to the change of colours from the content to `working`, to be applied to other photos."""
         height, width = self.working.shape[-2:]
@@ -63,5 +103,5 @@ class TransferResult:
     def report(self) -> dict[str, Any]:
         """All fields but the pictures, and the sizes (height, width) of `image` and `working`, ready for JSON."""
         sizes = {"output_size": tuple(self.image.shape[-2:]), "working_size": tuple(self.working.shape[-2:])}
-        skipped = ("image", "working", "content")
+        skipped = ("image", "working", "content", "ingredients")
         return {**sizes, **{k: v for k, v in vars(self).items() if k not in skipped}}

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from .. import ops
 from ..color.mixing import Mix
-from ..color.realism import check_realism, realistic
-from ..color.skin_tones import check_keep_skin, natural_skin
+from ..color.realism import check_realism
+from ..color.skin_tones import check_keep_skin
 from ..errors import PhotostyleError, choice_error
 from ..images.photo import Photo, as_photo
 from ..machine import resolve_device
@@ -31,13 +31,13 @@ from ..segmentation.automatic import automatic_pair, check_automatic, needs_netw
 from ..segmentation.faces import find_faces
 from ..segmentation.skin import skin_map
 from ..torch_state import independent
-from .finish import finish
+from .ingredients import Ingredients
 from .inputs import fitting_size, read_given_masks, resolve_precision
 from .memory import plan_low_memory
 from .presets import DEFAULT_SIZES, PRESETS, check_iterations, mask_source
 from .references import Mixture, Reference, read_references
 from .result import TransferResult
-from .start import noise_start
+from .start import checked_start, noise_start
 
 
 class _Clock:
@@ -82,6 +82,7 @@ def transfer(
     device: str | torch.device = "auto",
     precision: str = "auto",
     seed: int = 0,
+    start: Tensor | None = None,
     callback: Callable[[Iteration], None] | None = None,
     callback_every: int | None = None,
     on_phase: Callable[[str], None] | None = None,
@@ -129,6 +130,8 @@ def transfer(
             faster: on a CPU as measured once, on a GPU bfloat16 where the hardware multiplies it. Gram matrices,
             losses and the picture are always float32.
         seed: seed of the noise that the ``paper`` preset starts from.
+        start: an optimised picture to go on from, (3, h, w) at working size, such as `Ingredients.optimised` of an
+            earlier result; default: what the preset starts from.
         callback: function that is called with an `Iteration`. An exception that it raises ends the transfer;
             KeyboardInterrupt ends the optimisation, and the best picture so far becomes the result.
         callback_every: number of iterations from one call to the next; default: 1 on the CPU, and 10 on a GPU, for
@@ -185,31 +188,28 @@ def transfer(
         pairs = [_masks(photo, image, reference, content_mask, source, vgg, found) for reference in references]
         mixture = Mixture(references, pairs)
     with clock.phase("start"):
-        colored = mixture.colored(image, plan.method) if plan.start == "colour" or realism else None
-        start = noise_start(small, seed).to(target) if plan.start == "noise" or colored is None else colored
-        skin = skin_map(image, find_faces(photo)) if keep_skin else None
+        colored = mixture.colored(image, plan.method)
+        ingredients = Ingredients(image, colored, skin_map(image, find_faces(photo)))
+        first = noise_start(small, seed).to(target) if plan.start == "noise" else colored
+        first = first if start is None else checked_start(start, small).to(target)
 
-    def seen(picture: Tensor) -> Tensor:
-        """What becomes of the optimised picture at working size."""
-        if colored is not None:
-            picture = realistic(picture, colored, image, realism)
-        return picture if skin is None else natural_skin(picture, image, skin, keep_skin, colored)
+    def seen(optimised: Tensor) -> Tensor:
+        return ingredients.seen(optimised, realism, keep_skin)
 
     solver: Solver | None = None
     if way is not None and vgg is not None:
         with clock.phase("network"):
             objective = mixture.objective(image, way.arrange(vgg), term_weights, low_memory)
         report = None if callback is None else lambda iteration: callback(replace(iteration, _seen=seen))
-        solver = Solver(objective, start, report, callback_every)
+        solver = Solver(objective, first, report, callback_every)
         for stage in stages:
             with clock.phase(stage.name):
                 solver.run(stage)
             if solver.interrupted:
                 break
     with clock.phase("finish"):
-        picture = seen(start if solver is None else solver.x)
-        full = finish(picture, image, photo, mix)
-        working = mix(image, picture.clamp(0, 1)).cpu()
+        ingredients = replace(ingredients, optimised=None if solver is None else solver.x)
+        full, working = ingredients.finished(photo, realism, keep_skin, mix)
     photos = photo, *(reference.photo for reference in references)
     return TransferResult(
         image=full,
@@ -235,6 +235,7 @@ def transfer(
         low_memory=low_memory,
         interrupted=solver.interrupted if solver else False,
         resets=solver.resets if solver else 0,
+        ingredients=ingredients,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -288,3 +289,36 @@ def test_the_last_preview_is_the_working_picture(pair: tuple[Tensor, Tensor], vg
     assert len(previews) == 5
     best = min(range(5), key=lambda k: result.history[k]["total"])
     assert torch.equal(previews[best], result.working)
+
+
+def test_dials_turn_without_solving(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    arguments = {"size": 64, "iterations": 4, "weights": vgg, "device": "cpu"}
+    result = transfer(*pair, **arguments)
+    assert torch.equal(result.adjusted(), result.image)
+    for dials in ({"realism": 0.0}, {"realism": 1.0}, {"strength": 0.5}, {"keep_luma": True}, {"keep_skin": 1.0}):
+        assert torch.equal(result.adjusted(**dials), transfer(*pair, **arguments, **dials).image), dials
+    assert result.adjusted(longest=48).shape == (3, 36, 48)
+    assert result.adjusted(longest=4000).shape == result.image.shape
+    plain = transfer(*pair, preset="colour", device="cpu")
+    assert torch.equal(plain.adjusted(), plain.image)
+    with pytest.raises(PhotostyleError, match="nothing was optimised, so `realism` is 1"):
+        plain.adjusted(realism=0.5)
+    with pytest.raises(PhotostyleError, match="nothing to adjust"):
+        replace(result, ingredients=None).adjusted()
+    assert "ingredients" not in result.report()
+
+
+def test_a_transfer_goes_on_from_where_another_ended(pair: tuple[Tensor, Tensor], vgg: VGG19) -> None:
+    arguments = {"size": 64, "iterations": 6, "weights": vgg, "device": "cpu"}
+    first = transfer(*pair, **arguments)
+    assert first.ingredients is not None
+    second = transfer(*pair, **arguments, start=first.ingredients.optimised)
+    assert second.history[0]["total"] == pytest.approx(first.energies["total"], rel=1e-4)
+    assert second.energies["total"] < first.energies["total"]
+    for start in (
+        torch.rand(3, 48, 60),
+        torch.full((3, 48, 64), float("nan")),
+        torch.ones(3, 48, 64, dtype=torch.int),
+    ):
+        with pytest.raises(PhotostyleError, match=r"`start` must be \(3, 48, 64\) of finite floats"):
+            transfer(*pair, **arguments, start=start)
