@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_evaluate_set(commands)
     _add_demo(commands)
+    _add_web(commands)
     _add_bench(commands)
     _add_doctor(commands)
     return parser
@@ -343,6 +344,23 @@ def _add_demo(commands: Any) -> None:
     common.add_realism(parser)
     common.add_device(parser)
     parser.set_defaults(run=_function("demo"))
+
+
+def _add_web(commands: Any) -> None:
+    about = "serve a page for the browser: drop two photos, paint, turn dials, download (extra web)"
+    parser = commands.add_parser(
+        "web",
+        help=about,
+        description=f"{about}. Nothing comes from or goes to the outside. Ctrl-C ends it.",
+    )
+    about = "port to listen at (default: the first free one from 7860 on)"
+    parser.add_argument("--port", metavar="N", type=values.port, help=about)
+    about = "address to listen at (default: 127.0.0.1, this machine only); any other needs a password in the "
+    about += "environment variable PHOTOSTYLE_PASSWORD, which visitors give with the name photostyle"
+    parser.add_argument("--listen", metavar="ADDRESS", type=values.file_name, default="127.0.0.1", help=about)
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    common.add_device(parser)
+    parser.set_defaults(run=_function("web"))
 
 
 def _add_bench(commands: Any) -> None:

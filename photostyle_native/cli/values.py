@@ -59,6 +59,10 @@ def sizes(text: str) -> tuple[int, ...]:
     return tuple(sorted({_number(part, 64, None, "whole numbers of at least 64") for part in text.split(",")}))
 
 
+def port(text: str) -> int:
+    return _number(text, 1, 65535, "a whole number from 1 to 65535")
+
+
 def share(text: str) -> float:
     """Parse a number from 0 to 1."""
     try:

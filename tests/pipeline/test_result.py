@@ -31,7 +31,10 @@ def test_a_file_keeps_depth_profile_exif_and_alpha_of_the_content(tmp_path: Path
 def test_the_report_has_all_fields_but_the_pictures() -> None:
     made = result(notes=("a note",))
     report = json.loads(json.dumps(made.report()))
-    assert report.keys() == (vars(made).keys() - {"image", "working", "content", "ingredients"}) | {"output_size", "working_size"}
+    assert report.keys() == (vars(made).keys() - {"image", "working", "content", "ingredients"}) | {
+        "output_size",
+        "working_size",
+    }
     assert (report["output_size"], report["working_size"]) == ([60, 80], [30, 40])
     assert (report["notes"], report["timings"]) == (["a note"], {"read": 0.25, "optimise": 1.5})
 

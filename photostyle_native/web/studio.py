@@ -1,0 +1,285 @@
+"""What one person of the page works on: two photos, their regions, the result, and its dials. No page is here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..color.look import Look
+from ..errors import PhotostyleError
+from ..files import write_atomically
+from ..images.photo import Photo, as_photo, read_photo
+from ..images.resize import working_size
+from ..images.sheet import photo_pixels
+from ..images.write import write_photo
+from ..machine import resolve_device
+from ..network.vgg19 import VGG19
+from ..network.weights import load_vgg19
+from ..optimization.solver import Iteration
+from ..pipeline.finish import finish
+from ..pipeline.look_transfer import recolored
+from ..pipeline.looks import find_look
+from ..pipeline.result import TransferResult
+from ..pipeline.transfer import transfer
+from ..segmentation.cosegmentation import cosegment
+from ..segmentation.overlay import overlay
+from ..segmentation.regions import Regions
+from ..segmentation.scribbles import read_scribbles
+
+LONGEST_SHOWN = 1200  # pixels of the longer side of pictures on the page
+MAX_PIXELS = 120_000_000  # of an uploaded photo
+_FOUND_AT = 700  # pixels of the longer side at which regions are found
+FORMATS = {
+    "JPEG": (".jpg", 8),
+    "PNG, 8 bit": (".png", 8),
+    "PNG, 16 bit": (".png", 16),
+    "TIFF, 16 bit": (".tif", 16),
+    "WebP": (".webp", 8),
+}
+
+
+@dataclass(frozen=True)
+class Dials:
+    """What can be turned without solving: the arguments of these names of `transfer`."""
+
+    realism: float = 0.5
+    strength: float = 1.0
+    keep_skin: float = 0.5
+    keep_luma: bool = False
+    keep_chroma: bool = False
+
+
+@lru_cache(maxsize=1)
+def _network(device: str) -> VGG19:
+    return load_vgg19().to(resolve_device(device))
+
+
+class Studio:
+    """One person's photos and results.
+
+    Args:
+        folder: an existing folder for the files that the person takes home.
+        device: where to compute, as for `transfer`.
+    """
+
+    def __init__(self, folder: Path, device: str = "auto") -> None:
+        self.folder, self._device = folder, device
+        self._content: Photo | None = None
+        self._style: Photo | None = None
+        self._regions: Regions | None = None
+        self._result: TransferResult | None = None
+        self._look: str | None = None  # a look that is shown instead of a result
+        self.stop = threading.Event()
+
+    def set_photos(self, content: str | None, style: str | None) -> None:
+        """Take other photos, by their files; None takes one away. What was made of the old ones is gone.
+
+        Raises PhotostyleError if a file is no photo, or has more than `MAX_PIXELS`.
+        """
+        self._result, self._regions, self._look = None, None, None
+        self._content = None if content is None else read_photo(content, max_pixels=MAX_PIXELS)
+        self._style = None if style is None else read_photo(style, max_pixels=MAX_PIXELS)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there are two photos."""
+        return self._content is not None and self._style is not None
+
+    def photos(self) -> tuple[Photo, Photo]:
+        """The content and the style photo. Raises PhotostyleError unless there are two."""
+        if self._content is None or self._style is None:
+            raise PhotostyleError("Two photos are needed: the one to change, and the one with the light.")
+        return self._content, self._style
+
+    def before(self) -> np.ndarray:
+        """The content as the page shows it, (h, w, 3) uint8, sRGB."""
+        return self._shown(self.photos()[0].tensor(self._small()))
+
+    def draft(self, dials: Dials) -> np.ndarray:
+        """A first picture, in a second: the colour transfer without regions."""
+        self._look = None
+        self._result = transfer(
+            *self.photos(), preset="colour", device=self._device, **self._solving(dials, draft=True)
+        )
+        return self.turned(dials)
+
+    def solve(self, size: int | None, dials: Dials, report: Callable[[np.ndarray, Iteration], None]) -> np.ndarray:
+        """Solve the transfer under the present regions, from the present picture if it was solved at this size.
+
+        `report` is called with the picture and the state every now and then. Setting `stop` keeps the best so far.
+        """
+        self.stop.clear()
+        self._look = None
+        content, style = self.photos()
+
+        def callback(iteration: Iteration) -> None:
+            if self.stop.is_set():
+                raise KeyboardInterrupt
+            report(self._lifted(iteration.preview()), iteration)
+
+        regions = self.regions()
+        masks: dict[str, Any] = {"auto_mask": "none"}
+        if len(regions.labels) > 1:
+            masks = {"content_mask": regions.content, "style_mask": regions.style}
+        before = self._result.ingredients if self._result else None
+        small = working_size(content.size, min(size or max(content.size), max(content.size)))
+        start = before.optimised if before is not None and size is not None else None
+        start = start if start is not None and tuple(start.shape[1:]) == small else None
+        self._result = transfer(
+            content,
+            style,
+            **masks,
+            size=None if size is None else min(size, max(content.size)),
+            weights=_network(self._device),
+            device=self._device,
+            start=start,
+            callback=callback,
+            **self._solving(dials),
+        )
+        return self.turned(dials)
+
+    def turned(self, dials: Dials) -> np.ndarray:
+        """The result with its dials turned, as the page shows it."""
+        return self._shown(self._adjusted(dials, LONGEST_SHOWN))
+
+    def apply_look(self, look: str, dials: Dials) -> np.ndarray:
+        """A look of the package on the content, instead of a transfer. Raises PhotostyleError without a content."""
+        self._look = look
+        return self.turned(dials)
+
+    def regions(self) -> Regions:
+        """The regions of both photos, found when they are first asked for."""
+        if self._regions is None:
+            self._regions = self._found()
+        return self._regions
+
+    def overlays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both photos tinted with the colours of their regions, (h, w, 3) uint8."""
+        found = self.regions()
+        pictures = []
+        for photo, index in zip(self.photos(), (found.content, found.style), strict=True):
+            small = as_photo(photo.tensor((index.shape[0], index.shape[1])))
+            pictures.append(overlay(photo_pixels(small, photo), index, found.labels))
+        return pictures[0], pictures[1]
+
+    def correct(self, strokes: Sequence[str | None]) -> None:
+        """Find the regions again, under strokes on transparent layers: files for content and style, or None.
+
+        Raises PhotostyleError if a file is no picture, or has no stroke in a colour of the regions.
+        """
+        read = [
+            None if path is None else read_scribbles(path, photo.tensor(), f"the strokes on the {name} photo")
+            for path, photo, name in zip(strokes, self.photos(), ("content", "style"), strict=True)
+        ]
+        self._regions = self._found(*read)
+
+    def write(self, kind: str, dials: Dials) -> list[str]:
+        """Write the full-size photo, and what belongs to it, for download; returns the files.
+
+        The photo has the content's profile and metadata. With a solved result come a look, its table, and a report.
+        Raises PhotostyleError if there is nothing yet.
+        """
+        extension, depth = FORMATS[kind]
+        content = self._content
+        if content is None:
+            raise PhotostyleError("There is no photo yet.")
+        stem = Path(content.name).stem[:80]
+        photo = self.folder / f"{stem}-photostyle{extension}"
+        write_photo(photo, self._adjusted(dials, None), like=content, bit_depth=depth, dither=True)
+        files = [str(photo)]
+        if self._result is not None and self._look is None:
+            look = self._look_of(dials)
+            look.save(self.folder / f"{stem}.npz")
+            write_atomically(str(self.folder / f"{stem}.cube"), look.cube(title=stem).encode("ascii"))
+            write_photo(self.folder / f"{stem}-hald.png", look.hald(), bit_depth=16)
+            files += [str(self.folder / f"{stem}{end}") for end in (".npz", ".cube", "-hald.png")]
+        return files
+
+    def report(self, dials: Dials) -> dict[str, Any]:
+        """What happened, ready for JSON; empty before there is a result."""
+        return {} if self._result is None else {**self._result.report(), "dials": asdict(dials)}
+
+    def notes(self) -> tuple[str, ...]:
+        """What one should know about the result, a sentence each."""
+        return () if self._result is None else self._result.notes
+
+    def give_to(self, paths: Sequence[str], dials: Dials) -> tuple[list[str], list[str]]:
+        """Give the present look to other photos; returns the files that were written, and what went wrong."""
+        written, problems = [], []
+        look = self._look_of(dials) if self._look is None else find_look(self._look)
+        for number, path in enumerate(paths, 1):
+            try:
+                photo = read_photo(path, max_pixels=MAX_PIXELS)
+                pixels, _ = recolored(look, photo, device=self._device, everywhere=True)
+                target = self.folder / f"{number:03}-{Path(path).stem[:80]}.jpg"
+                write_photo(target, pixels, like=photo, dither=True)
+                written.append(str(target))
+            except PhotostyleError as error:
+                problems.append(str(error))
+        return written, problems
+
+    def _look_of(self, dials: Dials) -> Look:
+        if self._result is None:
+            raise PhotostyleError("There is no result yet.")
+        content = self._result.content
+        small = (self._result.working.shape[-2], self._result.working.shape[-1])
+        picture = self._adjusted(dials, max(small))
+        return Look.fit(
+            content.tensor((picture.shape[1], picture.shape[2])), picture, icc_profile=content.icc_profile
+        )
+
+    def _adjusted(self, dials: Dials, longest: int | None) -> Tensor:
+        mixing: dict[str, Any] = {
+            "strength": dials.strength,
+            "keep_luma": dials.keep_luma,
+            "keep_chroma": dials.keep_chroma,
+        }
+        if self._look is not None and self._content is not None:
+            photo = self._content
+            if longest is not None:
+                size = working_size(photo.size, min(longest, max(photo.size)))
+                photo = as_photo(photo.tensor(size))
+            pixels, _ = recolored(find_look(self._look), photo, device=self._device, **mixing)
+            return as_photo(pixels).tensor()
+        if self._result is None:
+            raise PhotostyleError("There is no result yet.")
+        solved = self._result.ingredients is not None and self._result.ingredients.optimised is not None
+        realism = dials.realism if solved else 1.0
+        return self._result.adjusted(realism=realism, keep_skin=dials.keep_skin, longest=longest, **mixing)
+
+    def _solving(self, dials: Dials, *, draft: bool = False) -> dict[str, Any]:
+        """The dials as arguments of `transfer`; a draft has no realism."""
+        values = asdict(dials)
+        if draft:
+            values.pop("realism")
+        return values
+
+    def _found(self, *strokes: np.ndarray | None) -> Regions:
+        photos = self.photos()
+        photos = photos[0], photos[1].converted_to(photos[0].icc_profile)
+        tensors = [photo.tensor(working_size(photo.size, min(_FOUND_AT, max(photo.size)))) for photo in photos]
+        content, style = strokes or (None, None)
+        network = _network(self._device)
+        return cosegment(tensors[0], tensors[1], vgg=network, content_scribbles=content, style_scribbles=style)
+
+    def _small(self) -> tuple[int, int]:
+        size = self.photos()[0].size
+        return working_size(size, min(LONGEST_SHOWN, max(size)))
+
+    @torch.no_grad()
+    def _lifted(self, picture: Tensor) -> np.ndarray:
+        """A picture at working size as the page shows it."""
+        content = self.photos()[0]
+        guide = content.tensor((picture.shape[-2], picture.shape[-1]))
+        return self._shown(finish(picture, guide, as_photo(content.tensor(self._small()))))
+
+    def _shown(self, picture: Tensor) -> np.ndarray:
+        return photo_pixels(as_photo(picture), self._content)
