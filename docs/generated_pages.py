@@ -35,8 +35,8 @@ def write(root: Path) -> None:
     folder = root / "docs" / "generated"
     folder.mkdir(exist_ok=True)
     pages = {
-        "home.md": _readme(root, before="## Use"),
-        "use.md": "# Use\n" + _readme(root, between=("## Use", "## How good")),
+        "home.md": _readme(root, before="## A walk, for photographers"),
+        "use.md": "# Use\n" + _readme(root, between=("## A walk, for photographers", "## How good")),
         "results.md": "# Results and how it works\n" + _readme(root, between=("## How good", None)),
         "commands.md": _commands(),
         "reference.md": _reference(),
@@ -57,7 +57,6 @@ def _readme(root: Path, before: str | None = None, between: tuple[str, str | Non
     elif between is not None:
         start, end = between
         text = text[text.index(f"\n{start}") : text.index(f"\n{end}") if end else None]
-        text = text.partition("\n## Use\n")[2] or text
     return _with_links(text, root, root)
 
 
@@ -70,8 +69,8 @@ def _with_links(text: str, root: Path, folder: Path) -> str:
         page = REPOSITORY_FILES.get(path)
         if page:
             return f"]({page}{'#' + anchor if anchor else ''})"
-        if path == "docs/demo.jpg":
-            return "](../demo.jpg)"
+        if path.startswith("docs/") and path.endswith(".jpg"):
+            return f"](../{Path(path).name})"
         if path.startswith("examples/"):
             return f"](gallery.md#{Path(path).stem.replace('_', '-')})"
         return f"](../../{path})"

@@ -22,7 +22,7 @@ from ..masks.palettes import AUTHORS_COLORS
 from ..optimization.solver import Iteration
 from ..pipeline.looks import look_names
 from ..segmentation.regions import label_colors
-from .inputs import PhotoInput, StrokesInput
+from .inputs import photo_input, strokes_input
 from .studio import FORMATS, Dials, Studio
 
 CSS = """
@@ -240,9 +240,8 @@ def build(device: str = "auto") -> tuple[gr.Blocks, Page]:
         gr.Markdown(INTRODUCTION)
         with gr.Row():
             content, style = (
-                PhotoInput(
+                photo_input(
                     label=label,
-                    type="filepath",
                     sources=["upload", "clipboard", "webcam"],
                     height=260,
                     elem_id=name,
@@ -271,7 +270,7 @@ def build(device: str = "auto") -> tuple[gr.Blocks, Page]:
             show = gr.Button("Show the regions", elem_id="show")
             with gr.Row():
                 strokes = [
-                    StrokesInput(
+                    strokes_input(
                         label=label,
                         type="numpy",
                         sources=[],
