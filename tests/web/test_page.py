@@ -26,7 +26,7 @@ from photostyle_native.cli.main import main
 from photostyle_native.web import server
 
 ROOT = Path(photostyle_native.__file__).parents[1]
-PATIENCE = 60_000  # milliseconds: two busy cores are slow
+PATIENCE = 180_000  # milliseconds: two busy cores are slow
 
 
 @pytest.fixture(scope="module")
