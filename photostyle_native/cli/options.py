@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_evaluate_set(commands)
     _add_demo(commands)
+    _add_video(commands)
     _add_web(commands)
     _add_bench(commands)
     _add_doctor(commands)
@@ -344,6 +345,43 @@ def _add_demo(commands: Any) -> None:
     common.add_realism(parser)
     common.add_device(parser)
     parser.set_defaults(run=_function("demo"))
+
+
+def _add_video(commands: Any) -> None:
+    about = "give a film the light of a photo: one look for each shot, so that nothing flickers (extra video)"
+    parser = commands.add_parser(
+        "video",
+        help=about,
+        description=f"{about}. Stopped and run again, it goes on. A folder beside OUT holds a look and a table "
+        "(.cube) for each shot, a sheet, and report.json.",
+    )
+    parser.add_argument("film", metavar="IN", type=values.file_name, help="film to change")
+    about = "photo to take light and colours from; several are mixed"
+    parser.add_argument("references", metavar="REF", nargs="*", type=values.file_name, help=about)
+    common.add_output(parser, "OUT", "film to write: .mp4, .mov or .mkv", required=True)
+    parser.add_argument(
+        "--look", metavar="LOOK", type=values.file_name, help=f"a look instead: .npz, or {common.LOOKS}"
+    )
+    shots = parser.add_mutually_exclusive_group()
+    about = "text file of the times in seconds at which shots begin (default: they are found)"
+    shots.add_argument("--shots", metavar="FILE", type=values.file_name, help=about)
+    shots.add_argument("--no-shots", action="store_true", help="treat the whole film as one shot")
+    about = "time in seconds of the frame on which its shot's look is solved (default: the one most like REF)"
+    parser.add_argument("--keyframe", metavar="T", type=values.amount, help=about)
+    parser.add_argument("--dry-run", action="store_true", help="make looks and sheet, and encode nothing")
+    about = "of OUT (default: h264 for 8 bits, hevc for more, prores for 4:2:2 of more)"
+    parser.add_argument("--codec", choices=("h264", "hevc", "prores", "ffv1"), help=about)
+    about = "quality of h264 and hevc, lower is better (default: the codec's)"
+    parser.add_argument("--crf", metavar="N", type=values.whole, help=about)
+    common.add_auto_mask(parser, *SOURCES)
+    common.add_size(parser)
+    common.add_preset(parser)
+    common.add_iterations(parser)
+    common.add_realism(parser)
+    common.add_mixing(parser, "the film")
+    common.add_keep_skin(parser)
+    common.add_device(parser)
+    parser.set_defaults(run=_function("video"))
 
 
 def _add_web(commands: Any) -> None:
