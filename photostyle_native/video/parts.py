@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from .shots import Shot
 from .source import Film, opened
 
 _LONGEST = 10.0  # seconds of a part
+# By how many seconds the frames of parts are late: a container would move those that are decoded before time 0.
+_LATE = 100
 _MATRICES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 CODECS = {
     "h264": ("libx264", {"preset": "medium"}),
@@ -91,7 +94,7 @@ def encode_part(film: Film, part: Part, table: str, target: str, codec: str, crf
                 graded = graph.pull()
                 graded.pict_type = 0
                 graded.time_base = film.time_base
-                graded.pts = frame.pts
+                graded.pts = frame.pts + _ahead(film.time_base)
                 for packet in stream.encode(graded):
                     out.mux(packet)
                 count += 1
@@ -174,7 +177,8 @@ def join(film: Film, parts: Sequence[str], output: str) -> None:
             for path in parts:
                 with av.open(path) as part:
                     for packet in _timed(part.demux(video=0)):
-                        packet.dts = next(orders)
+                        late = _ahead(packet.time_base)
+                        packet.pts, packet.dts = packet.pts - late, next(orders) - late
                         time = float(packet.dts * packet.time_base)
                         while other is not None and float(other.dts * other.time_base) <= time:
                             _copy(out, other, copied)
@@ -189,6 +193,10 @@ def join(film: Film, parts: Sequence[str], output: str) -> None:
         raise PhotostyleError(f"{output}: cannot be written ({reason(error)})") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _ahead(time_base: Fraction) -> int:
+    return round(_LATE / time_base)
 
 
 def _decoding_times(parts: Sequence[str]) -> Iterator[int]:
