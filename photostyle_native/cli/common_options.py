@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+from collections.abc import Callable
 from typing import Any
 
 from ..pipeline.looks import look_names
 from ..pipeline.presets import DEFAULT_SIZES, PRESETS
 from ..segmentation.automatic import SOURCES
 from . import values
+from .interrupts import handled
+from .start import leave
 
 SIZES = f"default: {DEFAULT_SIZES['cpu']} on the CPU, {DEFAULT_SIZES['cuda']} on a GPU"
 LOOKS = f"one of {', '.join(look_names())}"
+
+
+def function(module: str, name: str = "run") -> Callable[[argparse.Namespace], int]:
+    """A command's function; its module is imported only when it is called."""
+
+    def run(options: argparse.Namespace) -> int:
+        with handled(leave):
+            command = getattr(importlib.import_module(f".{module}", __package__), name)
+        return int(command(options))
+
+    return run
 
 
 def add_output(parser: argparse.ArgumentParser, metavar: str, about: str, **kwargs: Any) -> None:

@@ -10,9 +10,7 @@ Nothing here imports torch, which takes over a second: help and errors in option
 from __future__ import annotations
 
 import argparse
-import importlib
 import inspect
-import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -21,9 +19,8 @@ from ..errors import PhotostyleError
 from ..pipeline.presets import PRECISIONS, PRESETS
 from ..segmentation.automatic import SOURCES, needs_network
 from . import common_options as common
+from . import measuring_options as measuring
 from . import values
-from .interrupts import handled
-from .start import leave
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,13 +49,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_mix(commands)
     _add_lut(commands)
     _add_masks_command(commands)
-    _add_evaluate(commands)
-    _add_evaluate_set(commands)
+    measuring.add_evaluate(commands)
+    measuring.add_evaluate_set(commands)
     _add_demo(commands)
     _add_video(commands)
     _add_web(commands)
-    _add_bench(commands)
-    _add_doctor(commands)
+    measuring.add_bench(commands)
+    measuring.add_doctor(commands)
     return parser
 
 
@@ -134,7 +131,7 @@ def _add_transfer(commands: Any) -> None:
     )
     common.add_bit_depth(parser, "CONTENT")
     parser.add_argument("--quiet", action="store_true", help="print nothing but warnings and errors")
-    parser.set_defaults(run=_function("transfer"))
+    parser.set_defaults(run=common.function("transfer"))
 
 
 def _add_batch(commands: Any) -> None:
@@ -172,7 +169,7 @@ def _add_batch(commands: Any) -> None:
     for what, default in (("cpus", 1.0), ("gpus", 0.0)):
         about = f"{what.upper()} that a photo needs on the cluster (default: {default:g})"
         parser.add_argument(f"--ray-{what}", metavar="N", type=values.amount, default=default, help=about)
-    parser.set_defaults(run=_function("batch"))
+    parser.set_defaults(run=common.function("batch"))
 
 
 def _add_compare(commands: Any) -> None:
@@ -188,7 +185,7 @@ def _add_compare(commands: Any) -> None:
     common.add_size(parser)
     common.add_keep_skin(parser)
     common.add_network(parser)
-    parser.set_defaults(run=_function("compare"))
+    parser.set_defaults(run=common.function("compare"))
 
 
 def _add_apply(commands: Any) -> None:
@@ -218,7 +215,7 @@ def _add_apply(commands: Any) -> None:
     common.add_mixing(parser, "PHOTO")
     common.add_bit_depth(parser, "PHOTO")
     common.add_device(parser)
-    parser.set_defaults(run=_function("apply"))
+    parser.set_defaults(run=common.function("apply"))
 
 
 def _add_look(commands: Any) -> None:
@@ -232,7 +229,7 @@ def _add_look(commands: Any) -> None:
     parser.add_argument("before", metavar="BEFORE", type=values.file_name, help="the photo as it was")
     parser.add_argument("after", metavar="AFTER", type=values.file_name, help="the photo as it became; any size")
     common.add_output(parser, "LOOK.npz", "look to write", required=True)
-    parser.set_defaults(run=_function("look", "make"))
+    parser.set_defaults(run=common.function("look", "make"))
 
 
 def _add_mix(commands: Any) -> None:
@@ -254,7 +251,7 @@ def _add_mix(commands: Any) -> None:
         help="share of the change that the new look makes, from 0 to 1 (default)",
     )
     common.add_output(parser, "LOOK.npz", "look to write", required=True)
-    parser.set_defaults(run=_function("look", "mix"))
+    parser.set_defaults(run=common.function("look", "mix"))
 
 
 def _add_lut(commands: Any) -> None:
@@ -265,7 +262,7 @@ def _add_lut(commands: Any) -> None:
     about = "colours per axis (default: 33; for a HaldCLUT 64, and a square always)"
     parser.add_argument("--size", metavar="N", type=values.table_size, default=argparse.SUPPRESS, help=about)
     common.add_mixing(parser, "the photo")
-    parser.set_defaults(run=_function("look", "lut"))
+    parser.set_defaults(run=common.function("look", "lut"))
 
 
 def _add_masks_command(commands: Any) -> None:
@@ -283,57 +280,7 @@ def _add_masks_command(commands: Any) -> None:
             help=f"strokes in label colours on {photo.upper()}, or on a transparent layer",
         )
     common.add_network(parser)
-    parser.set_defaults(run=_function("masks"))
-
-
-def _add_evaluate(commands: Any) -> None:
-    about = (
-        "score an output image: the energy that `transfer` minimises, and metrics of structure, style and artefacts"
-    )
-    parser = commands.add_parser("evaluate", help=about, description=about)
-    parser.add_argument("content", metavar="CONTENT", type=values.file_name, help="the photo that was changed")
-    parser.add_argument("style", metavar="STYLE", type=values.file_name, help="the photo with the light and colours")
-    parser.add_argument("output", metavar="OUTPUT", type=values.file_name, help="the result, whoever made it")
-    common.add_masks(parser)
-    parser.add_argument(
-        "--size",
-        metavar="N|native",
-        type=values.size_or_native,
-        help="longest side to compare at (default: native, OUTPUT's own size)",
-    )
-    common.add_network(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_function("evaluate"))
-
-
-def _add_evaluate_set(commands: Any) -> None:
-    about = "make or read the results of a folder of pairs, and score them beside the folder's reference results"
-    parser = commands.add_parser(
-        "evaluate-set",
-        help=about,
-        description=f"{about}. DIR has input/inN.png and style/tarN.png, and may have segmentation/inN.png and "
-        "tarN.png (without them masks are found) and final_results/bestN_*.png. Finished pairs are not made again.",
-    )
-    parser.add_argument("folder", metavar="DIR", type=values.file_name, help="folder of pairs")
-    where = "folder for results, tables and a sheet (default: photostyle-set)"
-    common.add_output(parser, "OUT", where, default="photostyle-set")
-    about = "instead: the colour methods, and those of color-matcher and colortrans if installed, on the photos of "
-    about += "DIR: one half in another grade is the style for the other half, whose own grade is the truth"
-    parser.add_argument("--self-reference", action="store_true", help=about)
-    parser.add_argument(
-        "--results", metavar="DIR2", type=values.file_name, help="score N.png or bestN_*.png of this folder"
-    )
-    parser.add_argument(
-        "--size",
-        metavar="N",
-        type=values.positive,
-        help=f"longest side to solve and to compare at ({common.SIZES})",
-    )
-    common.add_preset(parser)
-    common.add_iterations(parser)
-    common.add_realism(parser)
-    common.add_network(parser)
-    parser.set_defaults(run=_function("evaluate_set"))
+    parser.set_defaults(run=common.function("masks"))
 
 
 def _add_demo(commands: Any) -> None:
@@ -344,7 +291,7 @@ def _add_demo(commands: Any) -> None:
     common.add_iterations(parser)
     common.add_realism(parser)
     common.add_device(parser)
-    parser.set_defaults(run=_function("demo"))
+    parser.set_defaults(run=common.function("demo"))
 
 
 def _add_video(commands: Any) -> None:
@@ -381,7 +328,7 @@ def _add_video(commands: Any) -> None:
     common.add_mixing(parser, "the film")
     common.add_keep_skin(parser)
     common.add_device(parser)
-    parser.set_defaults(run=_function("video"))
+    parser.set_defaults(run=common.function("video"))
 
 
 def _add_web(commands: Any) -> None:
@@ -398,67 +345,4 @@ def _add_web(commands: Any) -> None:
     parser.add_argument("--listen", metavar="ADDRESS", type=values.file_name, default="127.0.0.1", help=about)
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     common.add_device(parser)
-    parser.set_defaults(run=_function("web"))
-
-
-def _add_bench(commands: Any) -> None:
-    about = "time this package beside its peers on this machine; `bench compare` shows what changed"
-    parser = commands.add_parser("bench", help=about, description=about)
-    common.add_device_option(parser, default="auto", about="default: auto, the CPU and a GPU if there is one")
-    parser.add_argument(
-        "--sizes",
-        metavar="N,N",
-        type=values.sizes,
-        help="widths of the pictures (default: three, 350 to 3328 by device)",
-    )
-    parser.add_argument(
-        "--only",
-        metavar="JOB,JOB",
-        type=values.file_name,
-        help="jobs to run, such as matting_laplacian (default: all)",
-    )
-    parser.add_argument("--quick", action="store_true", help="small pictures, few samples: under two minutes")
-    parser.add_argument("--no-compile", action="store_true", help="leave out the peers that torch.compile makes")
-    parser.add_argument(
-        "--passes",
-        metavar="N",
-        type=values.positive,
-        default=3,
-        help="rounds over all jobs (default: 3; `compare` needs 2)",
-    )
-    parser.add_argument(
-        "--limit",
-        metavar="S",
-        type=values.positive,
-        default=math.inf,
-        help="seconds after which no case is begun any more",
-    )
-    common.add_output(parser, "DIR", "folder for results.json, report.html and plots")
-    parser.set_defaults(run=_function("bench"))
-    kinds = parser.add_subparsers(metavar="[compare A.json B.json]")
-    about = (
-        "what changed from one result of `bench` to another, beyond noise; exit code 1 if ours became slower, 3 if "
-        "noise hides too much to say"
-    )
-    comparison = kinds.add_parser("compare", help=about, description=about)
-    comparison.add_argument("before", metavar="A.json", type=values.file_name, help="results.json of the first run")
-    comparison.add_argument("after", metavar="B.json", type=values.file_name, help="results.json of the second run")
-    comparison.set_defaults(run=_function("bench", "compare"))
-
-
-def _add_doctor(commands: Any) -> None:
-    about = "say what is installed, which kernels run on what, and why a fallback would"
-    parser = commands.add_parser("doctor", help=about, description=about)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_function("doctor"))
-
-
-def _function(module: str, name: str = "run") -> Callable[[argparse.Namespace], int]:
-    """A command's function; its module is imported only when it is called."""
-
-    def run(options: argparse.Namespace) -> int:
-        with handled(leave):
-            command = getattr(importlib.import_module(f".{module}", __package__), name)
-        return int(command(options))
-
-    return run
+    parser.set_defaults(run=common.function("web"))

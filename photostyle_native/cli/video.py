@@ -34,7 +34,17 @@ from .streams import printable, say
 CONTAINERS = (".mp4", ".mov", ".mkv")
 _TABLE = 65  # colours per axis of the tables that ffmpeg applies
 _HEIGHT = 240  # of the frames on the sheet, in pixels
-_FILM_ARGUMENTS = ("preset", "size", "iterations", "realism", "keep_skin", "auto_mask", "device")
+_FILM_ARGUMENTS = (
+    "preset",
+    "size",
+    "iterations",
+    "realism",
+    "keep_skin",
+    "auto_mask",
+    "regions",
+    "segment_model",
+    "device",
+)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -195,7 +205,7 @@ def _encode(
     files, made = [], 0
     wanted = {"codec": codec, "crf": crf, "film": file_hash(Path(film.path))}
     for number, part in enumerate(parts, 1):
-        file, record = folder / f"part-{number:04}.nut", folder / f"part-{number:04}.json"
+        file, record = folder / f"part-{number:04}.film", folder / f"part-{number:04}.json"
         about = {**wanted, **asdict(part), "table": file_hash(Path(tables[part.shot]))}
         files.append(str(file))
         try:
