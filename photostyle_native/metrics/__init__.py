@@ -1,4 +1,4 @@
-"""Metrics of a transfer that are common in the field: structure, colours, photorealism, artefacts.
+"""Metrics of a transfer that are common in the field: structure, colours, photorealism, artefacts, and of films.
 
 `docs/metrics.md` compares the definitions. Each function states its range and its perfect value. It returns None
 where the metric has no meaning: for a picture smaller than SSIM's window, or a content without edges or flat places.
@@ -12,6 +12,7 @@ from .invention import invented_edges, invented_map, invented_structure, invente
 from .photorealism import matting_energy_per_pixel
 from .report import METRICS, LabelMetrics, Metrics, measure
 from .structure import edge_ssim, edge_strength, ssim
+from .temporal import new_clipping, transform_drift, warping_error
 
 __all__ = [
     "METRICS",
@@ -28,6 +29,9 @@ __all__ = [
     "invented_structures",
     "matting_energy_per_pixel",
     "measure",
+    "new_clipping",
     "noise_gain",
     "ssim",
+    "transform_drift",
+    "warping_error",
 ]

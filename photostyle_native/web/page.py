@@ -141,6 +141,19 @@ class Page:
             studio.apply_look(look, dials_of(realism, strength, skin, keep)),
         ), f"The look {look}, at once."
 
+    def closely(
+        self,
+        across: float,
+        down: float,
+        realism: float,
+        strength: float,
+        skin: float,
+        keep: str,
+        request: gr.Request,
+    ) -> Any:
+        """A piece at 100 %."""
+        return self.studios.of(request).closely(dials_of(realism, strength, skin, keep), across, down)
+
     def regions(self, request: gr.Request) -> tuple[Any, Any, str]:
         """Show the regions of both photos."""
         return _painted(self.studios.of(request))
@@ -283,6 +296,12 @@ def build(device: str = "auto") -> tuple[gr.Blocks, Page]:
                 ]
             legend = gr.Markdown("", elem_id="legend")
             use = gr.Button("Use my strokes", elem_id="use")
+        with gr.Accordion("Look closely, at 100 %", open=False):
+            with gr.Row():
+                across = gr.Slider(0, 1, 0.5, step=0.01, label="Across", elem_id="across")
+                down = gr.Slider(0, 1, 0.5, step=0.01, label="Down", elem_id="down")
+            look_closely = gr.Button("Show this piece", elem_id="closely")
+            piece = gr.ImageSlider(label="Pixel by pixel", type="numpy", elem_id="piece", max_height=640)
         with gr.Accordion("Take it home", open=True), gr.Row():
             kind = gr.Radio(list(FORMATS), value="JPEG", label="As", elem_id="kind")
             write = gr.Button("Make the files", elem_id="write")
@@ -303,6 +322,8 @@ def build(device: str = "auto") -> tuple[gr.Blocks, Page]:
         for dial in dials:
             event = dial.release if isinstance(dial, gr.Slider) else dial.input
             event(said(page.turn), dials, result, show_progress="hidden", trigger_mode="always_last")
+        for place in (across.release, down.release, look_closely.click):
+            place(said(page.closely), [across, down, *dials], piece, trigger_mode="always_last")
         regions = [*strokes, legend]
         show.click(said(page.regions), None, regions, concurrency_limit=1, concurrency_id="solver")
         use.click(said(page.correct), strokes, regions, concurrency_limit=1, concurrency_id="solver")

@@ -37,6 +37,7 @@ from ..segmentation.scribbles import read_scribbles
 LONGEST_SHOWN = 1200  # pixels of the longer side of pictures on the page
 MAX_PIXELS = 120_000_000  # of an uploaded photo
 _FOUND_AT = 700  # pixels of the longer side at which regions are found
+_PIECE = (600, 900)  # rows and columns of what is shown pixel by pixel
 FORMATS = {
     "JPEG": (".jpg", 8),
     "PNG, 8 bit": (".png", 8),
@@ -149,6 +150,24 @@ class Studio:
     def turned(self, dials: Dials) -> np.ndarray:
         """The result with its dials turned, as the page shows it."""
         return self._shown(self._adjusted(dials, LONGEST_SHOWN))
+
+    def closely(self, dials: Dials, across: float, down: float) -> tuple[np.ndarray, np.ndarray]:
+        """A piece of the content and of the result, pixel by pixel: (h, w, 3) uint8 each.
+
+        `across` and `down`, from 0 to 1, say where in the photo it lies.
+        """
+        content = self._content
+        if content is None:
+            raise PhotostyleError("There is no photo yet.")
+        (height, width), (high, wide) = content.size, _PIECE
+        top, left = (
+            round(share * max(0, whole - part))
+            for share, whole, part in ((down, height, high), (across, width, wide))
+        )
+        pieces = []
+        for picture in (content.tensor(), self._adjusted(dials, None)):
+            pieces.append(self._shown(picture[:, top : top + high, left : left + wide].contiguous()))
+        return pieces[0], pieces[1]
 
     def apply_look(self, look: str, dials: Dials) -> np.ndarray:
         """A look of the package on the content, instead of a transfer. Raises PhotostyleError without a content."""

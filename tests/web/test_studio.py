@@ -150,3 +150,20 @@ def test_other_photos_leave_nothing_of_the_old_ones(studio: Studio) -> None:
         studio.turned(Dials())
     assert studio.report(Dials()) == {}
     assert studio.draft(Dials()).shape == (427, 640, 3)
+
+
+def test_a_piece_pixel_by_pixel(tmp_path: Path) -> None:
+    scene = np.zeros((900, 1300, 3), np.uint8)
+    scene[..., 0], scene[..., 1] = np.arange(1300) % 251, (np.arange(900) % 241)[:, None]
+    Image.fromarray(scene).save(tmp_path / "large.png")
+    studio = Studio(tmp_path, "cpu")
+    with pytest.raises(PhotostyleError, match="There is no photo yet"):
+        studio.closely(Dials(), 0, 0)
+    studio.set_photos(str(tmp_path / "large.png"), str(data.STYLE))
+    studio.draft(Dials(strength=0))
+    for across, down, left, top in ((0, 0, 0, 0), (1, 1, 400, 300), (0.5, 0.5, 200, 150)):
+        before, after = studio.closely(Dials(strength=0), across, down)
+        assert np.array_equal(before, scene[top : top + 600, left : left + 900])
+        assert np.array_equal(after, before)
+    before, after = studio.closely(Dials(), 0, 0)
+    assert not np.array_equal(before, after)
