@@ -17,7 +17,7 @@ author = "the authors of photostyle_native"
 release = version = photostyle_native.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-exclude_patterns = ["api.md", "metrics.md", "recipes.md", "generated/home.md"]
+exclude_patterns = ["api.md", "metrics.md", "recipes.md", "video.md", "web.md", "generated/home.md"]
 root_doc = "index"
 
 myst_heading_anchors = 3

@@ -23,6 +23,8 @@ REPOSITORY_FILES = {
     "docs/api.md": "promises.md",
     "docs/metrics.md": "metrics.md",
     "docs/recipes.md": "recipes.md",
+    "docs/video.md": "video.md",
+    "docs/web.md": "web.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "bench/results/nvidia-h100-80gb-hbm3/README.md": "h100.md",
