@@ -13,6 +13,8 @@ from pathlib import Path
 
 from .errors import PhotostyleError
 
+_PIECE = 1 << 20  # bytes of a file that are read at once
+
 # What a directory's file system answers that has no files without names.
 _NO_UNNAMED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
 
@@ -138,8 +140,12 @@ def same_file(one: str, other: str) -> bool:
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes. Raises PhotostyleError if it cannot be read."""
+    sha = hashlib.sha256()
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                sha.update(piece)
+        return sha.hexdigest()
     except OSError as error:
         raise PhotostyleError(f"{path}: cannot be read ({error.strerror or error})") from error
 

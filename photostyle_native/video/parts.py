@@ -137,7 +137,7 @@ def _graph(film: Film, frame: Any, table: str, pix_fmt: str) -> Any:
             "scale", f"in_color_matrix={matrix}:in_range={span}:out_range=full:flags=accurate_rnd+full_chroma_int"
         ),
         graph.add("format", f"pix_fmts={_PLANES}"),
-        graph.add("lut3d", f"file={_escaped(table)}:interp=tetrahedral"),
+        graph.add("lut3d", file=table, interp="tetrahedral"),
         graph.add("scale", f"out_color_matrix={matrix}:out_range={span}:flags=accurate_rnd+full_chroma_int"),
         graph.add("format", f"pix_fmts={pix_fmt}"),
         graph.add("buffersink"),
@@ -146,13 +146,6 @@ def _graph(film: Film, frame: Any, table: str, pix_fmt: str) -> Any:
         one.link_to(other)
     graph.configure()
     return graph
-
-
-def _escaped(path: str) -> str:
-    """A path as the value of a filter's option."""
-    for character in "\\\\':,;[]":
-        path = path.replace(character, f"\\\\{character}")
-    return path
 
 
 def join(film: Film, parts: Sequence[str], output: str) -> None:

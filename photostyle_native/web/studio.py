@@ -78,6 +78,7 @@ class Studio:
         self._regions: Regions | None = None
         self._result: TransferResult | None = None
         self._look: str | None = None  # a look that is shown instead of a result
+        self._changes = 0  # of the photos: what is still being solved for others is of no use
         self.stop = threading.Event()
 
     def set_photos(self, content: str | None, style: str | None) -> None:
@@ -85,6 +86,7 @@ class Studio:
 
         Raises PhotostyleError if a file is no photo, or has more than `MAX_PIXELS`.
         """
+        self._changes += 1
         self._result, self._regions, self._look = None, None, None
         self._content = None if content is None else read_photo(content, max_pixels=MAX_PIXELS)
         self._style = None if style is None else read_photo(style, max_pixels=MAX_PIXELS)
@@ -115,11 +117,13 @@ class Studio:
     def solve(self, size: int | None, dials: Dials, report: Callable[[np.ndarray, Iteration], None]) -> np.ndarray:
         """Solve the transfer under the present regions, from the present picture if it was solved at this size.
 
-        `report` is called with the picture and the state every now and then. Setting `stop` keeps the best so far.
+        `report` is called with the picture and the state every now and then. Setting `stop` keeps the best so far. Raises
+        PhotostyleError if there are other photos by the end.
         """
         self.stop.clear()
         self._look = None
         content, style = self.photos()
+        changes = self._changes
 
         def callback(iteration: Iteration) -> None:
             if self.stop.is_set():
@@ -134,7 +138,7 @@ class Studio:
         small = working_size(content.size, min(size or max(content.size), max(content.size)))
         start = before.optimised if before is not None and size is not None else None
         start = start if start is not None and tuple(start.shape[1:]) == small else None
-        self._result = transfer(
+        result = transfer(
             content,
             style,
             **masks,
@@ -145,6 +149,9 @@ class Studio:
             callback=callback,
             **self._solving(dials),
         )
+        if changes != self._changes:
+            raise PhotostyleError("The photos have changed meanwhile.")
+        self._result = result
         return self.turned(dials)
 
     def turned(self, dials: Dials) -> np.ndarray:

@@ -92,6 +92,15 @@ def test_what_goes_in_comes_out(run: Run, folder: Path, name: str, options: dict
     assert np.abs(pixels(name) - pixels(f"same-{output}")).mean() < 5
 
 
+def test_a_folder_of_any_name(run: Run, folder: Path) -> None:
+    """The table's path goes to a filter of ffmpeg, whose grammar has signs of its own."""
+    strange = folder / "a:b, 'c' [d];e\\f=%"
+    strange.mkdir()
+    write_clip(strange / "in.mp4", frames=4)
+    assert run("video", strange / "in.mp4", "--look", "airy", "-o", strange / "out.mp4")[0] == 0
+    assert len(frames_of(strange / "out.mp4")) == 8
+
+
 def test_sound_is_copied(run: Run, folder: Path) -> None:
     av = need("av")
     write_clip(folder / "in.mp4", audio=True)

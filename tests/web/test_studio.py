@@ -167,3 +167,15 @@ def test_a_piece_pixel_by_pixel(tmp_path: Path) -> None:
         assert np.array_equal(after, before)
     before, after = studio.closely(Dials(), 0, 0)
     assert not np.array_equal(before, after)
+
+
+def test_what_is_solved_for_photos_that_have_gone_is_not_shown(studio: Studio) -> None:
+    def change(picture: np.ndarray, iteration: Iteration) -> None:
+        if iteration.iteration == 2:
+            studio.stop.set()
+            studio.set_photos(str(data.STYLE), str(data.CONTENT))
+            studio.draft(Dials())
+
+    with pytest.raises(PhotostyleError, match="The photos have changed meanwhile"):
+        studio.solve(64, Dials(), change)
+    assert studio.report(Dials())["preset"] == "colour"
