@@ -6,8 +6,11 @@ the same folders.
 
 from __future__ import annotations
 
+import os
 import socket
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ..errors import PhotostyleError, reason
@@ -48,7 +51,8 @@ def on_cluster(
 
     try:
         _knock(address)
-        ray.init(address=address, log_to_driver=False, configure_logging=False, namespace="photostyle")
+        with _elsewhere():
+            ray.init(address=address, log_to_driver=False, configure_logging=False, namespace="photostyle")
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise PhotostyleError(f"--ray {address}: no cluster answers ({reason(error)})") from error
     try:
@@ -64,6 +68,21 @@ def on_cluster(
                 yield entry, {"error": f"its worker failed {_RETRIES + 1} times ({reason(error)})"}
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _elsewhere() -> Iterator[None]:
+    """Be in another folder: workers look for modules where the driver is when it joins.
+
+    A checkout of this package, which has its source but not its extension, would hide the installed one from them.
+    """
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(before)
 
 
 def _knock(address: str) -> None:

@@ -117,8 +117,8 @@ class Studio:
     def solve(self, size: int | None, dials: Dials, report: Callable[[np.ndarray, Iteration], None]) -> np.ndarray:
         """Solve the transfer under the present regions, from the present picture if it was solved at this size.
 
-        `report` is called with the picture and the state every now and then. Setting `stop` keeps the best so far. Raises
-        PhotostyleError if there are other photos by the end.
+        `report` is called with the picture and the state every now and then. Setting `stop` keeps the best so far.
+        Raises PhotostyleError if there are other photos by the end.
         """
         self.stop.clear()
         self._look = None

@@ -19,7 +19,7 @@ import photostyle_native
 from photostyle_native.cli import session as cli_session
 from photostyle_native.cli import transfer as cli_transfer
 from photostyle_native.cli.interrupts import Interrupted, Interrupts, end, exit_code, handled
-from photostyle_native.pipeline import transfer as pipeline
+from photostyle_native.pipeline import ingredients
 
 Run = Callable[..., tuple[int, str, str]]
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -93,7 +93,7 @@ def test_once_the_picture_is_found_it_is_written(
 
         return call
 
-    module, name = (cli_transfer, "write_photo") if where == "write" else (pipeline, "finish")
+    module, name = (cli_transfer, "write_photo") if where == "write" else (ingredients, "finish")
     monkeypatch.setattr(module, name, signalled(getattr(module, name)))
     code, _, err = run(*PAIR.split(), "--report", "report.json")
     assert code == 128 + number

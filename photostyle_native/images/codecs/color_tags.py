@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TypeAlias
 
@@ -99,9 +100,11 @@ def from_exif(block: bytes) -> Found:
         try:
             exif.load(block)
             space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
-            rules = str(exif.get_ifd(ExifTags.IFD.Interop).get(1, ""))
         except Exception:  # on a damaged block Pillow raises many types of exceptions
             return None, None
+        rules = ""
+        with suppress(Exception):  # Pillow 12 raises one where there are no such rules
+            rules = str(exif.get_ifd(ExifTags.IFD.Interop).get(1, ""))
     if space == 2 or (space == 0xFFFF and rules.startswith("R03")):
         return imagecodecs.cms_profile("adobergb"), "its EXIF data says that its colours are Adobe RGB"
     if space == 0xFFFF:
