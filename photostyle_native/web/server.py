@@ -45,9 +45,9 @@ def serve(address: str, port: int | None, password: str | None, device: str, *, 
     Raises:
         PhotostyleError: Gradio is missing, a password is, or the port is taken.
     """
-    check_web()
     if password is None and not is_loopback(address):
         raise PhotostyleError(f"{address} can be reached by other machines: --listen needs a password")
+    check_web()
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before the import: no word to anybody
     uploads = tempfile.mkdtemp(prefix="photostyle-uploads-")
     os.environ["GRADIO_TEMP_DIR"] = uploads
