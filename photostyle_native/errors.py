@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import re
 from collections.abc import Iterable
 
@@ -49,3 +50,11 @@ def lacks_memory(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def check_extra(module: str, extra: str, what: str) -> None:
+    """Raise PhotostyleError unless the package of an extra can be imported; `what` needs it, in messages."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise PhotostyleError(f"{what} the extra {extra}: pip install 'photostyle-native[{extra}]'") from error

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import PhotostyleError, reason
+from ..errors import PhotostyleError, check_extra, reason
 from ..images.photo_list import Entry
 from .work import Task, make_photo
 
@@ -23,10 +23,7 @@ _SECONDS_TO_CONNECT = 10.0
 
 def check_ray() -> None:
     """Raise PhotostyleError if Ray is not installed."""
-    try:
-        import ray  # noqa: F401
-    except ImportError as error:
-        raise PhotostyleError("--ray needs the extra cluster: pip install 'photostyle-native[cluster]'") from error
+    check_extra("ray", "cluster", "--ray needs")
 
 
 def on_cluster(

@@ -17,7 +17,7 @@ _DIRECTIONS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1 / 3, 1 / 3,
 
 def color_summary(photo: Photo) -> Tensor:
     """The quantiles of a photo's sRGB values, of their mean and of red against blue, as one vector."""
-    small = photo.converted_to(None).tensor(working_size(photo.size, min(_SIDE, max(photo.size)))).flatten(1)
+    small = photo.converted_to(None).tensor(working_size(photo.size, _SIDE)).flatten(1)
     return color_quantiles(small, torch.ones(small.shape[1]), torch.tensor(_DIRECTIONS)).flatten().float()
 
 

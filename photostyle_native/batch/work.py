@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,15 +13,14 @@ from torch import Tensor
 
 from ..color.look import Look
 from ..color.table import Table
-from ..errors import PhotostyleError
 from ..images.photo import Photo, read_photo
 from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
 from ..network.vgg19 import VGG19
-from ..network.weights import load_vgg19
+from ..network.weights import shared_vgg19
 from ..pipeline.look_transfer import recolored
 from ..pipeline.looks import find_look, look_names
-from ..pipeline.presets import PRESETS, mask_source
+from ..pipeline.presets import mask_source, optimises
 from ..pipeline.transfer import transfer
 from ..segmentation.automatic import needs_network
 
@@ -46,6 +46,16 @@ class Task:
     def settings(self) -> dict[str, Any]:
         """Everything that a result depends on besides the photo and the files that are named, ready for JSON."""
         return asdict(self)
+
+    def anywhere(self) -> Task:
+        """The same task with absolute paths, which other machines and processes find as well."""
+        files = {path: os.path.abspath(path) for path in self.files()}
+        weights = self.solving.get("weights")
+        solving = self.solving
+        if weights is not None and os.path.exists(weights):
+            solving = {**solving, "weights": os.path.abspath(weights)}
+        look = None if self.look is None else files.get(self.look, self.look)
+        return replace(self, styles=tuple(files[path] for path in self.styles), look=look, solving=solving)
 
     def files(self) -> tuple[str, ...]:
         """The files that a result depends on besides the photo."""
@@ -107,17 +117,8 @@ def _look(look: str) -> Look | Table:
     return find_look(look)
 
 
-@lru_cache(maxsize=1)
-def _load(weights: str, device: str) -> VGG19:
-    return load_vgg19(weights).to(resolve_device(device))
-
-
 def network(solving: dict[str, Any]) -> str | VGG19:
     """The network for these arguments of `transfer`, loaded once for all photos; only its name if none is needed."""
-    preset = PRESETS[solving["preset"]]
-    source = mask_source(solving["auto_mask"], solving["preset"])
-    optimises = bool(preset.stages) and solving.get("realism") != 1
-    weights = solving["weights"]
-    if not isinstance(weights, str):
-        raise PhotostyleError(f"`weights` must be a name or a file, got {type(weights).__name__}")
-    return _load(weights, solving["device"]) if optimises or needs_network(source) else weights
+    preset, weights = solving["preset"], solving["weights"]
+    needed = optimises(preset, solving["realism"]) or needs_network(mask_source(solving["auto_mask"], preset))
+    return shared_vgg19(weights, resolve_device(solving["device"])) if needed else weights

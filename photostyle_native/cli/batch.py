@@ -16,7 +16,7 @@ from ..batch.key_photo import color_summary, most_typical
 from ..batch.record import FAILED, KEPT, MADE, OPEN, Record
 from ..batch.work import Task, make_photo, network, style_photos
 from ..color.look import Look
-from ..color.mixing import Mix
+from ..color.mixing import MIXING, Mix
 from ..errors import PhotostyleError
 from ..files import check_file, check_no_link, file_hash, make_folder
 from ..images.photo import read_photo
@@ -97,7 +97,7 @@ def _task(options: argparse.Namespace) -> Task:
     """What is to be done with every photo. Raises PhotostyleError for options that do not go together."""
     given = keyword_arguments(transfer, options)
     resolve_device(given["device"])
-    mixing = {name: given[name] for name in ("strength", "keep_luma", "keep_chroma")}
+    mixing = {name: given[name] for name in MIXING}
     if options.look is not None:
         _check_look_only(options)
         Mix(**mixing)
@@ -143,7 +143,7 @@ def _one_look(task: Task, key: str, folder: Path) -> Task:
     """Solve the transfer on the key photo, and save its look; returns the task of applying it to every photo."""
     print(f"photostyle: the look for all is made on {printable(key)}", file=sys.stderr)
     arguments = {**task.solving, "weights": network(task.solving), "strength": 1.0}
-    mixing = {name: task.solving[name] for name in ("strength", "keep_luma", "keep_chroma")}
+    mixing = {name: task.solving[name] for name in MIXING}
     with Session() as session:
         result = session.solve(read_photo(key), style_photos(task.styles), arguments)
     if result.interrupted:
@@ -182,10 +182,9 @@ def _made(
         outcomes = _made_here(task, ready, total)
     else:
         paths = [replace(e, photo=os.path.abspath(e.photo), output=os.path.abspath(e.output)) for e in ready]
-        there = replace(task, styles=tuple(os.path.abspath(path) for path in task.styles))
         original = dict(zip(paths, ready, strict=True))
         share = options.ray_cpus, options.ray_gpus
-        outcomes = ((original[entry], out) for entry, out in on_cluster(options.ray, there, paths, *share))
+        outcomes = ((original[entry], out) for entry, out in on_cluster(options.ray, task.anywhere(), paths, *share))
     for number, (entry, outcome) in enumerate(outcomes, total - len(ready) + 1):
         if options.ray is not None:
             print(f"photostyle: {number} of {total}: {printable(entry.name)}", file=sys.stderr)

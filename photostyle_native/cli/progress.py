@@ -17,15 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from ..ops import FallbackWarning
-from ..optimization.solver import Iteration
+from ..optimization.solver import Iteration, seconds_left
 
 _SECONDS_BETWEEN_LINES = 10.0  # if stderr is not a terminal
 _SECONDS_BEFORE_LINE = 2.0  # until what takes long is named there
-
-
-def seconds_left(iteration: Iteration) -> float:
-    """Estimate the time that the rest of the stage takes; the evaluation of the start counts as an iteration."""
-    return (iteration.iterations - iteration.iteration) * iteration.seconds / (iteration.iteration + 1)
 
 
 class Display:

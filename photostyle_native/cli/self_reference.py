@@ -11,13 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
 from ..color.look import Look
-from ..color.methods import METHODS
+from ..color.methods import METHODS, move_everywhere
 from ..color.peers import PEERS, PhotoMethod, installed, peer
 from ..errors import PhotostyleError
 from ..evaluation.self_reference import NUMBERS, Trial, means, trials
@@ -64,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
                 print_error(str(error))
                 failed += 1
                 continue
-            small = photo.tensor(working_size(photo.size, min(longest, max(photo.size))), device)
+            small = photo.tensor(working_size(photo.size, longest), device)
             found += trials(entry.name, small, grades, methods, time.perf_counter)
             print(f"photostyle: {printable(entry.name)}", flush=True)
     if not found:
@@ -83,17 +82,12 @@ def _methods(options: argparse.Namespace, arguments: dict[str, Any]) -> tuple[di
 
     A preset that is no colour method is run only if it was asked for, because it takes seconds.
     """
-    methods: dict[str, PhotoMethod] = {name: partial(_everywhere, name) for name in METHODS}
+    methods: dict[str, PhotoMethod] = {name: partial(move_everywhere, name) for name in METHODS}
     preset = getattr(options, "preset", None)
     if preset is not None and preset not in methods:
         methods[preset] = partial(_whole_transfer, arguments)
     methods.update({name: peer(name) for name in PEERS if installed(name)})
     return methods, [name for name in PEERS if not installed(name)]
-
-
-def _everywhere(method: str, content: Tensor, style: Tensor) -> Tensor:
-    """A colour method with one region, as the peers have it."""
-    return METHODS[method](content, style, *(torch.ones_like(image[:1]) for image in (content, style)))
 
 
 def _whole_transfer(arguments: dict[str, Any], content: Tensor, style: Tensor) -> Tensor:

@@ -122,7 +122,8 @@ def check_options(options: argparse.Namespace, arguments: dict[str, Any]) -> Non
             check_look_name(path)
         if what == "preview":
             check_writable(path)
-        check_file(path, what)
+        else:
+            check_file(path, what)
 
 
 def _is_snapshot(path: str, output: str) -> bool:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ..color.look import Look
+from ..color.mixing import MIXING
 from ..errors import PhotostyleError
 from ..files import check_file, check_no_link, file_hash, make_folder, same_file, write_atomically
-from ..images.photo import Photo, as_photo, read_photo
+from ..images.photo import as_photo, read_photo
 from ..images.sheet import Tile, make_sheet, photo_pixels
 from ..images.write import write_photo
 from ..machine import resolve_device
@@ -129,8 +130,8 @@ def _looks(
 ) -> tuple[list[str], list[list[Tile]]]:
     """The tables of all shots, which are solved unless that was done before, and rows for a sheet."""
     references = [read_photo(path) for path in options.references]
-    mixing = keyword_arguments(Look.cube, options)
-    mixing = {name: mixing[name] for name in ("strength", "keep_luma", "keep_chroma")}
+    given = keyword_arguments(Look.cube, options)
+    mixing = {name: given[name] for name in MIXING}
     made_from = {
         "film": file_hash(Path(film.path)),
         "references": [file_hash(Path(path)) for path in options.references],
@@ -147,25 +148,25 @@ def _looks(
         if found is None:
             _tell(f"shot {number} of {len(shots)}: the look")
             if options.look is not None:
-                graded = _given(options.look, film, shot)
+                graded = Graded(named_look(options.look), shot.frames[len(shot.frames) // 2])
             else:
                 vgg = vgg or load_vgg19().to(resolve_device(arguments["device"]))
                 inside = options.keyframe is not None and shot.start <= options.keyframe < shot.end
                 graded = grade_shot(film, shot, references, vgg, options.keyframe if inside else None, arguments)
             graded.look.save(f"{name}.npz")
-            found = {
-                **record,
-                "key": graded.time,
-                "clipped_before": round(clipped(graded.before), 5),
-                "clipped_after": round(clipped(graded.after), 5),
-                "notes": list(graded.notes),
-            }
-            write_atomically(f"{name}.json", (json.dumps(found, indent=2) + "\n").encode())
+            found = {**record, "key": graded.time, "notes": list(graded.notes)}
         look = Look.load(f"{name}.npz")
+        before = as_photo(frame_at(film, found["key"]))
+        after = as_photo(look.apply(before.tensor(), everywhere=True))
+        if "clipped_before" not in found:
+            found |= {"clipped_before": round(clipped(before), 5), "clipped_after": round(clipped(after), 5)}
+            write_atomically(f"{name}.json", (json.dumps(found, indent=2) + "\n").encode())
         table = f"{name}.cube"
         write_atomically(table, look.cube(_TABLE, title=name.name, **mixing).encode("ascii"))
         tables.append(os.path.abspath(table))
-        rows.append(_row(film, look, found["key"], references, number))
+        photos = {f"shot {number}, {found['key']:.2f} s": before, "after": after}
+        tiles = [Tile(photo_pixels(photo), caption) for caption, photo in photos.items()]
+        rows.append(tiles + [Tile(photo_pixels(photo), "reference") for photo in references])
     return tables, rows
 
 
@@ -178,24 +179,6 @@ def _finished(name: Path, record: dict[str, Any]) -> dict[str, Any] | None:
         return found if same else None
     except (OSError, ValueError, KeyError, PhotostyleError):
         return None
-
-
-def _given(name: str, film: Film, shot: Shot) -> Graded:
-    """A look that was given, on the middle of a shot."""
-    look = named_look(name)
-    time = shot.frames[len(shot.frames) // 2]
-    before = as_photo(frame_at(film, time))
-    return Graded(look, time, before, as_photo(look.apply(before.tensor(), everywhere=True)), ())
-
-
-def _row(film: Film, look: Look, key: float, references: Sequence[Photo], number: int) -> list[Tile]:
-    before = as_photo(frame_at(film, key))
-    after = as_photo(look.apply(before.tensor(), everywhere=True))
-    return [
-        Tile(photo_pixels(before), f"shot {number}, {key:.2f} s"),
-        Tile(photo_pixels(after), "after"),
-        *(Tile(photo_pixels(photo), "reference") for photo in references),
-    ]
 
 
 def _encode(

@@ -24,6 +24,7 @@ _TO_XYZ = (  # of linear sRGB, divided by the white of D65, so that white has X 
 )
 _DELTA = 6 / 29  # below the cube of it CIELAB replaces the cube root by its tangent
 _AT_ONCE = 1 << 20  # pixels that are taken apart together; each takes some 100 bytes
+MIXING = ("strength", "keep_luma", "keep_chroma")  # the options of a `Mix`, by which `Mix(**...)` is made
 _GAMUT_STEPS = 12  # of bisection: chroma is reduced to 1/4096 of itself exactly
 _GAMUT_SLACK = 1e-5  # a colour this far outside [0, 1] is in gamut but for rounding
 

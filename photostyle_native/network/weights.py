@@ -40,6 +40,12 @@ def load_vgg19(weights: str | Path = "bundled") -> VGG19:
     return VGG19(_read(str(weights)))
 
 
+@functools.lru_cache(maxsize=1)
+def shared_vgg19(weights: str, device: torch.device) -> VGG19:
+    """The network of `load_vgg19` on a device, made once for all who ask for the same."""
+    return load_vgg19(weights).to(device)
+
+
 @functools.lru_cache(maxsize=2)
 def _read(weights: str) -> _Source:
     if weights == "bundled":

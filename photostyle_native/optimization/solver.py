@@ -60,6 +60,11 @@ class Iteration:
         return (picture if self._seen is None else self._seen(picture)).clamp(0, 1).cpu().clone()
 
 
+def seconds_left(iteration: Iteration) -> float:
+    """Estimate the time that the rest of the stage takes; the evaluation of the start counts as an iteration."""
+    return (iteration.iterations - iteration.iteration) * iteration.seconds / (iteration.iteration + 1)
+
+
 class Solver:
     """An optimisation, stage by stage: the picture `x`, the energies so far, and how it went."""
 

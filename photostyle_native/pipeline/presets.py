@@ -80,3 +80,9 @@ def check_iterations(preset: str, iterations: int | None) -> None:
         raise PhotostyleError(f"`iterations` must not be negative, got {iterations}")
     if iterations is not None and not PRESETS[preset].stages:
         raise PhotostyleError(f"`iterations` is for presets that optimise, and {preset} does not")
+
+
+def optimises(preset: str, realism: float | None) -> bool:
+    """Whether a transfer runs the preset's stages: at realism 1 they change nothing. None is the preset's realism."""
+    plan = PRESETS[preset]
+    return bool(plan.stages) and (plan.realism if realism is None else realism) != 1

@@ -34,7 +34,7 @@ from ..torch_state import independent
 from .ingredients import Ingredients
 from .inputs import fitting_size, read_given_masks, resolve_precision
 from .memory import plan_low_memory
-from .presets import DEFAULT_SIZES, PRESETS, check_iterations, mask_source
+from .presets import DEFAULT_SIZES, PRESETS, check_iterations, mask_source, optimises
 from .references import Mixture, Reference, read_references
 from .result import TransferResult
 from .start import checked_start, noise_start
@@ -164,7 +164,7 @@ def transfer(
     check_automatic(source, regions, segment_model, masks_given=content_mask is not None)
     target = resolve_device(device)
     stages = [s if iterations is None else replace(s, iterations=iterations, progress=0.0) for s in plan.stages]
-    if realism == 1:
+    if not optimises(preset, realism):
         stages = []
     way = resolve_precision(precision, target) if stages else None
     clock = _Clock(on_phase)

@@ -46,7 +46,7 @@ def find_faces(photo: Photo) -> list[Face]:
     Source: Ahonen, Hadid, Pietikainen: *Face Description with Local Binary Patterns* (2006), in the multi-block form
     of Zhang et al. (2007), trained by OpenCV's authors.
     """
-    height, width = working_size(photo.size, min(_LONGEST, max(photo.size)))
+    height, width = working_size(photo.size, _LONGEST)
     if min(height, width) < _SMALLEST:
         return []
     pixels = quantise(photo.tensor((height, width)).permute(1, 2, 0).numpy(), np.uint8, photo.name)

@@ -25,13 +25,11 @@ _LAYER = "conv4_1"
 
 @dataclass(frozen=True, eq=False)
 class Graded:
-    """The look of a shot, with the key frame that it was solved on, before and after: photos."""
+    """The look of a shot, and the time of the key frame that it was solved on."""
 
     look: Look
     time: float
-    before: Photo
-    after: Photo
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def key_times(shot: Shot) -> list[float]:
@@ -70,15 +68,12 @@ def grade_shot(
     times = [key] if key is not None else key_times(shot)
     frames = [as_photo(frame_at(film, time), f"frame at {time:.3f} s") for time in times]
     chosen = 0 if len(frames) == 1 else most_alike(frames, references, vgg)
-    before = frames[chosen]
-    result = transfer(before, list(references), **{**arguments, "weights": vgg})
-    look = result.look()
-    after = as_photo(look.apply(before.tensor(), everywhere=True))
-    return Graded(look, times[chosen], before, after, result.notes)
+    result = transfer(frames[chosen], list(references), **{**arguments, "weights": vgg})
+    return Graded(result.look(), times[chosen], result.notes)
 
 
 def _features(photo: Photo, vgg: VGG19) -> Tensor:
-    small = photo.tensor(working_size(photo.size, min(_SIZE, max(photo.size))), vgg.mean.device)
+    small = photo.tensor(working_size(photo.size, _SIZE), vgg.mean.device)
     mean = vgg(small, (_LAYER,))[_LAYER].float().flatten(1).mean(1)
     return mean / mean.norm()
 

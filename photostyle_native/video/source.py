@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..errors import PhotostyleError, reason
+from ..errors import PhotostyleError, check_extra, reason
 
 _UNSPECIFIED = 2  # of ffmpeg's colour properties
 _BT709, _BT470BG = 1, 5  # matrices: of high definition, and of what is older
@@ -50,10 +50,7 @@ class Film:
 
 def check_av() -> None:
     """Raise PhotostyleError if PyAV is not installed."""
-    try:
-        import av  # noqa: F401
-    except ImportError as error:
-        raise PhotostyleError("films need the extra video: pip install 'photostyle-native[video]'") from error
+    check_extra("av", "video", "films need")
 
 
 @contextmanager

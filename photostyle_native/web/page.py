@@ -19,7 +19,7 @@ import numpy as np
 from ..data import CONTENT, STYLE
 from ..errors import PhotostyleError
 from ..masks.palettes import AUTHORS_COLORS
-from ..optimization.solver import Iteration
+from ..optimization.solver import Iteration, seconds_left
 from ..pipeline.looks import look_names
 from ..segmentation.regions import label_colors
 from .inputs import photo_input, strokes_input
@@ -202,18 +202,14 @@ def _solved(studio: Studio, size: int, dials: Dials) -> Iterator[tuple[Any, str]
     """Solve in a thread, because a generator of the page has to hand out pictures meanwhile."""
     before = studio.before()
     states: queue.SimpleQueue[tuple[np.ndarray, str] | BaseException | None] = queue.SimpleQueue()
-    last = [0.0]
 
     def report(picture: np.ndarray, iteration: Iteration) -> None:
-        if iteration.seconds - last[0] >= _SECONDS_BETWEEN_PICTURES or iteration.iteration == 1:
-            last[0] = iteration.seconds
-            left = (iteration.iterations - iteration.iteration) * iteration.seconds / (iteration.iteration + 1)
-            state = f"Step {iteration.iteration} of {iteration.iterations}, about {left:.0f} s left."
-            states.put((picture, state))
+        left = f"about {seconds_left(iteration):.0f} s left."
+        states.put((picture, f"Step {iteration.iteration} of {iteration.iterations}, {left}"))
 
     def work() -> None:
         try:
-            picture = studio.solve(size, dials, report)
+            picture = studio.solve(size, dials, report, every=_SECONDS_BETWEEN_PICTURES)
             notes = "".join(f"\n- {note}" for note in studio.notes())
             states.put((picture, f"Done. The dials act at once.{notes}"))
             states.put(None)

@@ -9,17 +9,14 @@ import tempfile
 import time
 from typing import NoReturn
 
-from ..errors import PhotostyleError
+from ..errors import PhotostyleError, check_extra
 
 _LARGEST_FILE = "256mb"
 
 
 def check_web() -> None:
     """Raise PhotostyleError if Gradio is not installed."""
-    try:
-        import gradio  # noqa: F401
-    except ImportError as error:
-        raise PhotostyleError("the page needs the extra web: pip install 'photostyle-native[web]'") from error
+    check_extra("gradio", "web", "the page needs")
 
 
 def is_loopback(address: str) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,7 @@ from ..images.resize import working_size
 from ..images.sheet import photo_pixels
 from ..images.write import write_photo
 from ..machine import resolve_device
-from ..network.vgg19 import VGG19
-from ..network.weights import load_vgg19
+from ..network.weights import shared_vgg19
 from ..optimization.solver import Iteration
 from ..pipeline.finish import finish
 from ..pipeline.look_transfer import recolored
@@ -56,11 +55,6 @@ class Dials:
     keep_skin: float = 0.5
     keep_luma: bool = False
     keep_chroma: bool = False
-
-
-@lru_cache(maxsize=1)
-def _network(device: str) -> VGG19:
-    return load_vgg19().to(resolve_device(device))
 
 
 class Studio:
@@ -114,36 +108,41 @@ class Studio:
         )
         return self.turned(dials)
 
-    def solve(self, size: int | None, dials: Dials, report: Callable[[np.ndarray, Iteration], None]) -> np.ndarray:
+    def solve(
+        self, size: int, dials: Dials, report: Callable[[np.ndarray, Iteration], None], every: float = 0.0
+    ) -> np.ndarray:
         """Solve the transfer under the present regions, from the present picture if it was solved at this size.
 
-        `report` is called with the picture and the state every now and then. Setting `stop` keeps the best so far.
-        Raises PhotostyleError if there are other photos by the end.
+        `report` is called with the picture and the state, with at least `every` seconds between. Setting `stop` keeps
+        the best so far. Raises PhotostyleError if there are other photos by the end.
         """
         self.stop.clear()
         self._look = None
         content, style = self.photos()
-        changes = self._changes
+        changes, reported = self._changes, -math.inf
 
         def callback(iteration: Iteration) -> None:
+            nonlocal reported
             if self.stop.is_set():
                 raise KeyboardInterrupt
-            report(self._lifted(iteration.preview()), iteration)
+            if iteration.seconds - reported >= every:
+                reported = iteration.seconds
+                report(self._lifted(iteration.preview()), iteration)
 
         regions = self.regions()
         masks: dict[str, Any] = {"auto_mask": "none"}
         if len(regions.labels) > 1:
             masks = {"content_mask": regions.content, "style_mask": regions.style}
         before = self._result.ingredients if self._result else None
-        small = working_size(content.size, min(size or max(content.size), max(content.size)))
-        start = before.optimised if before is not None and size is not None else None
-        start = start if start is not None and tuple(start.shape[1:]) == small else None
+        start = before.optimised if before is not None else None
+        if start is not None and tuple(start.shape[1:]) != working_size(content.size, size):
+            start = None
         result = transfer(
             content,
             style,
             **masks,
-            size=None if size is None else min(size, max(content.size)),
-            weights=_network(self._device),
+            size=size,
+            weights=shared_vgg19("bundled", resolve_device(self._device)),
             device=self._device,
             start=start,
             callback=callback,
@@ -271,8 +270,7 @@ class Studio:
         if self._look is not None and self._content is not None:
             photo = self._content
             if longest is not None:
-                size = working_size(photo.size, min(longest, max(photo.size)))
-                photo = as_photo(photo.tensor(size))
+                photo = as_photo(photo.tensor(working_size(photo.size, longest)))
             pixels, _ = recolored(find_look(self._look), photo, device=self._device, **mixing)
             return as_photo(pixels).tensor()
         if self._result is None:
@@ -291,14 +289,13 @@ class Studio:
     def _found(self, *strokes: np.ndarray | None) -> Regions:
         photos = self.photos()
         photos = photos[0], photos[1].converted_to(photos[0].icc_profile)
-        tensors = [photo.tensor(working_size(photo.size, min(_FOUND_AT, max(photo.size)))) for photo in photos]
+        tensors = [photo.tensor(working_size(photo.size, _FOUND_AT)) for photo in photos]
         content, style = strokes or (None, None)
-        network = _network(self._device)
+        network = shared_vgg19("bundled", resolve_device(self._device))
         return cosegment(tensors[0], tensors[1], vgg=network, content_scribbles=content, style_scribbles=style)
 
     def _small(self) -> tuple[int, int]:
-        size = self.photos()[0].size
-        return working_size(size, min(LONGEST_SHOWN, max(size)))
+        return working_size(self.photos()[0].size, LONGEST_SHOWN)
 
     @torch.no_grad()
     def _lifted(self, picture: Tensor) -> np.ndarray:

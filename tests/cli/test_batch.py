@@ -20,6 +20,7 @@ from PIL import Image
 import photostyle_native
 from photostyle_native import Look
 from photostyle_native.batch import work
+from photostyle_native.data import LOOKS
 
 Run = Callable[..., tuple[int, str, str]]
 ROOT = Path(photostyle_native.__file__).parents[1]
@@ -113,6 +114,18 @@ def test_a_look_and_several_styles(run: Run, album: Path) -> None:
     assert run("batch", "in/1.png", *mixed, "-o", "mixed")[0] == 0
     assert run("transfer", "in/1.png", "style.png", "other.png", *mixed[4:], "-o", "one.png")[0] == 0
     assert np.array_equal(pixels_of("one.png"), pixels_of("mixed/1.png"))
+
+
+def test_other_machines_get_absolute_paths(album: Path) -> None:
+    """All files that a task names, and no names of looks or weights."""
+    Look.load(LOOKS / "airy.npz").save("mine.npz")
+    assert work.Task(look="mine.npz").anywhere().look == str(album / "mine.npz")
+    assert work.Task(look="airy").anywhere().look == "airy"
+    for weights in ("bundled", "style.png"):
+        task = work.Task(styles=("style.png", "other.png"), solving={"weights": weights, "size": 64}).anywhere()
+        assert task.styles == (str(album / "style.png"), str(album / "other.png"))
+        wanted = weights if weights == "bundled" else str(album / "style.png")
+        assert task.solving == {"weights": wanted, "size": 64}
 
 
 @pytest.mark.parametrize(

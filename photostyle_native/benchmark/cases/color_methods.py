@@ -8,9 +8,8 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from torch import Tensor
 
-from ...color.methods import METHODS
+from ...color.methods import METHODS, move_everywhere
 from ...color.peers import PEERS, peer
 from ..case import Case, Family, calls
 from ..scenes import height_of, photo, views
@@ -21,16 +20,12 @@ _OURS = {name: "ours" if name == "transport" else f"ours, {name}" for name in ME
 WAYS = (*_OURS.values(), *PEERS)
 
 
-def _everywhere(method: str, content: Tensor, style: Tensor) -> Tensor:
-    return METHODS[method](content, style, torch.ones_like(content[:1]), torch.ones_like(style[:1]))
-
-
 def build(device: torch.device, width: int) -> Case:
     style = photo(width).to(device).flip(0).square()
     pairs = [(x.contiguous(), style) for x in views(photo(width).to(device), _COPIES)]
     case = Case(height_of(width) * width)
     for name in METHODS:
-        case.ways[_OURS[name]] = calls(_everywhere, [(name, *pair) for pair in pairs])
+        case.ways[_OURS[name]] = calls(move_everywhere, [(name, *pair) for pair in pairs])
     for name, (module, _) in PEERS.items():
         case.offer(name, partial(calls, peer(name), pairs), needs=[module])
     return case
