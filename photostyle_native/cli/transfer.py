@@ -89,7 +89,7 @@ def check_options(options: argparse.Namespace, arguments: dict[str, Any]) -> Non
     source = mask_source(arguments["auto_mask"], arguments["preset"])
     check_automatic(source, options.regions, options.segment_model, masks_given=given)
     resolve_device(arguments["device"])
-    listed(options.style, options.style_mask)
+    listed(options.style, options.content_mask, options.style_mask)
     style_shares(len(options.style), options.style_weights)
     inputs = [
         ("CONTENT", options.content),

@@ -24,13 +24,14 @@ from .inputs import fitting_size
 class Reference:
     """A style photo in the content's colour space, at working size: `image`, (3, h, w).
 
-    `share` is its weight in the result; the shares of all add up to one. `mask` is what was given for it, or None.
+    `share` is its weight in the result; the shares of all add up to one. `masks` are what was given for the content
+    and for it, or None.
     """
 
     photo: Photo
     image: Tensor
     share: float
-    mask: Any = None
+    masks: tuple[Any, Any] = (None, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,24 +86,26 @@ def style_shares(count: int, weights: Sequence[float] | None) -> list[float]:
     return shares_of(weights, count, "`style_weights`", "style photos")
 
 
-def listed(style: Any, style_mask: Any) -> tuple[list[Any], list[Any]]:
-    """The argument `style` of a transfer as a list of photos, and a mask or None for each.
+def listed(style: Any, content_mask: Any, style_mask: Any) -> tuple[list[Any], list[tuple[Any, Any]]]:
+    """The argument `style` of a transfer as a list of photos, and the masks of the content and the style for each.
 
     Raises PhotostyleError if there are masks, but not one for each.
     """
     styles = list(style) if isinstance(style, list | tuple) else [style]
     several = isinstance(style_mask, list | tuple)
     masks = list(style_mask) if several else [style_mask] * (1 if style_mask is not None else len(styles))
-    if len(masks) != len(styles):
-        raise PhotostyleError(
-            f"`style_mask` must have a mask for each of {len(styles)} style photos, got {len(masks)}"
-        )
-    return styles, masks
+    contents = list(content_mask) if isinstance(content_mask, list | tuple) else [content_mask] * len(styles)
+    for name, given in (("style_mask", masks), ("content_mask", contents)):
+        if len(given) != len(styles):
+            raise PhotostyleError(
+                f"`{name}` must have a mask for each of {len(styles)} style photos, got {len(given)}"
+            )
+    return styles, list(zip(contents, masks, strict=True))
 
 
 def read_references(
     style: Any,
-    style_mask: Any,
+    masks: tuple[Any, Any],
     style_weights: Sequence[float] | None,
     icc_profile: bytes | None,
     longest: int,
@@ -110,17 +113,17 @@ def read_references(
 ) -> list[Reference]:
     """Read the style photos, in the colour space of `icc_profile`, their longest side at most `longest` pixels.
 
-    Those of weight zero are left out: the result is the same as without them. Raises PhotostyleError as `as_photo`,
-    `listed`, `style_shares` and `fitting_size` do.
+    `masks` are the arguments `content_mask` and `style_mask`. Style photos of weight zero are left out: the result is
+    the same as without them. Raises PhotostyleError as `as_photo`, `listed`, `style_shares` and `fitting_size` do.
     """
-    styles, masks = listed(style, style_mask)
+    styles, pairs = listed(style, *masks)
     references = []
-    for number, (source, mask, share) in enumerate(
-        zip(styles, masks, style_shares(len(styles), style_weights), strict=True), 1
+    for number, (source, given, share) in enumerate(
+        zip(styles, pairs, style_shares(len(styles), style_weights), strict=True), 1
     ):
         if share:
             name = "style" if len(styles) == 1 else f"style {number}"
             photo = as_photo(source, name).converted_to(icc_profile)
             size = fitting_size(photo, longest, strict=False)
-            references.append(Reference(photo, photo.tensor(size, device), share, mask))
+            references.append(Reference(photo, photo.tensor(size, device), share, given))
     return references

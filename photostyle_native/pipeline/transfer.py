@@ -95,7 +95,7 @@ def transfer(
             `style` may be a list of several photos, which are mixed.
         content_mask, style_mask: label images or mask stacks (see `masks.label_images.read_labels`), both or neither.
             They may have another size than their photo, but not another aspect ratio. For several style photos
-            `style_mask` is a list of as many.
+            `style_mask` is a list of as many, and `content_mask` may be.
         style_weights: how much each of several style photos counts, relative to the others; by default all the same.
             A photo of weight zero changes nothing.
         auto_mask: where masks come from if none are given. ``features`` divides both photos into regions that
@@ -171,7 +171,8 @@ def transfer(
     with clock.phase("read"):
         photo = as_photo(content, "content")
         longest = DEFAULT_SIZES["cpu" if target.type == "cpu" else "cuda"] if size is None else size
-        references = read_references(style, style_mask, style_weights, photo.icc_profile, longest, target)
+        masks = content_mask, style_mask
+        references = read_references(style, masks, style_weights, photo.icc_profile, longest, target)
         small = fitting_size(photo, longest, strict=size is not None)
         image = photo.tensor(small, target)
     low_memory = False
@@ -185,7 +186,7 @@ def transfer(
             vgg = (weights if isinstance(weights, VGG19) else load_vgg19(weights)).to(target)
     with clock.phase("masks"):
         found = {"regions": regions, "segment_model": segment_model}
-        pairs = [_masks(photo, image, reference, content_mask, source, vgg, found) for reference in references]
+        pairs = [_masks(photo, image, reference, source, vgg, found) for reference in references]
         mixture = Mixture(references, pairs)
     with clock.phase("start"):
         colored = mixture.colored(image, plan.method)
@@ -243,14 +244,13 @@ def _masks(
     photo: Photo,
     image: Tensor,
     reference: Reference,
-    content_mask: Any,
     source: str | None,
     vgg: VGG19 | None,
     parameters: dict[str, Any],
 ) -> MaskPair:
     """The masks that the content has in common with a style photo: those that were given, or those of `source`."""
     images = image, reference.image
-    pair = read_given_masks(content_mask, reference.mask, photo, reference.photo, images)
+    pair = read_given_masks(*reference.masks, photo, reference.photo, images)
     if pair is None:
         sizes = (image.shape[-2], image.shape[-1]), (reference.image.shape[-2], reference.image.shape[-1])
         pair = automatic_pair(photo, reference.photo, sizes, source, vgg, **parameters)

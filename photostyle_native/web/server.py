@@ -7,11 +7,10 @@ import os
 import shutil
 import tempfile
 import time
+from pathlib import Path
 from typing import NoReturn
 
 from ..errors import PhotostyleError, check_extra
-
-_LARGEST_FILE = "256mb"
 
 
 def check_web() -> None:
@@ -49,10 +48,14 @@ def serve(address: str, port: int | None, password: str | None, device: str, *, 
     uploads = tempfile.mkdtemp(prefix="photostyle-uploads-")
     os.environ["GRADIO_TEMP_DIR"] = uploads
     import gradio as gr
+    from starlette.middleware import Middleware
 
     from .page import CSS, build
+    from .upload_limit import LARGEST_FILE, UploadLimit
+    from .visitors import Visitors
 
-    blocks, page = build(device)
+    visitors = Visitors(device, Path(uploads))
+    blocks = build(visitors)
     blocks.GRADIO_CACHE = uploads
     theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
     try:
@@ -66,7 +69,8 @@ def serve(address: str, port: int | None, password: str | None, device: str, *, 
             show_error=True,
             ssr_mode=False,
             footer_links=[],
-            max_file_size=_LARGEST_FILE,
+            max_file_size=LARGEST_FILE,
+            app_kwargs={"middleware": [Middleware(UploadLimit, folder=Path(uploads))]},
             prevent_thread_lock=True,
             theme=theme,
             css=CSS,
@@ -79,5 +83,5 @@ def serve(address: str, port: int | None, password: str | None, device: str, *, 
             time.sleep(3600)
     finally:
         blocks.close(verbose=False)
-        page.studios.close_all()
+        visitors.close_all()
         shutil.rmtree(uploads, ignore_errors=True)

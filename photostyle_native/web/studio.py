@@ -1,11 +1,11 @@
-"""What one person of the page works on: two photos, their regions, the result, and its dials. No page is here."""
+"""What one person of the page works on: photos, their regions, the result, and its dials. No page is here."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from ..segmentation.scribbles import read_scribbles
 
 LONGEST_SHOWN = 1200  # pixels of the longer side of pictures on the page
 MAX_PIXELS = 120_000_000  # of an uploaded photo
+_COMPARED = 640  # pixels of the longer side of the pictures that stand side by side
 _FOUND_AT = 700  # pixels of the longer side at which regions are found
 _PIECE = (600, 900)  # rows and columns of what is shown pixel by pixel
 FORMATS = {
@@ -67,34 +68,47 @@ class Studio:
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         self.folder, self._device = folder, device
+        self.uploads: set[str] = set()  # the files that this person sent
         self._content: Photo | None = None
-        self._style: Photo | None = None
-        self._regions: Regions | None = None
+        self._styles: list[Photo] = []
+        self._shares = [1.0]
+        self._regions: list[Regions] = []  # of the content and each style photo
         self._result: TransferResult | None = None
         self._look: str | None = None  # a look that is shown instead of a result
         self._changes = 0  # of the photos: what is still being solved for others is of no use
         self.stop = threading.Event()
 
-    def set_photos(self, content: str | None, style: str | None) -> None:
+    def set_photos(self, content: str | None, style: str | None, second: str | None = None) -> None:
         """Take other photos, by their files; None takes one away. What was made of the old ones is gone.
 
-        Raises PhotostyleError if a file is no photo, or has more than `MAX_PIXELS`.
+        With a `second` style photo the two are mixed. Raises PhotostyleError if a file is no photo, or has more than
+        `MAX_PIXELS`.
         """
         self._changes += 1
-        self._result, self._regions, self._look = None, None, None
-        self._content = None if content is None else read_photo(content, max_pixels=MAX_PIXELS)
-        self._style = None if style is None else read_photo(style, max_pixels=MAX_PIXELS)
+        self._result, self._regions, self._look = None, [], None
+        self._content, self._styles = None, []
+        self._content = None if content is None else self._read(content)
+        self._styles = [self._read(path) for path in (style, second) if path is not None]
+
+    def mix(self, second: float) -> None:
+        """Give the second style photo this share, from 0 to 1, and the first the rest."""
+        self._shares = [1 - second, second]
 
     @property
     def ready(self) -> bool:
         """Whether there are two photos."""
-        return self._content is not None and self._style is not None
+        return self._content is not None and bool(self._styles)
 
-    def photos(self) -> tuple[Photo, Photo]:
-        """The content and the style photo. Raises PhotostyleError unless there are two."""
-        if self._content is None or self._style is None:
+    @property
+    def mixed(self) -> bool:
+        """Whether there are two style photos for a content."""
+        return self.ready and len(self._styles) == 2
+
+    def photos(self) -> tuple[Photo, list[Photo]]:
+        """The content and the style photos. Raises PhotostyleError unless there are both."""
+        if self._content is None or not self._styles:
             raise PhotostyleError("Two photos are needed: the one to change, and the one with the light.")
-        return self._content, self._style
+        return self._content, self._styles
 
     def before(self) -> np.ndarray:
         """The content as the page shows it, (h, w, 3) uint8, sRGB."""
@@ -103,10 +117,20 @@ class Studio:
     def draft(self, dials: Dials) -> np.ndarray:
         """A first picture, in a second: the colour transfer without regions."""
         self._look = None
-        self._result = transfer(
-            *self.photos(), preset="colour", device=self._device, **self._solving(dials, draft=True)
-        )
+        content, styles = self.photos()
+        self._result = self._colored(content, styles, dials)
         return self.turned(dials)
+
+    def side_by_side(self, path: str, styles: Sequence[str], dials: Dials) -> list[np.ndarray]:
+        """Drafts of a photo under each of some style photos, all by their files; (h, w, 3) uint8 each.
+
+        Raises PhotostyleError if a file is no photo.
+        """
+        content = self._read(path)
+        small = as_photo(content.tensor(working_size(content.size, _COMPARED)))
+        small = replace(small, icc_profile=content.icc_profile)
+        pictures = (self._colored(small, [self._read(style)], dials).image for style in styles)
+        return [photo_pixels(as_photo(picture), content) for picture in pictures]
 
     def solve(
         self, size: int, dials: Dials, report: Callable[[np.ndarray, Iteration], None], every: float = 0.0
@@ -118,35 +142,35 @@ class Studio:
         """
         self.stop.clear()
         self._look = None
-        content, style = self.photos()
+        content, styles = self.photos()
         changes, reported = self._changes, -math.inf
 
         def callback(iteration: Iteration) -> None:
             nonlocal reported
-            if self.stop.is_set():
-                raise KeyboardInterrupt
+            self._check_stop(iteration)
             if iteration.seconds - reported >= every:
                 reported = iteration.seconds
                 report(self._lifted(iteration.preview()), iteration)
 
-        regions = self.regions()
+        found = self._all_regions()
         masks: dict[str, Any] = {"auto_mask": "none"}
-        if len(regions.labels) > 1:
-            masks = {"content_mask": regions.content, "style_mask": regions.style}
+        if any(len(regions.labels) > 1 for regions in found):
+            masks = {"content_mask": [one.content for one in found], "style_mask": [one.style for one in found]}
         before = self._result.ingredients if self._result else None
         start = before.optimised if before is not None else None
         if start is not None and tuple(start.shape[1:]) != working_size(content.size, size):
             start = None
         result = transfer(
             content,
-            style,
+            styles,
             **masks,
+            style_weights=self._weights(),
             size=size,
             weights=shared_vgg19("bundled", resolve_device(self._device)),
             device=self._device,
             start=start,
             callback=callback,
-            **self._solving(dials),
+            **asdict(dials),
         )
         if changes != self._changes:
             raise PhotostyleError("The photos have changed meanwhile.")
@@ -162,9 +186,7 @@ class Studio:
 
         `across` and `down`, from 0 to 1, say where in the photo it lies.
         """
-        content = self._content
-        if content is None:
-            raise PhotostyleError("There is no photo yet.")
+        content = self._first()
         (height, width), (high, wide) = content.size, _PIECE
         top, left = (
             round(share * max(0, whole - part))
@@ -181,30 +203,31 @@ class Studio:
         return self.turned(dials)
 
     def regions(self) -> Regions:
-        """The regions of both photos, found when they are first asked for."""
-        if self._regions is None:
-            self._regions = self._found()
-        return self._regions
+        """The regions of the content and the first style photo, found when they are first asked for."""
+        return self._all_regions()[0]
 
     def overlays(self) -> tuple[np.ndarray, np.ndarray]:
         """Both photos tinted with the colours of their regions, (h, w, 3) uint8."""
         found = self.regions()
         pictures = []
-        for photo, index in zip(self.photos(), (found.content, found.style), strict=True):
+        content, styles = self.photos()
+        for photo, index in ((content, found.content), (styles[0], found.style)):
             small = as_photo(photo.tensor((index.shape[0], index.shape[1])))
             pictures.append(overlay(photo_pixels(small, photo), index, found.labels))
         return pictures[0], pictures[1]
 
     def correct(self, strokes: Sequence[str | None]) -> None:
-        """Find the regions again, under strokes on transparent layers: files for content and style, or None.
+        """Find the regions again, under strokes on transparent layers: files for content and first style, or None.
 
         Raises PhotostyleError if a file is no picture, or has no stroke in a colour of the regions.
         """
+        content, styles = self.photos()
+        self.uploads.update(path for path in strokes if path is not None)
         read = [
             None if path is None else read_scribbles(path, photo.tensor(), f"the strokes on the {name} photo")
-            for path, photo, name in zip(strokes, self.photos(), ("content", "style"), strict=True)
+            for path, photo, name in zip(strokes, (content, styles[0]), ("content", "style"), strict=True)
         ]
-        self._regions = self._found(*read)
+        self._regions = [self._found(styles[0], *read), *self._all_regions()[1:]]
 
     def write(self, kind: str, dials: Dials) -> list[str]:
         """Write the full-size photo, and what belongs to it, for download; returns the files.
@@ -213,9 +236,7 @@ class Studio:
         Raises PhotostyleError if there is nothing yet.
         """
         extension, depth = FORMATS[kind]
-        content = self._content
-        if content is None:
-            raise PhotostyleError("There is no photo yet.")
+        content = self._first()
         stem = Path(content.name).stem[:80]
         photo = self.folder / f"{stem}-photostyle{extension}"
         write_photo(photo, self._adjusted(dials, None), like=content, bit_depth=depth, dither=True)
@@ -236,20 +257,73 @@ class Studio:
         """What one should know about the result, a sentence each."""
         return () if self._result is None else self._result.notes
 
-    def give_to(self, paths: Sequence[str], dials: Dials) -> tuple[list[str], list[str]]:
-        """Give the present look to other photos; returns the files that were written, and what went wrong."""
-        written, problems = [], []
-        look = self._look_of(dials) if self._look is None else find_look(self._look)
+    def give_to(self, paths: Sequence[str], dials: Dials, size: int | None = None) -> Iterator[str | PhotostyleError]:
+        """Give the present look to other photos, or solve each by itself at a working size.
+
+        Setting `stop` ends it. Yields for each photo the file that was written, or what went wrong.
+        """
+        self.stop.clear()
+        self.uploads.update(paths)
+        look: Any = None
+        if size is None:
+            look = self._look_of(dials) if self._look is None else find_look(self._look)
         for number, path in enumerate(paths, 1):
+            if self.stop.is_set():
+                return
             try:
-                photo = read_photo(path, max_pixels=MAX_PIXELS)
-                pixels, _ = recolored(look, photo, device=self._device, everywhere=True)
+                photo = self._read(path)
+                pixels = self._solved(photo, size, dials) if size else self._recolored(photo, look)
                 target = self.folder / f"{number:03}-{Path(path).stem[:80]}.jpg"
                 write_photo(target, pixels, like=photo, dither=True)
-                written.append(str(target))
+                yield str(target)
+            except KeyboardInterrupt:
+                return
             except PhotostyleError as error:
-                problems.append(str(error))
-        return written, problems
+                yield error
+
+    def _recolored(self, photo: Photo, look: Any) -> Any:
+        return recolored(look, photo, device=self._device, everywhere=True)[0]
+
+    def _solved(self, photo: Photo, size: int, dials: Dials) -> Tensor:
+        """The default transfer to another photo, at full size. Raises KeyboardInterrupt once `stop` is set."""
+        result = transfer(
+            photo,
+            self.photos()[1],
+            style_weights=self._weights(),
+            size=size,
+            weights=shared_vgg19("bundled", resolve_device(self._device)),
+            device=self._device,
+            callback=self._check_stop,
+            **asdict(dials),
+        )
+        if result.interrupted:
+            raise KeyboardInterrupt
+        return result.image
+
+    def _check_stop(self, _: Iteration) -> None:
+        if self.stop.is_set():
+            raise KeyboardInterrupt
+
+    def _read(self, path: str) -> Photo:
+        self.uploads.add(path)
+        return read_photo(path, max_pixels=MAX_PIXELS)
+
+    def _first(self) -> Photo:
+        """The content. Raises PhotostyleError if there is none."""
+        if self._content is None:
+            raise PhotostyleError("There is no photo yet.")
+        return self._content
+
+    def _weights(self) -> list[float]:
+        """The shares of the style photos."""
+        return self._shares if len(self._styles) == 2 else [1.0] * len(self._styles)
+
+    def _colored(self, content: Photo, styles: list[Photo], dials: Dials) -> TransferResult:
+        """The colour transfer, which has no realism."""
+        turned = asdict(dials)
+        turned.pop("realism")
+        shares = self._weights() if styles is self._styles else None
+        return transfer(content, styles, preset="colour", style_weights=shares, device=self._device, **turned)
 
     def _look_of(self, dials: Dials) -> Look:
         if self._result is None:
@@ -279,20 +353,21 @@ class Studio:
         realism = dials.realism if solved else 1.0
         return self._result.adjusted(realism=realism, keep_skin=dials.keep_skin, longest=longest, **mixing)
 
-    def _solving(self, dials: Dials, *, draft: bool = False) -> dict[str, Any]:
-        """The dials as arguments of `transfer`; a draft has no realism."""
-        values = asdict(dials)
-        if draft:
-            values.pop("realism")
-        return values
+    def _all_regions(self) -> list[Regions]:
+        if not self._regions:
+            self._regions = [self._found(style) for style in self.photos()[1]]
+        return self._regions
 
-    def _found(self, *strokes: np.ndarray | None) -> Regions:
-        photos = self.photos()
-        photos = photos[0], photos[1].converted_to(photos[0].icc_profile)
+    def _found(
+        self, style: Photo, content_strokes: np.ndarray | None = None, style_strokes: np.ndarray | None = None
+    ) -> Regions:
+        content = self.photos()[0]
+        photos = content, style.converted_to(content.icc_profile)
         tensors = [photo.tensor(working_size(photo.size, _FOUND_AT)) for photo in photos]
-        content, style = strokes or (None, None)
         network = shared_vgg19("bundled", resolve_device(self._device))
-        return cosegment(tensors[0], tensors[1], vgg=network, content_scribbles=content, style_scribbles=style)
+        return cosegment(
+            tensors[0], tensors[1], vgg=network, content_scribbles=content_strokes, style_scribbles=style_strokes
+        )
 
     def _small(self) -> tuple[int, int]:
         return working_size(self.photos()[0].size, LONGEST_SHOWN)

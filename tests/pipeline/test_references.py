@@ -34,12 +34,16 @@ def test_weights_are_checked(weights: list[float], problem: str) -> None:
 
 
 def test_one_photo_or_a_list() -> None:
-    assert listed("a", None) == (["a"], [None])
-    assert listed(["a", "b"], None) == (["a", "b"], [None, None])
-    assert listed(["a"], "m") == (["a"], ["m"])
-    assert listed("a", ["m"]) == (["a"], ["m"])
+    assert listed("a", None, None) == (["a"], [(None, None)])
+    assert listed(["a", "b"], None, None) == (["a", "b"], [(None, None)] * 2)
+    assert listed(["a"], "c", "m") == (["a"], [("c", "m")])
+    assert listed("a", "c", ["m"]) == (["a"], [("c", "m")])
+    assert listed(["a", "b"], "c", ["m", "n"]) == (["a", "b"], [("c", "m"), ("c", "n")])
+    assert listed(["a", "b"], ["c", "d"], ["m", "n"]) == (["a", "b"], [("c", "m"), ("d", "n")])
+    with pytest.raises(PhotostyleError, match="`content_mask` must have a mask for each of 2 style photos, got 1"):
+        listed(["a", "b"], ["c"], ["m", "n"])
     with pytest.raises(PhotostyleError, match="`style_mask` must have a mask for each of 2 style photos, got 1"):
-        listed(["a", "b"], "m")
+        listed(["a", "b"], None, "m")
     with pytest.raises(PhotostyleError, match="at least one of the style photos"):
         style_shares(0, None)
 
@@ -77,6 +81,8 @@ def test_masks_of_each_style_are_its_own(photos: tuple[Tensor, Tensor, Tensor], 
     mixed = transfer(content, styles, style_mask=masks, **arguments)
     assert len(mixed.labels) == 4
     assert [label.split(": ")[0] for label in mixed.labels] == ["style 1", "style 1", "style 2", "style 2"]
+    arguments["content_mask"] = [labels(64, 80), labels(64, 80)]
+    assert torch.equal(transfer(content, styles, style_mask=masks, **arguments).image, mixed.image)
     with pytest.raises(PhotostyleError, match="belong together"):
         transfer(content, styles, **arguments)
 

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,20 @@ from photostyle_native.cli.main import main
 from photostyle_native.web import server
 
 ROOT = Path(photostyle_native.__file__).parents[1]
-PATIENCE = 180_000  # milliseconds: two busy cores are slow
+PATIENCE = 120_000  # milliseconds: two busy cores are slow
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps its files."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def address(server_folder: Path) -> Iterator[str]:
     """The address of a page that is served by the program."""
     need("gradio")
-    folder = tmp_path_factory.mktemp("server")
+    folder = server_folder
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "photostyle_native", "web", "--device", "cpu"]
     with (folder / "out").open("w") as out:
@@ -47,6 +54,18 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 143
     assert not list(folder.glob("photostyle-*"))  # uploads and results go with the server
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The demo's photos, small, so that regions and results come soon."""
+    folder = tmp_path_factory.mktemp("photos")
+    small = []
+    for path in (data.CONTENT, data.STYLE):
+        with Image.open(path) as photo:
+            photo.reduce(2).save(folder / path.with_suffix(".png").name)
+        small.append(folder / path.with_suffix(".png").name)
+    return small[0], small[1]
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +102,20 @@ def upload(tab: Any, name: str, path: Path) -> None:
     tab.set_input_files(f"#{name} input[type=file]", str(path))
 
 
-def both(tab: Any) -> None:
-    upload(tab, "content", data.CONTENT)
+def both(tab: Any, photos: tuple[Path, Path]) -> None:
+    upload(tab, "content", photos[0])
     wait_for(tab, "One more photo")
-    upload(tab, "style", data.STYLE)
+    upload(tab, "style", photos[1])
     wait_for(tab, "A first picture")
+    tab.click("text=quick (256)")
+
+
+def solve_a_little(tab: Any) -> None:
+    """Solve, and keep the best after some steps."""
+    tab.click("#make")
+    wait_for(tab, "Step")
+    tab.click("#stop")
+    wait_for(tab, "Done")
 
 
 def shown(tab: Any) -> str:
@@ -95,12 +123,11 @@ def shown(tab: Any) -> str:
     return str(tab.locator("#result img").last.get_attribute("src"))
 
 
-def test_from_two_photos_to_a_download(page: Any, address: str, tmp_path: Path) -> None:
+def test_from_two_photos_to_a_download(page: Any, address: str, photos: tuple[Path, Path], tmp_path: Path) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    both(page)
+    both(page, photos)
     draft = shown(page)
-    page.click("text=quick (256)")
     page.click("#make")
     wait_for(page, "Step")
     wait_for(page, "Done")
@@ -125,7 +152,7 @@ def test_from_two_photos_to_a_download(page: Any, address: str, tmp_path: Path) 
     with page.expect_download() as waiting:
         page.locator("#files a[download]").first.click()
     waiting.value.save_as(tmp_path / "out.png")
-    with Image.open(tmp_path / "out.png") as out, Image.open(data.CONTENT) as content:
+    with Image.open(tmp_path / "out.png") as out, Image.open(photos[0]) as content:
         assert np.array_equal(np.asarray(out), np.asarray(content))  # a strength of 0 is the photo itself
     hosts = {re.sub(r"^(\w+://[^/]+/).*", r"\1", url) for url in asked if url.startswith("http")}
     assert hosts == {address}
@@ -151,49 +178,103 @@ def test_regions_and_a_stroke(page: Any) -> None:
     page.wait_for_function("old => document.querySelector('#legend').innerText !== old", arg=before)
 
 
-def test_stop_keeps_the_best(page: Any) -> None:
-    page.click("#demo")
-    wait_for(page, "A first picture")
+def test_stop_keeps_the_best(page: Any, photos: tuple[Path, Path]) -> None:
+    both(page, photos)
     page.click("text=fine (700)")
+    draft = shown(page)
     begin = time.monotonic()
-    page.click("#make")
-    wait_for(page, "Step")
-    page.click("#stop")
-    wait_for(page, "Done")
+    solve_a_little(page)
     assert time.monotonic() - begin < 100
+    assert shown(page) != draft
 
 
-def test_two_tabs_have_two_studios_and_a_queue(page: Any, address: str) -> None:
+def test_two_tabs_have_two_studios_and_a_queue(page: Any, address: str, photos: tuple[Path, Path]) -> None:
     other = page.context.new_page()
     other.set_default_timeout(PATIENCE)
     other.goto(address)
     other.wait_for_selector("#make")
-    page.click("#demo")
-    upload(other, "content", data.STYLE)
-    upload(other, "style", data.CONTENT)
-    for tab in (page, other):
-        wait_for(tab, "A first picture")
-        tab.click("text=quick (256)")
+    both(page, photos)
+    both(other, photos[::-1])
     page.click("#make")
     wait_for(page, "Step")
     other.click("#make")
     other.wait_for_function("document.body.innerText.includes('queue: 1/1')")
+    page.click("#stop")
     wait_for(page, "Done")
+    wait_for(other, "Step")
+    other.click("#stop")
     wait_for(other, "Done")
     assert shown(page) != shown(other)
 
 
-def test_reload_in_the_middle(page: Any) -> None:
-    page.click("#demo")
-    wait_for(page, "A first picture")
+def test_reload_in_the_middle(page: Any, photos: tuple[Path, Path]) -> None:
+    both(page, photos)
+    page.click("text=fine (700)")
     page.click("#make")
     wait_for(page, "Step")
     page.reload()
     page.wait_for_selector("#make")
-    both(page)  # the old work has stopped, and is not in the way
+    both(page, photos)  # the old work has stopped, and is not in the way
+    solve_a_little(page)
+
+
+def test_lights_side_by_side_and_two_mixed(page: Any, photos: tuple[Path, Path]) -> None:
+    upload(page, "content", photos[0])
+    page.get_by_text("More lights").click()
+    page.set_input_files("#lights input[type=file]", [str(data.STYLE), str(photos[0])])
+    page.wait_for_function("document.querySelectorAll('#gallery .grid-container img').length === 2")
+    page.locator("#gallery .grid-container button").first.click()
+    wait_for(page, "A first picture")
+    alone = shown(page)
+    upload(page, "second", photos[0])
+    page.wait_for_function("old => [...document.querySelectorAll('#result img')].at(-1).src !== old", arg=alone)
+    mixed = shown(page)
+    page.locator("#share input[type=number]").fill("0.9")
+    page.locator("#share input[type=number]").press("Enter")
+    wait_for(page, "of the mixture")
+    assert shown(page) != mixed
     page.click("text=quick (256)")
-    page.click("#make")
-    wait_for(page, "Done")
+    solve_a_little(page)
+
+
+def test_more_photos_at_once_and_one_by_one(page: Any, photos: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(photos[0].read_bytes()[:5000])
+    both(page, photos)
+    page.get_by_text("The same for more photos").click()
+    page.set_input_files("#more input[type=file]", [str(photos[0]), str(photos[1]), str(tmp_path / "broken.png")])
+    page.wait_for_function("document.querySelectorAll('#more .file').length === 3")
+    page.click("#give")
+    wait_for(page, "2 photos.", "#given")
+    assert "broken.png" in page.inner_text("#given")
+    with page.expect_download() as waiting:
+        page.locator("#archive a[download]").first.click()
+    waiting.value.save_as(tmp_path / "photos.zip")
+    with zipfile.ZipFile(tmp_path / "photos.zip") as file:
+        assert file.namelist() == ["001-china.jpg", "002-rocket.jpg"]
+        assert file.testzip() is None
+    page.click("text=solved one by one")
+    page.click("#give")
+    wait_for(page, "1 of 3", "#given")
+    page.click("#stop-giving")
+    wait_for(page, "were not made", "#given")
+
+
+def test_what_was_sent_goes_with_the_visitor(browser: Any, address: str, server_folder: Path, tmp_path: Path) -> None:
+    scene = np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype=np.uint8)
+    Image.fromarray(scene).save(tmp_path / "only-mine.png")
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.set_default_timeout(PATIENCE)
+    tab.goto(address)
+    tab.wait_for_selector("#make")
+    upload(tab, "content", tmp_path / "only-mine.png")
+    wait_for(tab, "One more photo")
+    assert list(server_folder.glob("photostyle-uploads-*/**/only-mine.png"))
+    context.close()
+    deadline = time.monotonic() + 60
+    while list(server_folder.glob("**/only-mine.png")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not list(server_folder.glob("**/only-mine.png"))
 
 
 def test_a_broken_file_and_one_that_claims_too_much(page: Any, tmp_path: Path) -> None:

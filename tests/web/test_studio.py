@@ -15,24 +15,45 @@ from photostyle_native.optimization.solver import Iteration
 from photostyle_native.web.studio import FORMATS, Dials, Studio
 
 
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The demo's photos, small."""
+    folder = tmp_path_factory.mktemp("photos")
+    paths = []
+    for path in (data.CONTENT, data.STYLE):
+        paths.append(str(folder / f"{path.stem}.png"))
+        with Image.open(path) as photo:
+            photo.reduce(2).save(paths[-1])
+    return paths[0], paths[1]
+
+
 @pytest.fixture
-def studio(tmp_path: Path) -> Studio:
+def studio(tmp_path: Path, photos: tuple[str, str]) -> Studio:
     """A studio with the demo's photos."""
     (tmp_path / "out").mkdir()
     made = Studio(tmp_path / "out", "cpu")
-    made.set_photos(str(data.CONTENT), str(data.STYLE))
+    made.set_photos(*photos)
     return made
+
+
+def given(studio: Studio, paths: list[str], size: int | None = None) -> tuple[list[str], list[PhotostyleError]]:
+    """The files that were written, and what went wrong."""
+    outcomes = list(studio.give_to(paths, Dials(), size))
+    return (
+        [one for one in outcomes if isinstance(one, str)],
+        [one for one in outcomes if isinstance(one, PhotostyleError)],
+    )
 
 
 def ignore(picture: np.ndarray, iteration: Iteration) -> None:
     assert picture.dtype == np.uint8
 
 
-def test_a_draft_is_the_colour_transfer(studio: Studio) -> None:
+def test_a_draft_is_the_colour_transfer(studio: Studio, photos: tuple[str, str]) -> None:
     picture = studio.draft(Dials())
-    wanted = transfer(data.CONTENT, data.STYLE, preset="colour", device="cpu").image
+    wanted = transfer(*photos, preset="colour", device="cpu").image
     assert np.abs(picture.astype(int) - (wanted.permute(1, 2, 0).numpy() * 255).round()).max() <= 1
-    assert picture.shape == studio.before().shape == (427, 640, 3)
+    assert picture.shape == studio.before().shape == (214, 320, 3)
     assert np.array_equal(studio.turned(Dials(strength=0)), studio.before())
     assert np.array_equal(studio.turned(Dials(realism=0)), picture)  # a draft has no realism
 
@@ -70,19 +91,19 @@ def test_stopping_keeps_the_best(studio: Studio) -> None:
 
 def test_strokes_correct_the_regions(studio: Studio, tmp_path: Path) -> None:
     before = studio.regions()
-    sky = int(np.bincount(before.content[:50].ravel()).argmax())
-    layer = np.zeros((427, 640, 4), np.uint8)
-    layer[20:60, 100:500] = (255, 0, 0, 255)  # red is no region so far
+    sky = int(np.bincount(before.content[:25].ravel()).argmax())
+    layer = np.zeros((214, 320, 4), np.uint8)
+    layer[10:30, 50:250] = (255, 0, 0, 255)  # red is no region so far
     Image.fromarray(layer).save(tmp_path / "strokes.png")
     studio.correct((str(tmp_path / "strokes.png"), None))
     after = studio.regions()
     assert "red" in after.labels
-    assert (after.content[20:60, 100:500] == after.labels.index("red")).mean() > 0.9
+    assert (after.content[10:30, 50:250] == after.labels.index("red")).mean() > 0.9
     assert before.labels[sky] != "red"
     content, style = studio.overlays()
     assert content.shape[:2] == after.content.shape
     assert style.shape[:2] == after.style.shape
-    Image.new("RGBA", (640, 427)).save(tmp_path / "empty.png")
+    Image.new("RGBA", (320, 214)).save(tmp_path / "empty.png")
     with pytest.raises(PhotostyleError, match="the strokes on the content photo must have strokes"):
         studio.correct((str(tmp_path / "empty.png"), None))
 
@@ -100,29 +121,28 @@ def test_files_to_take_home(studio: Studio, kind: str) -> None:
         "china-hald.png",
     ]
     photo = read_photo(files[0])
-    assert (photo.size, photo.bit_depth) == ((427, 640), depth)
+    assert (photo.size, photo.bit_depth) == ((214, 320), depth)
     difference = np.abs(photo_pixels(photo).astype(int) - picture)
     assert difference.mean() < 3 if extension in (".jpg", ".webp") else difference.max() <= 1.5
-    assert Look.load(files[1]).fits(read_photo(data.CONTENT).tensor())
+    assert Look.load(files[1]).fits(studio.photos()[0].tensor())
     assert Table.read_cube(files[2]).colors.shape == (3, 33, 33, 33)
 
 
 def test_a_look_on_the_first_photo_alone(studio: Studio) -> None:
-    studio.set_photos(str(data.CONTENT), str(data.STYLE))
     picture = studio.apply_look("blue-hour", Dials())
     assert picture.mean() < studio.before().mean()
     (photo,) = studio.write("PNG, 8 bit", Dials())
     assert np.abs(photo_pixels(read_photo(photo)).astype(int) - picture).max() <= 1.5
-    written, problems = studio.give_to([str(data.STYLE), __file__], Dials())
+    written, problems = given(studio, [str(data.STYLE), __file__])
     assert len(written) == len(problems) == 1
-    assert "not a PNG" in problems[0]
+    assert "not a PNG" in str(problems[0])
     studio.draft(Dials())
     assert not np.array_equal(studio.turned(Dials()), picture)
 
 
 def test_the_present_look_for_more_photos(studio: Studio) -> None:
     studio.draft(Dials())
-    written, problems = studio.give_to([str(data.STYLE), str(data.CONTENT)], Dials())
+    written, problems = given(studio, [str(data.STYLE), str(data.CONTENT)])
     assert problems == []
     assert [Path(file).name for file in written] == ["001-rocket.jpg", "002-china.jpg"]
     content = photo_pixels(read_photo(written[1])).astype(float)
@@ -149,7 +169,9 @@ def test_other_photos_leave_nothing_of_the_old_ones(studio: Studio) -> None:
     with pytest.raises(PhotostyleError, match="There is no result yet"):
         studio.turned(Dials())
     assert studio.report(Dials()) == {}
-    assert studio.draft(Dials()).shape == (427, 640, 3)
+    with pytest.raises(PhotostyleError, match="not a PNG"):
+        studio.set_photos(__file__, str(data.STYLE))
+    assert not studio.ready
 
 
 def test_a_piece_pixel_by_pixel(tmp_path: Path) -> None:
@@ -179,3 +201,40 @@ def test_what_is_solved_for_photos_that_have_gone_is_not_shown(studio: Studio) -
     with pytest.raises(PhotostyleError, match="The photos have changed meanwhile"):
         studio.solve(64, Dials(), change)
     assert studio.report(Dials())["preset"] == "colour"
+
+
+def test_two_lights_are_mixed(studio: Studio, photos: tuple[str, str]) -> None:
+    first = studio.draft(Dials()).astype(float)
+    studio.set_photos(photos[0], photos[0])
+    second = studio.draft(Dials()).astype(float)
+    studio.set_photos(*photos, photos[0])
+    assert studio.mixed
+    for share in (0.0, 0.25, 1.0):
+        studio.mix(share)
+        assert np.abs(studio.draft(Dials()) - ((1 - share) * first + share * second)).mean() < 1
+    studio.mix(0.5)
+    studio.correct((None, None))
+    studio.solve(64, Dials(), lambda picture, iteration: studio.stop.set() if iteration.iteration > 1 else None)
+    labels = studio.report(Dials())["labels"]
+    shown = [f"rocket.png: {label}" for label in studio.regions().labels]
+    assert [label for label in labels if label.startswith("rocket.png: ")] == shown
+    assert any(label.startswith("china.png: ") for label in labels)
+
+
+def test_lights_side_by_side(studio: Studio, photos: tuple[str, str]) -> None:
+    night, same = studio.side_by_side(photos[0], [photos[1], photos[0]], Dials())
+    assert np.abs(night - studio.draft(Dials()).astype(float)).mean() < 1
+    assert np.abs(same - studio.before().astype(float)).mean() < 2
+    with pytest.raises(PhotostyleError, match="not a PNG"):
+        studio.side_by_side(photos[0], [__file__], Dials())
+
+
+def test_more_photos_are_solved_one_by_one(studio: Studio, photos: tuple[str, str]) -> None:
+    written, problems = given(studio, [__file__, photos[0]], 48)
+    assert "not a PNG" in str(problems[0])
+    wanted = transfer(*photos, size=48, device="cpu").image.permute(1, 2, 0).numpy() * 255
+    assert np.abs(photo_pixels(read_photo(written[0])) - wanted).mean() < 4
+    outcomes = studio.give_to([photos[0], photos[1]], Dials(), 48)
+    next(outcomes)
+    studio.stop.set()
+    assert list(outcomes) == []
