@@ -310,11 +310,21 @@ def _add_video(commands: Any) -> None:
         "--look", metavar="LOOK", type=values.file_name, help=f"a look instead: .npz, or {common.LOOKS}"
     )
     shots = parser.add_mutually_exclusive_group()
-    about = "text file of the times in seconds at which shots begin (default: they are found)"
+    about = (
+        "text file of the times in seconds at which shots begin; 12.0-13.5 is a dissolve (default: they are found)"
+    )
     shots.add_argument("--shots", metavar="FILE", type=values.file_name, help=about)
     shots.add_argument("--no-shots", action="store_true", help="treat the whole film as one shot")
     about = "time in seconds of the frame on which its shot's look is solved (default: the one most like REF)"
     parser.add_argument("--keyframe", metavar="T", type=values.amount, help=about)
+    about = "a key frame every N seconds of a shot, with looks blended between (default: one a shot)"
+    parser.add_argument("--keyframes-every", metavar="N", type=values.positive_amount, help=about)
+    about = "look: one for each shot (default); full: every frame is optimised, near the one before (short clips)"
+    parser.add_argument("--method", choices=("look", "full"), default="look", help=about)
+    about = "let looks treat places by themselves, for a camera that stands still"
+    parser.add_argument("--local", action="store_true", help=about)
+    about = "a table (.cube) from log to Rec. 709, which frames go through before"
+    parser.add_argument("--log", metavar="CUBE", type=values.file_name, help=about)
     parser.add_argument("--dry-run", action="store_true", help="make looks and sheet, and encode nothing")
     about = "of OUT (default: h264 for 8 bits, hevc for more, prores for 4:2:2 of more)"
     parser.add_argument("--codec", choices=("h264", "hevc", "prores", "ffv1"), help=about)

@@ -94,6 +94,14 @@ def amount(text: str) -> float:
     return number
 
 
+def positive_amount(text: str) -> float:
+    """Parse a number above 0."""
+    number = amount(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return number
+
+
 def weights(text: str) -> tuple[float, ...]:
     """Parse numbers that are not negative, and not all zero."""
     try:

@@ -4,36 +4,47 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..color.look import Look
-from ..color.mixing import MIXING
+from ..color.mixing import MIXING, Mix
+from ..color.table import Table
 from ..errors import PhotostyleError
-from ..files import check_file, check_no_link, file_hash, make_folder, same_file, write_atomically
-from ..images.photo import as_photo, read_photo
+from ..files import check_file, check_no_link, make_folder, same_file, write_atomically
+from ..images.photo import Photo, as_photo, read_photo
 from ..images.sheet import Tile, make_sheet, photo_pixels
 from ..images.write import write_photo
 from ..machine import resolve_device
 from ..network.weights import load_vgg19
-from ..pipeline.presets import check_iterations
+from ..pipeline.presets import DEFAULT_SIZES, PRESETS, check_iterations, optimises
 from ..pipeline.transfer import transfer
-from ..video.looks import Graded, clipped, grade_shot
-from ..video.parts import Part, divide, encode_part, join, output_format
-from ..video.shots import Shot, find_shots
-from ..video.source import Film, check_av, frame_at, probe
+from ..video.coherent import Coherent, Settings, check_flow
+from ..video.edl import edit_decisions
+from ..video.encode import Encoder, Output
+from ..video.grades import Grades, Plan, make_grades
+from ..video.join import join
+from ..video.looks import photo_at
+from ..video.pairs import shot_metrics
+from ..video.parts import divide, output_format
+from ..video.shots import Cut, Shot, find_shots
+from ..video.source import Film, check_av, probe
 from .look import named_look
 from .options import keyword_arguments
 from .progress import plain_warnings
 from .streams import printable, say
 
 CONTAINERS = (".mp4", ".mov", ".mkv")
-_TABLE = 65  # colours per axis of the tables that ffmpeg applies
+_BT709 = 1  # by ffmpeg's numbers: the primaries and the transfer that tables for log lead to
 _HEIGHT = 240  # of the frames on the sheet, in pixels
 _FILM_ARGUMENTS = (
     "preset",
@@ -58,43 +69,119 @@ def run(options: argparse.Namespace) -> int:
     arguments = {name: keyword_arguments(transfer, options)[name] for name in _FILM_ARGUMENTS}
     _check(options, arguments)
     film = probe(options.film)
+    plan = _plan(options, film, arguments)
     folder = Path(os.path.splitext(options.output)[0] + ".photostyle")
     make_folder(folder)
     check_no_link(folder)
-    codec = options.codec or (
-        "prores" if "422" in film.pix_fmt and film.bits > 8 else "hevc" if film.bits > 8 else "h264"
-    )
     begin = time.monotonic()
     shots = find_shots(film, _cuts(options))
-    _tell(f"{len(shots)} shots, {sum(len(shot.frames) for shot in shots)} frames")
+    frames, dissolves = sum(len(shot.frames) for shot in shots), _dissolves(shots)
+    _tell(f"{len(shots)} shots, {dissolves} dissolves, {frames} frames")
     with plain_warnings():
-        tables, rows = _looks(options, film, shots, arguments, folder)
+        grades = make_grades(plan, shots, folder, _tell)
+    write_atomically(str(folder / "shots.edl"), edit_decisions(shots, film.rate, Path(film.path).name).encode())
     sheet = folder / "sheet.jpg"
-    write_photo(sheet, make_sheet(rows, height=_HEIGHT), quality=92)
+    write_photo(sheet, make_sheet(_rows(plan, grades), height=_HEIGHT), quality=92)
     if options.dry_run:
         say(f"{sheet}: before, after and reference of {len(shots)} shots; nothing was encoded (--dry-run)")
         return 0
-    parts = divide(shots)
-    files, made = _encode(film, parts, tables, folder, codec, options.crf)
+    if plan.log is not None:
+        film = replace(film, primaries=_BT709, transfer=_BT709)
+    device = resolve_device(arguments["device"])
+    painter, painting = _painter(options, plan, grades)
+    output = Output(_codec(options, film), options.crf, options.local, options.log, device, painter, painting)
+    encoder = Encoder(film, shots, divide(shots), grades, output, folder)
+    join(film, encoder.run(_tell), options.output)
     seconds = time.monotonic() - begin
-    join(film, files, options.output)
-    note = output_format(film, codec)[1]
     report = {
         "film": {**asdict(film), "time_base": str(film.time_base), "rate": str(film.rate)},
-        "codec": codec,
+        "codec": output.codec,
         "seconds": round(seconds, 2),
-        "frames": made,
-        "shots": [json.loads((folder / f"shot-{k:03}.json").read_text()) for k in range(1, len(shots) + 1)],
+        "frames": encoder.made,
+        "shots": [
+            {"start": shot.start, "end": shot.end, "clear": shot.clear, "looks": looks, **_metrics(encoder, k)}
+            for k, (shot, looks) in enumerate(zip(shots, grades.shots, strict=True))
+        ],
     }
     write_atomically(str(folder / "report.json"), (json.dumps(report, indent=2) + "\n").encode())
-    for file in files:
-        Path(file).unlink()
+    encoder.clean()
+    note = output_format(film, output.codec)[1]
     say(
-        f"{options.output}: {film.width} x {film.height}, {len(shots)} shots, {codec}",
+        f"{options.output}: {film.width} x {film.height}, {len(shots)} shots, {output.codec}",
         *([f"note: {note}"] if note else []),
-        f"{folder}: a table and a look for each shot, sheet.jpg, report.json",
+        f"{folder}: a table and a look for each shot, sheet.jpg, shots.edl, report.json",
     )
     return 0
+
+
+def _plan(options: argparse.Namespace, film: Film, arguments: dict[str, Any]) -> Plan:
+    """Where the looks come from. Raises PhotostyleError if a file cannot be read."""
+    given = keyword_arguments(Look.cube, options)
+    return Plan(
+        film,
+        paths=options.references,
+        references=[read_photo(path) for path in options.references],
+        look=None if options.look is None else (options.look, named_look(options.look)),
+        log=None if options.log is None else (options.log, Table.read_cube(options.log)),
+        key=options.keyframe,
+        every=options.keyframes_every,
+        arguments=arguments,
+        mixing={name: given[name] for name in MIXING},
+        local=options.local,
+    )
+
+
+def _painter(
+    options: argparse.Namespace, plan: Plan, grades: Grades
+) -> tuple[Coherent | None, dict[str, Any] | None]:
+    """What optimises every frame, if that was asked for, and what that depends on."""
+    if options.method != "full":
+        return None, None
+    arguments = plan.arguments
+    device = resolve_device(arguments["device"])
+    default = DEFAULT_SIZES["cpu" if device.type == "cpu" else "cuda"]
+    realism = PRESETS[arguments["preset"]].realism if arguments["realism"] is None else arguments["realism"]
+    (stage,) = PRESETS[arguments["preset"]].stages
+    if arguments["iterations"] is not None:
+        stage = replace(stage, iterations=arguments["iterations"], progress=0.0)
+    settings = Settings(arguments["size"] or default, stage, realism, Mix(**plan.mixing))
+    vgg = load_vgg19().to(device)
+    return Coherent(plan.references, grades.looks, grades.timeline, vgg, settings), asdict(settings)
+
+
+def _codec(options: argparse.Namespace, film: Film) -> str:
+    fitting = "prores" if "422" in film.pix_fmt and film.bits > 8 else "hevc" if film.bits > 8 else "h264"
+    return str(options.codec or fitting)
+
+
+def _dissolves(shots: Sequence[Shot]) -> int:
+    return sum(one.clear[1] < other.clear[0] for one, other in pairwise(shots))
+
+
+def _metrics(encoder: Encoder, shot: int) -> dict[str, Any]:
+    pairs = encoder.pairs(shot)
+    return {"pairs": len(pairs), "metrics": shot_metrics(pairs)}
+
+
+def _rows(plan: Plan, grades: Grades) -> list[list[Tile]]:
+    """The rows of the sheet: a look's key frame before and after, and the references."""
+    log, rows = None if plan.log is None else plan.log[1], []
+    references = [Tile(_low(photo), "reference") for photo in plan.references]
+    numbers = iter(range(len(grades.looks)))
+    for shot, looks in enumerate(grades.shots, 1):
+        for found in looks:
+            look = grades.looks[0 if plan.look is not None else next(numbers)].look
+            before = photo_at(plan.film, found["key"], log)
+            after = as_photo(look.apply(before.tensor(), everywhere=True, **plan.mixing))
+            tiles = [Tile(_low(before), f"shot {shot}, {found['key']:.2f} s"), Tile(_low(after), "after")]
+            rows.append(tiles + references)
+    return rows
+
+
+def _low(photo: Photo) -> np.ndarray:
+    """A photo at the sheet's height, because a film may have hundreds of shots."""
+    width = max(1, round(photo.width * _HEIGHT / photo.height))
+    return photo_pixels(as_photo(photo.tensor((_HEIGHT, width))), photo)
 
 
 def _check(options: argparse.Namespace, arguments: dict[str, Any]) -> None:
@@ -108,98 +195,34 @@ def _check(options: argparse.Namespace, arguments: dict[str, Any]) -> None:
             raise PhotostyleError(f"{options.output}: the output would overwrite {role}")
     if bool(options.references) == (options.look is not None):
         raise PhotostyleError("give REF, a photo with the light, or --look")
-    if options.look is not None and options.keyframe is not None:
-        raise PhotostyleError("--keyframe is for REF, and --look solves nothing")
+    for name, value in (("keyframe", options.keyframe), ("keyframes-every", options.keyframes_every)):
+        if options.look is not None and value is not None:
+            raise PhotostyleError(f"--{name} is for REF, and --look solves nothing")
+    if options.method == "full":
+        optimising = optimises(arguments["preset"], arguments["realism"]) and arguments["preset"] != "paper"
+        if options.look is not None or options.local or not optimising:
+            raise PhotostyleError(
+                "--method full is for REF and the presets default and draft, without --look, --local or --realism 1"
+            )
+        check_flow()
     check_file(options.output, "film")
 
 
-def _cuts(options: argparse.Namespace) -> list[float] | None:
-    """The times at which shots begin, if they were given; no times make one shot."""
+def _cuts(options: argparse.Namespace) -> list[Cut] | None:
+    """Where shots begin, if that was given; no times make one shot."""
     if options.no_shots:
         return []
     if options.shots is None:
         return None
     try:
-        return [float(line) for line in Path(options.shots).read_text(encoding="utf-8").split()]
+        words = Path(options.shots).read_text(encoding="utf-8").split()
+        spans = [[float(time) for time in word.split("-")] for word in words]
+        cuts = [(span[0], span[-1]) for span in spans]
+        if all(len(span) <= 2 and 0 <= span[0] <= span[-1] < math.inf for span in spans):
+            return cuts
+        raise ValueError("a dissolve is written as 12.0-13.5")
     except (OSError, ValueError) as error:
         raise PhotostyleError(f"{options.shots}: a file of times in seconds is needed ({error})") from error
-
-
-def _looks(
-    options: argparse.Namespace, film: Film, shots: Sequence[Shot], arguments: dict[str, Any], folder: Path
-) -> tuple[list[str], list[list[Tile]]]:
-    """The tables of all shots, which are solved unless that was done before, and rows for a sheet."""
-    references = [read_photo(path) for path in options.references]
-    given = keyword_arguments(Look.cube, options)
-    mixing = {name: given[name] for name in MIXING}
-    made_from = {
-        "film": file_hash(Path(film.path)),
-        "references": [file_hash(Path(path)) for path in options.references],
-        "look": options.look,
-        "arguments": arguments,
-        "keyframe": options.keyframe,
-    }
-    vgg = None
-    tables, rows = [], []
-    for number, shot in enumerate(shots, 1):
-        name = folder / f"shot-{number:03}"
-        record = {**made_from, "start": shot.start, "end": shot.end, "frames": len(shot.frames)}
-        found = _finished(name, record)
-        if found is None:
-            _tell(f"shot {number} of {len(shots)}: the look")
-            if options.look is not None:
-                graded = Graded(named_look(options.look), shot.frames[len(shot.frames) // 2])
-            else:
-                vgg = vgg or load_vgg19().to(resolve_device(arguments["device"]))
-                inside = options.keyframe is not None and shot.start <= options.keyframe < shot.end
-                graded = grade_shot(film, shot, references, vgg, options.keyframe if inside else None, arguments)
-            graded.look.save(f"{name}.npz")
-            found = {**record, "key": graded.time, "notes": list(graded.notes)}
-        look = Look.load(f"{name}.npz")
-        before = as_photo(frame_at(film, found["key"]))
-        after = as_photo(look.apply(before.tensor(), everywhere=True))
-        if "clipped_before" not in found:
-            found |= {"clipped_before": round(clipped(before), 5), "clipped_after": round(clipped(after), 5)}
-            write_atomically(f"{name}.json", (json.dumps(found, indent=2) + "\n").encode())
-        table = f"{name}.cube"
-        write_atomically(table, look.cube(_TABLE, title=name.name, **mixing).encode("ascii"))
-        tables.append(os.path.abspath(table))
-        photos = {f"shot {number}, {found['key']:.2f} s": before, "after": after}
-        tiles = [Tile(photo_pixels(photo), caption) for caption, photo in photos.items()]
-        rows.append(tiles + [Tile(photo_pixels(photo), "reference") for photo in references])
-    return tables, rows
-
-
-def _finished(name: Path, record: dict[str, Any]) -> dict[str, Any] | None:
-    """What is known of a shot that was solved before, from the same files with the same options."""
-    try:
-        found = json.loads(Path(f"{name}.json").read_text(encoding="utf-8"))
-        Look.load(f"{name}.npz")
-        same = all(found[key] == value for key, value in json.loads(json.dumps(record)).items())
-        return found if same else None
-    except (OSError, ValueError, KeyError, PhotostyleError):
-        return None
-
-
-def _encode(
-    film: Film, parts: Sequence[Part], tables: Sequence[str], folder: Path, codec: str, crf: int | None
-) -> tuple[list[str], int]:
-    """Encode all parts that are not there yet; returns their files, and how many frames were made now."""
-    files, made = [], 0
-    wanted = {"codec": codec, "crf": crf, "film": file_hash(Path(film.path))}
-    for number, part in enumerate(parts, 1):
-        file, record = folder / f"part-{number:04}.film", folder / f"part-{number:04}.json"
-        about = {**wanted, **asdict(part), "table": file_hash(Path(tables[part.shot]))}
-        files.append(str(file))
-        try:
-            done = file.exists() and json.loads(record.read_text(encoding="utf-8")) == about
-        except (OSError, ValueError):
-            done = False
-        if not done:
-            _tell(f"part {number} of {len(parts)}: {part.start:.1f} to {part.end:.1f} s")
-            made += encode_part(film, part, tables[part.shot], str(file), codec, crf)
-            write_atomically(str(record), json.dumps(about).encode())
-    return files, made
 
 
 def _tell(words: str) -> None:

@@ -12,7 +12,7 @@ from .invention import invented_edges, invented_map, invented_structure, invente
 from .photorealism import matting_energy_per_pixel
 from .report import METRICS, LabelMetrics, Metrics, measure
 from .structure import edge_ssim, edge_strength, ssim
-from .temporal import new_clipping, transform_drift, warping_error
+from .temporal import edit_warping_error, film_metrics, new_clipping, transform_drift, warping_error
 
 __all__ = [
     "METRICS",
@@ -22,6 +22,8 @@ __all__ = [
     "color_distances",
     "edge_ssim",
     "edge_strength",
+    "edit_warping_error",
+    "film_metrics",
     "gradient_reversal",
     "invented_edges",
     "invented_map",

@@ -15,11 +15,10 @@ from skimage.registration import optical_flow_tvl1
 from torch import Tensor
 
 from ..errors import PhotostyleError
+from ..numerics.motion import agreement, warped
 from .luma import luma
 
 _LONGEST = 256  # pixels of the longer side at which motion is found
-# Of the check that a place of one frame leads to the same place by the flow back (Sundaram et al. 2010).
-_SLACK, _SHARE = 0.5, 0.01
 _RIDGE = 1e-4  # of the least-squares fit of a colour map: what a frame does not show keeps its colours
 _CLIPPED = 0.5 / 255
 
@@ -44,18 +43,64 @@ def warping_error(source: Sequence[Tensor], output: Sequence[Tensor]) -> float |
     Source: Lai et al.: *Learning Blind Video Temporal Consistency* (ECCV 2018), section 4.2, with TV-L1 for FlowNet2,
     and as a ratio.
     """
+    return _along_motion(source, output)[0]
+
+
+def edit_warping_error(source: Sequence[Tensor], output: Sequence[Tensor]) -> float | None:
+    """How much the edit itself, output less source, changes along the motion, in steps of an 8-bit file; 0 at best.
+
+    An edit that follows what moves has a small one, even if it differs from place to place; a change that stays on
+    the screen, or comes and goes, has a large one.
+
+    Args:
+        source, output: as for `warping_error`.
+
+    Returns:
+        The root of the mean square where the motion is known, or None for fewer than two frames.
+
+    Raises:
+        PhotostyleError: the numbers or shapes of the frames differ.
+    """
+    return _along_motion(source, output)[1]
+
+
+def film_metrics(source: Sequence[Tensor], output: Sequence[Tensor]) -> dict[str, float | None]:
+    """All metrics of a graded film, by their names: `warping_error`, `edit_warping_error`, `transform_drift` and
+    `new_clipping`. The motion is found once.
+
+    Args:
+        source, output: as for `warping_error`.
+
+    Raises:
+        PhotostyleError: the numbers or shapes of the frames differ.
+    """
+    ratio, edit = _along_motion(source, output)
+    return {
+        "warping_error": ratio,
+        "edit_warping_error": edit,
+        "transform_drift": transform_drift(source, output),
+        "new_clipping": new_clipping(source, output),
+    }
+
+
+def _along_motion(source: Sequence[Tensor], output: Sequence[Tensor]) -> tuple[float | None, float | None]:
+    """`warping_error` and `edit_warping_error`."""
     _check(source, output)
-    errors, contrasts = np.zeros(2), np.zeros(2)
-    small = [[_small(frame) for frame in film] for film in (source, output)]
+    if len(source) < 2:
+        return None, None
+    before, after = ([_small(frame) for frame in film] for film in (source, output))
+    films = before, after, [b - a for a, b in zip(before, after, strict=True)]
+    errors, contrasts = np.zeros(3), np.zeros(2)
     for k in range(len(source) - 1):
-        flow, mask = _motion(small[0][k], small[0][k + 1])
-        for which, film in enumerate(small):
-            change = (_warped(film[k + 1], flow) - film[k]).square().mean(0)
+        flow, mask = _motion(before[k], before[k + 1])
+        for which, film in enumerate(films):
+            change = (warped(film[k + 1], flow) - film[k]).square().mean(0)
             errors[which] += float((change * mask).sum() / mask.sum().clamp_min(1))
-            contrasts[which] += float(film[k].var((1, 2)).mean())
-    if len(source) < 2 or errors[0] == 0 or contrasts[0] == 0:
-        return None
-    return float(errors[1] / errors[0] / max(contrasts[1] / contrasts[0], 1e-6))
+        contrasts += [float(film[k].var((1, 2)).mean()) for film in (before, after)]
+    edit = 255 * float(np.sqrt(errors[2] / (len(source) - 1)))
+    if errors[0] == 0 or contrasts[0] == 0:
+        return None, edit
+    return float(errors[1] / errors[0] / max(contrasts[1] / contrasts[0], 1e-6)), edit
 
 
 def transform_drift(source: Sequence[Tensor], output: Sequence[Tensor]) -> float | None:
@@ -120,21 +165,7 @@ def _motion(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """The flow from the first frame to the second, (2, h, w) rows and columns, and where the way back agrees."""
     grey = [luma(frame) for frame in (first, second)]
     there, back = (torch.from_numpy(optical_flow_tvl1(*pair)).float() for pair in (grey, grey[::-1]))
-    residual = (there + _warped(back, there)).square().sum(0)
-    allowed = _SHARE * (there.square() + _warped(back, there).square()).sum(0) + _SLACK
-    height, width = residual.shape
-    rows, columns = there[0] + torch.arange(height)[:, None], there[1] + torch.arange(width)
-    inside = (rows >= 0) & (rows <= height - 1) & (columns >= 0) & (columns <= width - 1)
-    return there, ((residual <= allowed) & inside).float()
-
-
-def _warped(image: Tensor, flow: Tensor) -> Tensor:
-    """An image (C, h, w) as seen from where `flow` (2, h, w) begins."""
-    height, width = image.shape[1:]
-    rows = 2 * (flow[0] + torch.arange(height)[:, None]) / max(height - 1, 1) - 1
-    columns = 2 * (flow[1] + torch.arange(width)) / max(width - 1, 1) - 1
-    grid = torch.stack((columns, rows), -1)[None].float()
-    return F.grid_sample(image[None].float(), grid, padding_mode="border", align_corners=True)[0]
+    return there, agreement(there, back)
 
 
 def _with_ones(frame: Tensor) -> Tensor:

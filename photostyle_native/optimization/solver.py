@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
+from .anchor import Anchored
 from .cuda_graph import CaptureFailed, capture
 from .image_metric import ImageMetric
 from .limited_memory import LimitedMemory
@@ -70,7 +71,7 @@ class Solver:
 
     def __init__(
         self,
-        objective: Objective,
+        objective: Objective | Anchored,
         start: Tensor,
         callback: Callable[[Iteration], None] | None = None,
         every: int | None = None,
@@ -170,7 +171,7 @@ class _Chunk:
 class Loop:
     """The iterations of one stage."""
 
-    def __init__(self, objective: Objective, start: Tensor, stage: Stage) -> None:
+    def __init__(self, objective: Objective | Anchored, start: Tensor, stage: Stage) -> None:
         self.x = start.detach().clone()
         self.done = 0
         self.synchronous = not _on_gpu(start.device)

@@ -94,11 +94,14 @@ class TransferResult:
             Mix(strength, keep_luma, keep_chroma),
         )[0]
 
-    def look(self) -> Look:
-        """Fit a `Look` to the change of colours from the content to `working`, to be applied to other photos."""
+    def look(self, smoothness: float = 1e-4) -> Look:
+        """Fit a `Look` to the change of colours from the content to `working`, to be applied to other photos.
+
+        `smoothness` is that of `Look.fit`: a large one amplifies less grain. Raises PhotostyleError as that does.
+        """
         height, width = self.working.shape[-2:]
         content = self.content.tensor((height, width))
-        return Look.fit(content, self.working, icc_profile=self.content.icc_profile)
+        return Look.fit(content, self.working, smoothness=smoothness, icc_profile=self.content.icc_profile)
 
     def report(self) -> dict[str, Any]:
         """All fields but the pictures, and the sizes (height, width) of `image` and `working`, ready for JSON."""

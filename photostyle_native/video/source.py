@@ -98,17 +98,21 @@ def probe(path: str) -> Film:
         )
 
 
-def upright(film: Film, pixels: Any) -> Any:
-    """Turn a decoded picture (H, W, C) as players do."""
+def upright(film: Film, pixels: Any, turns: int = 1) -> Any:
+    """Turn a decoded picture (H, W, C) as players do; with -1 `turns`, back."""
     import numpy as np
 
-    return np.ascontiguousarray(np.rot90(pixels, round(film.rotation / 90)))
+    return np.ascontiguousarray(np.rot90(pixels, turns * round(film.rotation / 90)))
 
 
-def still(film: Film, frame: Any) -> Any:
-    """A frame as upright RGB, (H, W, 3) uint8 or, of more than 8 bits, uint16, by the film's own matrix and range."""
+def still(film: Film, frame: Any, size: tuple[int | None, int | None] = (None, None)) -> Any:
+    """A frame as upright RGB, (H, W, 3) uint8 or, of more than 8 bits, uint16, by the film's own matrix and range.
+
+    `size` is the width and height that it is made before it is turned; by default it keeps its own.
+    """
     deep = film.bits > 8
     converted = frame.reformat(
+        *size,
         format="rgb48le" if deep else "rgb24",
         src_colorspace=_SWSCALE.get(film.matrix, film.matrix),
         src_color_range=2 if film.full_range else 1,

@@ -16,16 +16,23 @@ from photostyle_native import data
 FRAMES = 24  # of a shot
 
 
-def pictures(size: tuple[int, int], frames: int = FRAMES) -> Iterator[np.ndarray]:
-    """Two shots, each a camera that moves over a photo, with grain: (H, W, 3) uint8."""
+def pictures(size: tuple[int, int], frames: int = FRAMES, dissolve: int = 0, speed: int = 1) -> Iterator[np.ndarray]:
+    """Two shots, each a camera that moves over a photo, with grain: (H, W, 3) uint8.
+
+    The last `dissolve` frames of the first are blended with the first of the second, which has as many more.
+    """
     width, height = size
     grain = np.random.default_rng(0)
+    shots = []
     for path in (data.CONTENT, data.STYLE):
         with Image.open(path) as photo:
             scene = np.asarray(photo.convert("RGB").resize((width + frames, height + frames)))
-        for k in range(frames):
-            view = scene[k // 2 : k // 2 + height, k : k + width].astype(np.int16)
-            yield np.clip(view + grain.integers(-3, 4, view.shape), 0, 255).astype(np.uint8)
+        shots.append([scene[k * speed // 2 :, k * speed :][:height, :width].astype(float) for k in range(frames)])
+    shares = [(k + 1) / (dissolve + 1) for k in range(dissolve)]
+    first, second = shots[0][: frames - dissolve], shots[1][dissolve:]
+    both = zip(shares, shots[0][frames - dissolve :], shots[1][:dissolve], strict=True)
+    for view in [*first, *((1 - share) * a + share * b for share, a, b in both), *second]:
+        yield np.clip(view + grain.integers(-3, 4, view.shape), 0, 255).astype(np.uint8)
 
 
 def write_clip(
@@ -39,6 +46,8 @@ def write_clip(
     rotation: int = 0,
     matrix: int = 1,
     frames: int = FRAMES,
+    dissolve: int = 0,
+    speed: int = 1,
 ) -> list[int]:
     """Write a film of 25 frames a second, or of other steps if `variable`; returns the frames' time stamps."""
     av = need("av")
@@ -52,7 +61,7 @@ def write_clip(
         if rotation:
             stream.set_display_rotation(rotation)
         sound: Any = out.add_stream("aac", rate=48000) if audio else None
-        for number, pixels in enumerate(pictures(size, frames)):
+        for number, pixels in enumerate(pictures(size, frames, dissolve, speed)):
             frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
             frame = frame.reformat(format=pix_fmt, dst_colorspace=matrix, src_color_range=2, dst_color_range=1)
             frame.pts, frame.time_base = now, context.time_base

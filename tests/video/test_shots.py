@@ -45,14 +45,14 @@ def test_shots_of_a_film(tmp_path: Path, variable: bool) -> None:
     assert second.end > second.frames[-1]
     (whole,) = find_shots(film, [])
     assert whole.frames == first.frames + second.frames
-    parts = find_shots(film, [0.0, 0.5, 0.2, 99.0])
+    parts = find_shots(film, [(time, time) for time in (0.0, 0.5, 0.2, 99.0)])
     starts = [shot.start for shot in parts]
     assert starts == [min(t / 12800 for t in stamps if t / 12800 > cut - 1e-6) for cut in (0.0, 0.2, 0.5)]
 
 
 def test_long_shots_are_divided_at_frames() -> None:
     frames = tuple(k / 25 for k in range(25 * 24))
-    parts = divide([Shot(0.0, 24.0, frames), Shot(24.0, 25.0, (24.0,))])
+    parts = divide([Shot(0.0, 24.0, frames, (0.0, 24.0)), Shot(24.0, 25.0, (24.0,), (24.0, 25.0))])
     assert [(part.start, part.end, part.shot) for part in parts] == [
         (0.0, 10.0, 0),
         (10.0, 20.0, 0),
