@@ -6,7 +6,9 @@ What is encoded has the film's time stamps.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +19,7 @@ from .shots import Shot
 from .source import Film, opened
 
 _LONGEST = 10.0  # seconds of a part
+_WAITING = 4  # frames that may wait to be encoded
 # By how many seconds the frames of parts are late: a container would move those that are decoded before time 0.
 _LATE = 100
 _CONTAINERS = {"prores": "mov"}  # of parts; NUT keeps any time base, and has no ProRes
@@ -79,8 +82,11 @@ def encode_part(
 
     temporary = f"{target}.tmp"
     try:
-        with opened(film.path) as source, av.open(temporary, "w", format=_CONTAINERS.get(codec, "nut")) as out:
-            stream = _video_stream(out, film, codec, crf)
+        with (
+            opened(film.path) as source,
+            av.open(temporary, "w", format=_CONTAINERS.get(codec, "nut")) as out,
+            _Writer(out, _video_stream(out, film, codec, crf)) as writer,
+        ):
             for frame in frames_of(film, source, part.start, part.end):
                 graded = grade(frame)
                 graded.pict_type = 0
@@ -88,15 +94,44 @@ def encode_part(
                 graded.pts = frame.pts
                 yield frame, graded
                 graded.pts = frame.pts + ahead(film.time_base)
-                for packet in stream.encode(graded):
-                    out.mux(packet)
-            for packet in stream.encode(None):
-                out.mux(packet)
+                writer.write(graded)
+            writer.finish()
         os.replace(temporary, target)
     except av.FFmpegError as error:
         raise PhotostyleError(f"{film.path}: cannot be encoded as {codec} ({reason(error)})") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+class _Writer:
+    """Encodes frames into a file in a thread of its own, while the next ones are decoded and graded."""
+
+    def __init__(self, out: Any, stream: Any) -> None:
+        self._out, self._stream = out, stream
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def write(self, frame: Any) -> None:
+        """Encode a frame after those before. Raises what went wrong with one of them."""
+        while len(self._waiting) >= _WAITING:
+            self._waiting.popleft().result()
+        self._waiting.append(self._pool.submit(self._encode, frame))
+
+    def finish(self) -> None:
+        """Encode what the codec has kept back, and wait for all. Raises what went wrong."""
+        self.write(None)
+        while self._waiting:
+            self._waiting.popleft().result()
+
+    def _encode(self, frame: Any) -> None:
+        for packet in self._stream.encode(frame):
+            self._out.mux(packet)
 
 
 def frames_of(film: Film, source: Any, start: float, end: float) -> Iterator[Any]:

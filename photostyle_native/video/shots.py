@@ -108,7 +108,7 @@ def describe(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def find_cuts(histograms: Sequence[np.ndarray] | np.ndarray) -> list[int]:
     """The numbers of the frames at which a shot begins, but the first; from the frames' histograms of colours.
 
-    A cut is a change of the histogram that is large, and stands out from the changes around it.
+    A cut is a change of the histogram that is large, lasts, and stands out from the changes around it.
     """
     changes = np.array([0.5 * np.abs(b.astype(float) - a).sum() for a, b in pairwise(histograms)])
     cuts: list[int] = []
@@ -116,9 +116,19 @@ def find_cuts(histograms: Sequence[np.ndarray] | np.ndarray) -> list[int]:
         near = np.delete(changes[max(0, k - _AROUND) : k + _AROUND + 1], min(k, _AROUND))
         usual = float(np.median(near)) if near.size else 0.0
         first = k + 1 - (cuts[-1] if cuts else 0)
-        if change > max(_LEAST, _TIMES * usual) and first >= _SHORTEST:
+        if change > max(_LEAST, _TIMES * usual) and first >= _SHORTEST and _lasts(histograms, k):
             cuts.append(k + 1)
     return cuts
+
+
+def _lasts(histograms: Sequence[np.ndarray] | np.ndarray, k: int) -> bool:
+    """Whether the colours of frames k and k + 1 differ from those of the other side a shortest shot away.
+
+    They do not where a flash begins, or ends.
+    """
+    earlier, later = histograms[max(0, k + 1 - _SHORTEST)], histograms[min(len(histograms) - 1, k + _SHORTEST)]
+    sides = (later.astype(float) - histograms[k], histograms[k + 1].astype(float) - earlier)
+    return min(0.5 * np.abs(side).sum() for side in sides) > _LEAST
 
 
 def _histogram(pixels: np.ndarray) -> np.ndarray:
