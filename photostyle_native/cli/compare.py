@@ -6,13 +6,10 @@ import argparse
 import os
 from typing import Any
 
-import numpy as np
-
 from ..errors import PhotostyleError
 from ..files import same_file
 from ..images.photo import Photo, as_photo, read_photo
-from ..images.resize import working_size
-from ..images.sheet import Tile, make_sheet, photo_pixels
+from ..images.sheet import Tile, lowered, make_sheet
 from ..images.write import check_writable, write_photo
 from ..machine import resolve_device
 from ..pipeline.look_transfer import recolored
@@ -43,13 +40,13 @@ def run(options: argparse.Namespace) -> int:
             raise PhotostyleError(f"{options.output}: the sheet would overwrite {role}")
     check_writable(options.output)
     content = read_photo(options.content)
-    rows = [[Tile(_small(content), os.path.basename(options.content))]]
+    rows = [[Tile(lowered(content, _HEIGHT), os.path.basename(options.content))]]
     looks = [style for style in options.styles if _is_look(style)]
     rows[0] += [_by_look(content, look, arguments["device"]) for look in looks]
     for style in options.styles:
         if style not in looks:
             photo = read_photo(style)
-            row = [Tile(_small(photo), os.path.basename(style))]
+            row = [Tile(lowered(photo, _HEIGHT), os.path.basename(style))]
             for preset in options.presets:
                 tile, code = _by_style(content, photo, {**arguments, "preset": preset})
                 row.append(tile)
@@ -69,7 +66,7 @@ def _is_look(style: str) -> bool:
 
 def _by_look(content: Photo, look: str, device: str) -> Tile:
     pixels, _ = recolored(find_look(look), content, device=device)
-    return Tile(_small(as_photo(pixels), content), os.path.basename(look))
+    return Tile(lowered(as_photo(pixels), _HEIGHT, content), os.path.basename(look))
 
 
 def _by_style(content: Photo, style: Photo, arguments: dict[str, Any]) -> tuple[Tile, int]:
@@ -79,11 +76,6 @@ def _by_style(content: Photo, style: Photo, arguments: dict[str, Any]) -> tuple[
         result = session.solve(content, style, arguments)
     seconds = sum(result.timings.values())
     caption = f"{arguments['preset']}, {seconds:.0f} s" if seconds >= 1 else f"{arguments['preset']}, {seconds:.1f} s"
-    return Tile(_small(as_photo(result.image), content), caption), session.interrupts.exit_code(result.interrupted)
-
-
-def _small(photo: Photo, like: Photo | None = None) -> np.ndarray:
-    """The pixels of a photo at the sheet's height, (h, w, 3) uint8; values are in the colour space of `like`."""
-    size = working_size(photo.size, round(_HEIGHT * max(photo.size) / photo.size[0]))
-    small = as_photo(photo.tensor(size if size[0] < photo.height else None))
-    return photo_pixels(small, like or photo)
+    return Tile(lowered(as_photo(result.image), _HEIGHT, content), caption), session.interrupts.exit_code(
+        result.interrupted
+    )

@@ -23,7 +23,7 @@ from ..machine import resolve_device
 from ..network.vgg19 import VGG19
 from ..network.weights import load_vgg19
 from ..pipeline.inputs import resolve_precision
-from ..pipeline.presets import DEFAULT_SIZES, PRESETS, mask_source
+from ..pipeline.presets import PRESETS, default_size, mask_source
 from ..pipeline.transfer import transfer
 from . import self_reference
 from .messages import print_error
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         return self_reference.run(options)
     arguments = keyword_arguments(transfer, options)
     device = resolve_device(arguments["device"])
-    longest = options.size or DEFAULT_SIZES["cpu" if device.type == "cpu" else "cuda"]
+    longest = options.size or default_size(device.type)
     given = [name for name in ("preset", "iterations", "realism") if getattr(options, name, None) is not None]
     if options.results is not None and given:
         raise PhotostyleError(f"--{given[0]} is for transfers, and --results makes none: leave it out")

@@ -26,7 +26,7 @@ from ..images.photo_list import list_photos
 from ..images.resize import working_size
 from ..machine import resolve_device
 from ..pipeline.looks import find_look, look_names
-from ..pipeline.presets import DEFAULT_SIZES
+from ..pipeline.presets import default_size
 from ..pipeline.transfer import transfer
 from .messages import print_error
 from .options import keyword_arguments
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """
     arguments = keyword_arguments(transfer, options)
     device = resolve_device(arguments["device"])
-    longest = options.size or DEFAULT_SIZES["cpu" if device.type == "cpu" else "cuda"]
+    longest = options.size or default_size(device.type)
     folder = Path(options.output)
     path = folder / "self_reference.csv"
     entries = list_photos([options.folder], str(folder))

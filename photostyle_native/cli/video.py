@@ -14,19 +14,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..color.look import Look
 from ..color.mixing import MIXING, Mix
 from ..color.table import Table
 from ..errors import PhotostyleError
 from ..files import check_file, check_no_link, make_folder, same_file, write_atomically
-from ..images.photo import Photo, as_photo, read_photo
-from ..images.sheet import Tile, make_sheet, photo_pixels
+from ..images.photo import as_photo, read_photo
+from ..images.sheet import Tile, lowered, make_sheet
 from ..images.write import write_photo
 from ..machine import resolve_device
-from ..network.weights import load_vgg19
-from ..pipeline.presets import DEFAULT_SIZES, PRESETS, check_iterations, optimises
+from ..network.weights import shared_vgg19
+from ..optimization.stage import exactly
+from ..pipeline.presets import PRESETS, check_iterations, default_size, optimises
 from ..pipeline.transfer import transfer
 from ..video.coherent import Coherent, Settings, check_flow
 from ..video.edl import edit_decisions
@@ -88,8 +87,8 @@ def run(options: argparse.Namespace) -> int:
     if plan.log is not None:
         film = replace(film, primaries=_BT709, transfer=_BT709)
     device = resolve_device(arguments["device"])
-    painter, painting = _painter(options, plan, grades)
-    output = Output(_codec(options, film), options.crf, options.local, options.log, device, painter, painting)
+    painter = _painter(options, plan, grades)
+    output = Output(_codec(options, film), options.crf, options.local, options.log, device, painter)
     encoder = Encoder(film, shots, divide(shots), grades, output, folder)
     join(film, encoder.run(_tell), options.output)
     seconds = time.monotonic() - begin
@@ -99,8 +98,8 @@ def run(options: argparse.Namespace) -> int:
         "seconds": round(seconds, 2),
         "frames": encoder.made,
         "shots": [
-            {"start": shot.start, "end": shot.end, "clear": shot.clear, "looks": looks, **_metrics(encoder, k)}
-            for k, (shot, looks) in enumerate(zip(shots, grades.shots, strict=True))
+            {**_about(shot), "looks": [key.report for key in keys], **_metrics(encoder, k)}
+            for k, (shot, keys) in enumerate(zip(shots, grades.keys, strict=True))
         ],
     }
     write_atomically(str(folder / "report.json"), (json.dumps(report, indent=2) + "\n").encode())
@@ -131,22 +130,18 @@ def _plan(options: argparse.Namespace, film: Film, arguments: dict[str, Any]) ->
     )
 
 
-def _painter(
-    options: argparse.Namespace, plan: Plan, grades: Grades
-) -> tuple[Coherent | None, dict[str, Any] | None]:
-    """What optimises every frame, if that was asked for, and what that depends on."""
+def _painter(options: argparse.Namespace, plan: Plan, grades: Grades) -> Coherent | None:
+    """What optimises every frame, if that was asked for."""
     if options.method != "full":
-        return None, None
-    arguments = plan.arguments
+        return None
+    arguments, preset = plan.arguments, PRESETS[plan.arguments["preset"]]
     device = resolve_device(arguments["device"])
-    default = DEFAULT_SIZES["cpu" if device.type == "cpu" else "cuda"]
-    realism = PRESETS[arguments["preset"]].realism if arguments["realism"] is None else arguments["realism"]
-    (stage,) = PRESETS[arguments["preset"]].stages
+    realism = preset.realism if arguments["realism"] is None else arguments["realism"]
+    (stage,) = preset.stages
     if arguments["iterations"] is not None:
-        stage = replace(stage, iterations=arguments["iterations"], progress=0.0)
-    settings = Settings(arguments["size"] or default, stage, realism, Mix(**plan.mixing))
-    vgg = load_vgg19().to(device)
-    return Coherent(plan.references, grades.looks, grades.timeline, vgg, settings), asdict(settings)
+        stage = exactly(stage, arguments["iterations"])
+    settings = Settings(arguments["size"] or default_size(device.type), stage, realism, Mix(**plan.mixing))
+    return Coherent(plan.references, grades.looks, grades.timeline, shared_vgg19("bundled", device), settings)
 
 
 def _codec(options: argparse.Namespace, film: Film) -> str:
@@ -158,6 +153,10 @@ def _dissolves(shots: Sequence[Shot]) -> int:
     return sum(one.clear[1] < other.clear[0] for one, other in pairwise(shots))
 
 
+def _about(shot: Shot) -> dict[str, Any]:
+    return {"start": shot.start, "end": shot.end, "clear": shot.clear}
+
+
 def _metrics(encoder: Encoder, shot: int) -> dict[str, Any]:
     pairs = encoder.pairs(shot)
     return {"pairs": len(pairs), "metrics": shot_metrics(pairs)}
@@ -166,22 +165,14 @@ def _metrics(encoder: Encoder, shot: int) -> dict[str, Any]:
 def _rows(plan: Plan, grades: Grades) -> list[list[Tile]]:
     """The rows of the sheet: a look's key frame before and after, and the references."""
     log, rows = None if plan.log is None else plan.log[1], []
-    references = [Tile(_low(photo), "reference") for photo in plan.references]
-    numbers = iter(range(len(grades.looks)))
-    for shot, looks in enumerate(grades.shots, 1):
-        for found in looks:
-            look = grades.looks[0 if plan.look is not None else next(numbers)].look
-            before = photo_at(plan.film, found["key"], log)
-            after = as_photo(look.apply(before.tensor(), everywhere=True, **plan.mixing))
-            tiles = [Tile(_low(before), f"shot {shot}, {found['key']:.2f} s"), Tile(_low(after), "after")]
-            rows.append(tiles + references)
+    references = [Tile(lowered(photo, _HEIGHT), "reference") for photo in plan.references]
+    for shot, keys in enumerate(grades.keys, 1):
+        for key in keys:
+            before = photo_at(plan.film, key.time, log)
+            after = as_photo(grades.looks[key.look].look.apply(before.tensor(), everywhere=True, **plan.mixing))
+            tiles = [Tile(lowered(before, _HEIGHT), f"shot {shot}, {key.time:.2f} s")]
+            rows.append([*tiles, Tile(lowered(after, _HEIGHT), "after"), *references])
     return rows
-
-
-def _low(photo: Photo) -> np.ndarray:
-    """A photo at the sheet's height, because a film may have hundreds of shots."""
-    width = max(1, round(photo.width * _HEIGHT / photo.height))
-    return photo_pixels(as_photo(photo.tensor((_HEIGHT, width))), photo)
 
 
 def _check(options: argparse.Namespace, arguments: dict[str, Any]) -> None:

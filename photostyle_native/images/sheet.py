@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import PhotostyleError
 from .codecs.samples import change_depth
-from .photo import Path, Photo, read_photo
+from .photo import Path, Photo, as_photo, read_photo
 from .resize import working_size
 
 _GAP = 12
@@ -41,6 +41,13 @@ def photo_pixels(photo: Photo, like: Photo | None = None) -> np.ndarray:
     if like is not None:
         photo = replace(photo, icc_profile=like.icc_profile)
     return change_depth(photo.converted_to(None).pixels, np.dtype(np.uint8))
+
+
+def lowered(photo: Photo, height: int, like: Photo | None = None) -> np.ndarray:
+    """`photo_pixels` of a photo at a sheet's height, or at its own if that is less."""
+    size = working_size(photo.size, round(height * max(photo.size) / photo.height))
+    small = as_photo(photo.tensor(size if size[0] < photo.height else None))
+    return photo_pixels(small, like or photo)
 
 
 def thumbnail(path: Path, height: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PROGRESS_WINDOW = 10  # the number of iterations over which `Stage.progress` is measured
 
@@ -30,3 +30,8 @@ class Stage:
     bounded: bool = False
     progress: float = 0.0
     history: int = 100
+
+
+def exactly(stage: Stage, iterations: int) -> Stage:
+    """The same stage with this many steps, wherever the energy is."""
+    return replace(stage, iterations=iterations, progress=0.0)

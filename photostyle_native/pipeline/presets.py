@@ -74,6 +74,11 @@ def mask_source(auto_mask: str | None, preset: str) -> str | None:
     return PRESETS[preset].auto_mask if auto_mask == "auto" else auto_mask
 
 
+def default_size(device_type: str) -> int:
+    """The default working size on a type of device, "cpu" or "cuda"."""
+    return DEFAULT_SIZES["cpu" if device_type == "cpu" else "cuda"]
+
+
 def check_iterations(preset: str, iterations: int | None) -> None:
     """Raise PhotostyleError for a negative number, or if iterations are given and the preset optimises nothing."""
     if iterations is not None and iterations < 0:

@@ -27,6 +27,7 @@ from ..network.vgg19 import VGG19
 from ..network.weights import load_vgg19
 from ..optimization.objective import Weights
 from ..optimization.solver import Iteration, Solver
+from ..optimization.stage import exactly
 from ..segmentation.automatic import automatic_pair, check_automatic, needs_network
 from ..segmentation.faces import find_faces
 from ..segmentation.skin import skin_map
@@ -34,7 +35,7 @@ from ..torch_state import independent
 from .ingredients import Ingredients
 from .inputs import fitting_size, read_given_masks, resolve_precision
 from .memory import plan_low_memory
-from .presets import DEFAULT_SIZES, PRESETS, check_iterations, mask_source, optimises
+from .presets import PRESETS, check_iterations, default_size, mask_source, optimises
 from .references import Mixture, Reference, read_references
 from .result import TransferResult
 from .start import checked_start, noise_start
@@ -163,14 +164,14 @@ def transfer(
     source = mask_source(auto_mask, preset)
     check_automatic(source, regions, segment_model, masks_given=content_mask is not None)
     target = resolve_device(device)
-    stages = [s if iterations is None else replace(s, iterations=iterations, progress=0.0) for s in plan.stages]
+    stages = [stage if iterations is None else exactly(stage, iterations) for stage in plan.stages]
     if not optimises(preset, realism):
         stages = []
     way = resolve_precision(precision, target) if stages else None
     clock = _Clock(on_phase)
     with clock.phase("read"):
         photo = as_photo(content, "content")
-        longest = DEFAULT_SIZES["cpu" if target.type == "cpu" else "cuda"] if size is None else size
+        longest = default_size(target.type) if size is None else size
         masks = content_mask, style_mask
         references = read_references(style, masks, style_weights, photo.icc_profile, longest, target)
         small = fitting_size(photo, longest, strict=size is not None)

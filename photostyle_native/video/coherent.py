@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from ..numerics.motion import agreement, warped
 from ..optimization.anchor import Anchored
 from ..optimization.objective import Objective
 from ..optimization.solver import Solver
-from ..optimization.stage import Stage
+from ..optimization.stage import Stage, exactly
 from ..pipeline.finish import finish
 from .grading import Grade
 from .timeline import Timeline
@@ -84,7 +84,7 @@ class Coherent:
             photo.converted_to(None).tensor(working_size(photo.size, settings.size), self._device)
             for photo in references
         ]
-        self._grades, self._timeline, self._vgg, self._settings = grades, timeline, vgg, settings
+        self._grades, self._timeline, self._vgg, self.settings = grades, timeline, vgg, settings
         self._last: _Last | None = None
 
     def begin(self) -> None:
@@ -93,37 +93,33 @@ class Coherent:
 
     def __call__(self, pixels: np.ndarray, time: float) -> np.ndarray:
         """The result for a frame, (H, W, 3) float32, of the same shape."""
-        image = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
-        photo = as_photo(
-            (image.clamp(0, 1).permute(1, 2, 0) * 65535).round().to(torch.int32).numpy().astype(np.uint16)
-        )
-        small = photo.tensor(working_size(photo.size, self._settings.size), self._device)
+        image = torch.from_numpy(pixels).permute(2, 0, 1)
+        photo = as_photo(image.clamp(0, 1))
+        small = photo.tensor(working_size(photo.size, self.settings.size), self._device)
         colored = self._colored(small, time)
         optimised = self._optimised(small, colored)
         self._last = _Last(small, optimised - colored)
-        picture = realistic(optimised, colored, small, self._settings.realism)
-        return finish(picture, small, photo, self._settings.mix).permute(1, 2, 0).contiguous().numpy()
+        picture = realistic(optimised, colored, small, self.settings.realism)
+        return finish(picture, small, photo, self.settings.mix).permute(1, 2, 0).contiguous().numpy()
 
     def _colored(self, image: Tensor, time: float) -> Tensor:
         one, other, share = self._timeline.at(time)
-        looks = [
-            self._grades[number].look.apply(image, everywhere=True) for number in ((one, other) if share else (one,))
-        ]
-        return looks[0] if len(looks) == 1 else torch.lerp(looks[0], looks[1], share)
+        first = self._grades[one].look.apply(image, everywhere=True)
+        return torch.lerp(first, self._grades[other].look.apply(image, everywhere=True), share) if share else first
 
     @torch.no_grad()
     def _optimised(self, image: Tensor, colored: Tensor) -> Tensor:
         ones = [torch.ones_like(one[:1]) for one in (image, *self._references)]
         masks = [ones[0]] * len(self._references)
         objective = Objective(image, self._references, masks, ones[1:], self._vgg)
-        stage = self._settings.stage
+        stage = self.settings.stage
         if self._last is None:
             solver = Solver(objective, colored)
         else:
             flow, share = _flow(image, self._last.image)
             before = (colored + warped(self._last.change, flow)).clamp(0, 1)
             start = torch.lerp(colored, before, share)
-            stage = replace(stage, iterations=min(_NEXT_ITERATIONS, stage.iterations), progress=0.0)
+            stage = exactly(stage, min(_NEXT_ITERATIONS, stage.iterations))
             solver = Solver(Anchored(objective, before, share, _WEIGHT), start)
         solver.run(stage)
         if solver.interrupted:

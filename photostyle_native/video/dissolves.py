@@ -57,6 +57,11 @@ def find_dissolves(film: Frames) -> list[tuple[int, int]]:
     return sorted(taken)
 
 
+def color_change(before: np.ndarray, after: np.ndarray) -> float:
+    """The share of pixels whose colours have changed, by the histograms of two frames."""
+    return float(0.5 * np.abs(after.astype(float) - before).sum())
+
+
 def _extended(film: Frames, way: float, start: int, last: int) -> tuple[float, int, int]:
     """Let a dissolve begin earlier and end later, as long as it leads farther."""
     for a, b in ((1, 0), (0, 1)):
@@ -75,7 +80,7 @@ def _way(film: Frames, start: int, last: int) -> float:
     # Most are none. What is cheap is asked first.
     if contrasts[middle] > _DIP * 0.5 * (contrasts[start] + contrasts[last]):
         return 0.0
-    if 0.5 * np.abs(histograms[last].astype(float) - histograms[start]).sum() < _COLOURS:
+    if color_change(histograms[start], histograms[last]) < _COLOURS:
         return 0.0
     frames = film.thumbnails[start : last + 1].astype(np.float32)
     way, between = frames[-1] - frames[0], frames[1:-1] - frames[0]

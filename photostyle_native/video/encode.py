@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import PhotostyleError
-from ..files import file_hash, write_atomically
+from ..files import write_atomically
 from .coherent import Coherent
 from .grades import Grades
 from .grading import Grader
@@ -35,7 +35,6 @@ class Output:
     log: str | None = None
     device: Any = "cpu"
     painter: Coherent | None = None
-    painting: Any = None  # what `painter` depends on, ready for JSON
 
 
 class Encoder:
@@ -53,7 +52,7 @@ class Encoder:
         self, film: Film, shots: Sequence[Shot], parts: Sequence[Part], grades: Grades, output: Output, folder: Path
     ) -> None:
         self._film, self._shots, self._parts, self._grades, self._output = film, shots, parts, grades, output
-        self._folder, self._hash = folder, file_hash(Path(film.path))
+        self._folder = folder
         self.made = 0  # frames that were encoded now
         self._grader = Grader(
             film,
@@ -121,12 +120,15 @@ class Encoder:
 
     def _about(self, part: Part) -> dict[str, Any]:
         """Everything on which a part depends, ready for JSON."""
-        points = self._grades.timeline.between(part.start, part.end)
-        looks = [(point.time, file_hash(Path(self._grades.looks[point.look].table))) for point in points]
-        log = None if self._output.log is None else file_hash(Path(self._output.log))
-        output = {"codec": self._output.codec, "crf": self._output.crf, "local": self._output.local, "log": log}
-        output["painting"] = self._output.painting
-        return {"film": self._hash, **asdict(part), "looks": looks, **output}
+        output, points = self._output, self._grades.timeline.between(part.start, part.end)
+        return {
+            **{name: self._grades.made_from[name] for name in ("film", "log", "local")},
+            **asdict(part),
+            "looks": [(point.time, self._grades.looks[point.look].digest) for point in points],
+            "codec": output.codec,
+            "crf": output.crf,
+            "painting": None if output.painter is None else asdict(output.painter.settings),
+        }
 
     def _file(self, number: int, kind: str) -> str:
         return str(self._folder / f"part-{number:04}.{kind}")

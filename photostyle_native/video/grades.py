@@ -16,7 +16,7 @@ from ..errors import PhotostyleError
 from ..files import file_hash, write_atomically
 from ..images.photo import Photo
 from ..machine import resolve_device
-from ..network.weights import load_vgg19
+from ..network.weights import shared_vgg19
 from .grading import Grade
 from .looks import Solved, candidates, middle, solve_look
 from .shots import Shot
@@ -67,12 +67,22 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
+class Key:
+    """A key frame: the number of the look that was solved on it, its time, and what there is to report."""
+
+    look: int
+    time: float
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
 class Grades:
-    """The looks of a film, when it has which, and what there is to report of each shot's."""
+    """The looks of a film, the key frames of each shot, and what all looks depend on (see `Plan.made_from`)."""
 
     looks: list[Grade]
+    keys: list[list[Key]]
     timeline: Timeline
-    shots: list[list[dict[str, Any]]]
+    made_from: dict[str, Any]
 
 
 def make_grades(plan: Plan, shots: Sequence[Shot], folder: Path, tell: Callable[[str], None]) -> Grades:
@@ -81,13 +91,11 @@ def make_grades(plan: Plan, shots: Sequence[Shot], folder: Path, tell: Callable[
     Raises:
         PhotostyleError: a frame cannot be read, or an argument cannot be used.
     """
-    made_from, vgg = plan.made_from(), None
+    made_from = plan.made_from()
     looks: list[Grade] = []
-    keys: list[list[tuple[int, float]]] = []
-    reports: list[list[dict[str, Any]]] = []
+    keys: list[list[Key]] = []
     for number, shot in enumerate(shots, 1):
         keys.append([])
-        reports.append([])
         parts = spans(shot, None if plan.look is not None else plan.every)
         for k, span in enumerate(parts, 1):
             name = folder / (f"shot-{number:03}" if len(parts) == 1 else f"shot-{number:03}-{k:02}")
@@ -95,20 +103,25 @@ def make_grades(plan: Plan, shots: Sequence[Shot], folder: Path, tell: Callable[
             found = _finished(name, record)
             if found is None:
                 tell(f"shot {number} of {len(shots)}: the look" + (f" {k} of {len(parts)}" if len(parts) > 1 else ""))
-                if plan.look is None and vgg is None:
-                    vgg = load_vgg19().to(resolve_device(plan.arguments["device"]))
-                found = _solve(plan, shot, span, len(parts) > 1, vgg, name, record)
-            look = Look.load(f"{name}.npz")
-            write_atomically(f"{name}.cube", look.cube(_TABLE, title=name.name, **plan.mixing).encode("ascii"))
+                found = _solve(plan, shot, span, len(parts) > 1, name, record)
+            grade = _grade(name, plan.mixing)
             if plan.look is None or not looks:  # one look is not blended with itself
-                looks.append(Grade(os.path.abspath(f"{name}.cube"), look, plan.mixing))
-            keys[-1].append((len(looks) - 1, found["key"]))
-            reports[-1].append(found)
-    return Grades(looks, make_timeline(shots, keys), reports)
+                looks.append(grade)
+            keys[-1].append(Key(len(looks) - 1, found["key"], found))
+    timeline = make_timeline(shots, [[(key.look, key.time) for key in some] for some in keys])
+    return Grades(looks, keys, timeline, made_from)
+
+
+def _grade(name: Path, mixing: dict[str, Any]) -> Grade:
+    """The look of this name, whose table is written."""
+    look = Look.load(f"{name}.npz")
+    table = look.cube(_TABLE, title=name.name, **mixing).encode("ascii")
+    write_atomically(f"{name}.cube", table)
+    return Grade(os.path.abspath(f"{name}.cube"), look, mixing, hashlib.sha256(table).hexdigest())
 
 
 def _solve(
-    plan: Plan, shot: Shot, span: tuple[float, float], several: bool, vgg: Any, name: Path, record: dict[str, Any]
+    plan: Plan, shot: Shot, span: tuple[float, float], several: bool, name: Path, record: dict[str, Any]
 ) -> dict[str, Any]:
     """Solve a look, and write it and what it was made from."""
     log = None if plan.log is None else plan.log[1]
@@ -118,6 +131,7 @@ def _solve(
         inside = plan.key is not None and span[0] <= plan.key < span[1]
         times = [middle(shot, span)] if several else candidates(shot, span)
         times = [plan.key] if inside and plan.key is not None else times
+        vgg = shared_vgg19("bundled", resolve_device(plan.arguments["device"]))
         solved = solve_look(plan.film, times, plan.references, vgg, log, plan.arguments, plan.local)
     solved.look.save(f"{name}.npz")
     found = {**record, "key": solved.time, "notes": list(solved.notes)}

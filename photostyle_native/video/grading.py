@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from ..color.look import Look
-from ..color.table import Table
 from .source import Film, upright
 from .timeline import Timeline
 
@@ -29,12 +28,13 @@ _FLAGS = "accurate_rnd+full_chroma_int"
 class Grade:
     """A look of a film: its table as a file (.cube), and for places by themselves the look and what it is mixed with.
 
-    `mixing` are keyword arguments of `Look.apply`, which the table has in it already.
+    `mixing` are keyword arguments of `Look.apply`, which the table has in it already. `digest` is that of the table.
     """
 
     table: str
-    look: Look | Table
+    look: Look
     mixing: Mapping[str, Any]
+    digest: str
 
 
 class Grader:
@@ -62,15 +62,14 @@ class Grader:
         device: torch.device | str = "cpu",
         paint: Callable[[np.ndarray, float], np.ndarray] | None = None,
     ) -> None:
-        self._film, self._grades, self._timeline, self._pix_fmt = film, grades, timeline, pix_fmt
+        self._film, self._grades, self._timeline = film, grades, timeline
         self._local, self._device, self._paint = local, torch.device(device), paint
-        self._before = [] if log is None else [_table(log)]
         self._graphs: dict[tuple[str, int], Any] = {}
         matrix, span = _MATRICES.get(film.matrix, "auto"), "full" if film.full_range else "limited"
         self._in = [
             ("scale", f"in_color_matrix={matrix}:in_range={span}:out_range=full:flags={_FLAGS}"),
             ("format", f"pix_fmts={_PLANES}"),
-            *self._before,
+            *([] if log is None else [_table(log)]),
         ]
         self._out = [
             ("scale", f"in_range=full:out_color_matrix={matrix}:out_range={span}:flags={_FLAGS}"),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import PhotostyleError
-from .dissolves import Frames, find_dissolves
+from .dissolves import Frames, color_change, find_dissolves
 from .source import Film, opened
 
 _BINS = 8  # of each channel of a histogram
@@ -51,9 +51,10 @@ def find_shots(film: Film, cuts: Sequence[Cut] | None = None) -> list[Shot]:
     Raises:
         PhotostyleError: the film cannot be read, or cuts overlap.
     """
-    times, frames = _watch(film, pictures=cuts is None)
+    times, known = _watch(film, pictures=cuts is None)
     step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else float(1 / film.rate)
     if cuts is None:
+        frames = Frames(*(np.array(column) for column in zip(*known, strict=True)))
         dissolves = find_dissolves(frames)
         hard = [k for k in find_cuts(frames.histograms) if not any(a < k <= b for a, b in dissolves)]
         spans = [*((times[k], times[k]) for k in hard), *((times[a], times[b]) for a, b in dissolves)]
@@ -78,7 +79,7 @@ def _divided(times: Sequence[float], spans: Sequence[Cut], end: float) -> list[S
     ]
 
 
-def _watch(film: Film, *, pictures: bool) -> tuple[list[float], Frames]:
+def _watch(film: Film, *, pictures: bool) -> tuple[list[float], list[tuple[np.ndarray, ...]]]:
     """The times of all frames in order, and with `pictures` what is known of each: less than 2 KB, films are long."""
     seen: list[tuple[float, tuple[np.ndarray, ...]]] = []
     with opened(film.path) as container:
@@ -88,9 +89,7 @@ def _watch(film: Film, *, pictures: bool) -> tuple[list[float], Frames]:
     if not seen:
         raise PhotostyleError(f"{film.path}: no frame has a time")
     seen.sort(key=lambda one: one[0])
-    columns = [np.array(column) for column in zip(*(about for _, about in seen), strict=True)]
-    empty = np.zeros((0, 1))
-    return [time for time, _ in seen], Frames(*columns) if columns else Frames(empty, empty, empty)
+    return [time for time, _ in seen], [about for _, about in seen]
 
 
 def _small(frame: Any) -> np.ndarray:
@@ -110,7 +109,7 @@ def find_cuts(histograms: Sequence[np.ndarray] | np.ndarray) -> list[int]:
 
     A cut is a change of the histogram that is large, lasts, and stands out from the changes around it.
     """
-    changes = np.array([0.5 * np.abs(b.astype(float) - a).sum() for a, b in pairwise(histograms)])
+    changes = np.array([color_change(*pair) for pair in pairwise(histograms)])
     cuts: list[int] = []
     for k, change in enumerate(changes):
         near = np.delete(changes[max(0, k - _AROUND) : k + _AROUND + 1], min(k, _AROUND))
@@ -127,8 +126,7 @@ def _lasts(histograms: Sequence[np.ndarray] | np.ndarray, k: int) -> bool:
     They do not where a flash begins, or ends.
     """
     earlier, later = histograms[max(0, k + 1 - _SHORTEST)], histograms[min(len(histograms) - 1, k + _SHORTEST)]
-    sides = (later.astype(float) - histograms[k], histograms[k + 1].astype(float) - earlier)
-    return min(0.5 * np.abs(side).sum() for side in sides) > _LEAST
+    return min(color_change(histograms[k], later), color_change(earlier, histograms[k + 1])) > _LEAST
 
 
 def _histogram(pixels: np.ndarray) -> np.ndarray:

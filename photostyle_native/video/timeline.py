@@ -25,7 +25,7 @@ class Timeline:
 
     def at(self, time: float) -> tuple[int, int, float]:
         """The looks before and after a time, and the share of the second; 0 where there is one look only."""
-        number = bisect_right([point.time for point in self.points], time)
+        number = self._after(time)
         before = self.points[max(0, number - 1)]
         after = self.points[min(number, len(self.points) - 1)]
         if before.look == after.look or number == 0:
@@ -35,8 +35,11 @@ class Timeline:
 
     def between(self, start: float, end: float) -> tuple[Point, ...]:
         """The points on which a part of the film depends: those in it, and the nearest on both sides."""
-        times = [point.time for point in self.points]
-        return self.points[max(0, bisect_right(times, start) - 1) : bisect_right(times, end) + 1]
+        return self.points[max(0, self._after(start) - 1) : self._after(end) + 1]
+
+    def _after(self, time: float) -> int:
+        """The number of the first point after a time."""
+        return bisect_right(self.points, time, key=lambda point: point.time)
 
 
 def spans(shot: Shot, every: float | None) -> list[tuple[float, float]]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..color.look import Look
+from ..color.mixing import MIXING
 from ..errors import PhotostyleError
 from ..files import write_atomically
 from ..images.photo import Photo, as_photo, read_photo
@@ -118,7 +119,7 @@ class Studio:
         """A first picture, in a second: the colour transfer without regions."""
         self._look = None
         content, styles = self.photos()
-        self._result = self._colored(content, styles, dials)
+        self._result = self._colored(content, styles, dials, self._weights())
         return self.turned(dials)
 
     def side_by_side(self, path: str, styles: Sequence[str], dials: Dials) -> list[np.ndarray]:
@@ -127,8 +128,7 @@ class Studio:
         Raises PhotostyleError if a file is no photo.
         """
         content = self._read(path)
-        small = as_photo(content.tensor(working_size(content.size, _COMPARED)))
-        small = replace(small, icc_profile=content.icc_profile)
+        small = _reduced(content, _COMPARED)
         pictures = (self._colored(small, [self._read(style)], dials).image for style in styles)
         return [photo_pixels(as_photo(picture), content) for picture in pictures]
 
@@ -142,7 +142,7 @@ class Studio:
         """
         self.stop.clear()
         self._look = None
-        content, styles = self.photos()
+        content, _ = self.photos()
         changes, reported = self._changes, -math.inf
 
         def callback(iteration: Iteration) -> None:
@@ -160,18 +160,7 @@ class Studio:
         start = before.optimised if before is not None else None
         if start is not None and tuple(start.shape[1:]) != working_size(content.size, size):
             start = None
-        result = transfer(
-            content,
-            styles,
-            **masks,
-            style_weights=self._weights(),
-            size=size,
-            weights=shared_vgg19("bundled", resolve_device(self._device)),
-            device=self._device,
-            start=start,
-            callback=callback,
-            **asdict(dials),
-        )
+        result = self._transferred(content, size, dials, callback, start=start, **masks)
         if changes != self._changes:
             raise PhotostyleError("The photos have changed meanwhile.")
         self._result = result
@@ -286,16 +275,7 @@ class Studio:
 
     def _solved(self, photo: Photo, size: int, dials: Dials) -> Tensor:
         """The default transfer to another photo, at full size. Raises KeyboardInterrupt once `stop` is set."""
-        result = transfer(
-            photo,
-            self.photos()[1],
-            style_weights=self._weights(),
-            size=size,
-            weights=shared_vgg19("bundled", resolve_device(self._device)),
-            device=self._device,
-            callback=self._check_stop,
-            **asdict(dials),
-        )
+        result = self._transferred(photo, size, dials, self._check_stop)
         if result.interrupted:
             raise KeyboardInterrupt
         return result.image
@@ -318,12 +298,29 @@ class Studio:
         """The shares of the style photos."""
         return self._shares if len(self._styles) == 2 else [1.0] * len(self._styles)
 
-    def _colored(self, content: Photo, styles: list[Photo], dials: Dials) -> TransferResult:
+    def _colored(
+        self, content: Photo, styles: list[Photo], dials: Dials, weights: list[float] | None = None
+    ) -> TransferResult:
         """The colour transfer, which has no realism."""
         turned = asdict(dials)
         turned.pop("realism")
-        shares = self._weights() if styles is self._styles else None
-        return transfer(content, styles, preset="colour", style_weights=shares, device=self._device, **turned)
+        return transfer(content, styles, preset="colour", style_weights=weights, device=self._device, **turned)
+
+    def _transferred(
+        self, content: Photo, size: int, dials: Dials, callback: Callable[[Iteration], None], **more: Any
+    ) -> TransferResult:
+        """The default transfer to a photo at a working size; `more` are other arguments of `transfer`."""
+        return transfer(
+            content,
+            self.photos()[1],
+            style_weights=self._weights(),
+            size=size,
+            weights=shared_vgg19("bundled", resolve_device(self._device)),
+            device=self._device,
+            callback=callback,
+            **asdict(dials),
+            **more,
+        )
 
     def _look_of(self, dials: Dials) -> Look:
         if self._result is None:
@@ -336,15 +333,9 @@ class Studio:
         )
 
     def _adjusted(self, dials: Dials, longest: int | None) -> Tensor:
-        mixing: dict[str, Any] = {
-            "strength": dials.strength,
-            "keep_luma": dials.keep_luma,
-            "keep_chroma": dials.keep_chroma,
-        }
+        mixing = {name: getattr(dials, name) for name in MIXING}
         if self._look is not None and self._content is not None:
-            photo = self._content
-            if longest is not None:
-                photo = as_photo(photo.tensor(working_size(photo.size, longest)))
+            photo = self._content if longest is None else _reduced(self._content, longest)
             pixels, _ = recolored(find_look(self._look), photo, device=self._device, **mixing)
             return as_photo(pixels).tensor()
         if self._result is None:
@@ -381,3 +372,9 @@ class Studio:
 
     def _shown(self, picture: Tensor) -> np.ndarray:
         return photo_pixels(as_photo(picture), self._content)
+
+
+def _reduced(photo: Photo, longest: int) -> Photo:
+    """A photo whose longer side has at most `longest` pixels, in the same colour space."""
+    small = as_photo(photo.tensor(working_size(photo.size, longest)))
+    return replace(small, icc_profile=photo.icc_profile)

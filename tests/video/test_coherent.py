@@ -37,7 +37,7 @@ def painter(film: list[np.ndarray], vgg: VGG19) -> Coherent:
     (stage,) = PRESETS["default"].stages
     settings = Settings(64, replace(stage, iterations=6, progress=0.0), realism=0.0)
     style = as_photo(smooth_picture(48, 64).flip(1) ** 2)
-    return Coherent([style], [Grade("", look, {})], Timeline((Point(0.0, 0),)), vgg, settings)
+    return Coherent([style], [Grade("", look, {}, "")], Timeline((Point(0.0, 0),)), vgg, settings)
 
 
 def test_a_frame_is_near_the_one_before(film: list[np.ndarray], painter: Coherent) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from image_files import adobe_like
 from PIL import Image
 
 from photostyle_native import Look, PhotostyleError, data, read_photo, transfer
 from photostyle_native.color.table import Table
 from photostyle_native.images.sheet import photo_pixels
+from photostyle_native.images.write import write_photo
 from photostyle_native.optimization.solver import Iteration
 from photostyle_native.web.studio import FORMATS, Dials, Studio
 
@@ -138,6 +141,15 @@ def test_a_look_on_the_first_photo_alone(studio: Studio) -> None:
     assert "not a PNG" in str(problems[0])
     studio.draft(Dials())
     assert not np.array_equal(studio.turned(Dials()), picture)
+
+
+def test_a_look_is_shown_as_it_is_written_in_any_colour_space(studio: Studio, tmp_path: Path) -> None:
+    photo = read_photo(data.CONTENT)
+    write_photo(tmp_path / "wide.png", photo.tensor(), like=replace(photo, icc_profile=adobe_like()), bit_depth=16)
+    studio.set_photos(str(tmp_path / "wide.png"), str(data.STYLE))
+    picture = studio.apply_look("blue-hour", Dials())
+    written = photo_pixels(read_photo(studio.write("PNG, 16 bit", Dials())[0])).astype(int)
+    assert np.abs(written - picture).max() <= 1.5
 
 
 def test_the_present_look_for_more_photos(studio: Studio) -> None:
