@@ -127,7 +127,7 @@ def add_realism(parser: argparse.ArgumentParser) -> None:
         "--realism",
         metavar="R",
         type=values.share,
-        help="from 0 (all that the optimisation found, stains in skies included) to 1 (colours only, in seconds); "
+        help="from 0 (all that the authors' energy finds, stains in skies included) to 1 (colours only, in seconds); "
         "default: " + ", ".join(f"{preset.realism:g} for {name}" for name, preset in PRESETS.items()),
     )
 

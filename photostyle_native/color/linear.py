@@ -138,7 +138,7 @@ def _blend_weights(weights: torch.Tensor, content: torch.Tensor, feather: float)
     weights = weights / weights.sum(0).clamp_min(1)
     shares = torch.cat([weights, 1 - weights.sum(0, keepdim=True)])
     image = content.detach().float()
-    shares = _feather(shares.to(image).view(-1, *image.shape[1:]), image, feather).flatten(1).clamp_min(0)
+    shares = feathered(shares.to(image).view(-1, *image.shape[1:]), image, feather).flatten(1).clamp_min(0)
     shares[-1] *= _GLOBAL_WEIGHT
     return (shares / shares.sum(0)).to(weights)
 
@@ -165,17 +165,22 @@ def _sqrt_psd(matrix: torch.Tensor) -> torch.Tensor:
     return (vectors * values.clamp_min(0).sqrt()) @ vectors.mT
 
 
-def _feather(masks: torch.Tensor, image: torch.Tensor, share: float) -> torch.Tensor:
-    """Soften masks (K, H, W) by a guided filter (He, Sun, Tang 2010) whose guide is the photo (3, H, W).
+def feathered(
+    masks: torch.Tensor, image: torch.Tensor, share: float, variance: float = _GUIDE_VARIANCE
+) -> torch.Tensor:
+    """Soften masks (K, H, W) by a guided filter (He, Sun, Tang 2010) whose guide is the photo (3, H, W), float32.
 
     Near the border of a label, the mask becomes the affine function of the colours that fits it best. So it is steep
     at the edges of the photo and gradual where the photo is smooth; a plain blur would make a halo along every edge.
-    Masks that sum to one still do so, and a constant mask stays exactly the same.
+    Masks that sum to one still do so, and a constant mask stays exactly the same. Values may leave [0, 1] a little.
+
+    `share` is the radius of the windows as a share of the longer side. In windows whose variance is below `variance`
+    a mask is blurred and does not follow the photo.
     """
     radius = math.ceil(share * max(image.shape[1:]))
     if radius == 0:
         return masks
-    softened = ops.guided_filter(masks.contiguous(), image.contiguous(), radius=radius, eps=_GUIDE_VARIANCE)
+    softened = ops.guided_filter(masks.contiguous(), image.contiguous(), radius=radius, eps=variance)
     low, high = masks.flatten(1).aminmax(dim=1)
     return torch.where((low == high)[:, None, None], masks, softened)
 

@@ -15,12 +15,12 @@ from torch import Tensor
 from ..errors import PhotostyleError
 from ..numerics.weighted_smoothing import weighted_smoothing
 
-_REACH = 1 / 16  # distance that is smoothed over at realism 1/2, as a share of the longer side
+_REACH = 1 / 480  # distance that is smoothed over at realism 1/2, as a share of the longer side
 _WINDOW = 1 / 100  # radius of the windows in which the content counts as smooth, as a share of the longer side
 _SMOOTH = 0.03  # standard deviation of the colours in a window at which smoothing is half as strong
 _STEEPNESS = 4
-_FADE = 6  # the power of realism by which the rest of the difference goes, which has no structure to lose
-_FARTHEST = 0.98  # realism from which the reach no longer grows
+_FADE = 14  # the power of realism by which the rest of the difference goes, which has no structure to lose
+_FARTHEST = 0.94  # realism from which the reach no longer grows
 
 
 @torch.no_grad()
@@ -45,12 +45,21 @@ def realistic(optimised: Tensor, colored: Tensor, content: Tensor, realism: floa
     if realism == 1:
         return colored
     odds = min(realism, _FARTHEST) / (1 - min(realism, _FARTHEST))
-    reach = _REACH * odds * max(content.shape[-2:])
-    smooth = _smoothness(content)
-    down = reach**2 * torch.minimum(smooth[1:], smooth[:-1])
-    right = reach**2 * torch.minimum(smooth[:, 1:], smooth[:, :-1])
-    change = weighted_smoothing(optimised - colored, down, right)
+    reach = _REACH * odds * max(odds, 1) * max(content.shape[-2:])
+    down, right = smooth_pairs(content)
+    change = weighted_smoothing(optimised - colored, reach**2 * down, reach**2 * right)
     return torch.add(colored, change, alpha=1 - realism**_FADE).clamp_(0, 1)
+
+
+@torch.no_grad()
+def smooth_pairs(content: Tensor) -> tuple[Tensor, Tensor]:
+    """How smooth a photo (3, H, W) is where two neighbours meet, from 0 (texture, edges) to 1.
+
+    Returns the numbers for each pixel and its neighbour below, (H - 1, W), and for each and its neighbour to the
+    right, (H, W - 1).
+    """
+    smooth = _smoothness(content)
+    return torch.minimum(smooth[1:], smooth[:-1]), torch.minimum(smooth[:, 1:], smooth[:, :-1])
 
 
 def check_realism(realism: float) -> None:

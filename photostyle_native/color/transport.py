@@ -15,10 +15,11 @@ from torch import Tensor
 
 from .. import ops
 from ..numerics.quantiles import color_quantiles
-from .linear import masked_mk_transfer
+from .linear import check_masked_photos, feathered, masked_mk_transfer
 
 _ROTATIONS = 8
 _FEWEST = 50  # pixels of a label; the distribution of fewer is not matched
+_BORDER, _BORDER_VARIANCE = 0.02, 1e-4  # masks follow the photo's edges this far, as a share of the longer side
 _SMOOTHING = 1 / 32  # radius of the guided filter, as a share of the longer side
 _SMOOTHING_VARIANCE = 1e-3  # where the guide's variance in a window is smaller, the move is averaged
 
@@ -28,7 +29,8 @@ def masked_transport(content: Tensor, style: Tensor, content_masks: Tensor, styl
 
     Args:
         content, style: (3, H, W) and (3, H', W'), RGB in [0, 1], float32.
-        content_masks, style_masks: (K, H, W) and (K, H', W'), non-negative; soft values allowed.
+        content_masks, style_masks: (K, H, W) and (K, H', W'), non-negative; soft values allowed. They need not be
+            exact: their borders are brought to the photos' edges.
 
     Returns:
         (3, H, W), float32 in [0, 1]. The map is smooth, so the distributions are close but not equal. Every call
@@ -37,6 +39,11 @@ def masked_transport(content: Tensor, style: Tensor, content_masks: Tensor, styl
     Raises:
         PhotostyleError: the shapes do not agree.
     """
+    check_masked_photos(content, style, content_masks, style_masks)
+    content_masks, style_masks = (
+        feathered(masks.float(), photo.float(), _BORDER, _BORDER_VARIANCE).clamp(0, 1)
+        for masks, photo in ((content_masks, content), (style_masks, style))
+    )
     linear = masked_mk_transfer(content, style, content_masks, style_masks)
     move = transport_by_label(linear, style, content_masks, style_masks, _ROTATIONS)
     radius = max(1, round(_SMOOTHING * max(content.shape[-2:])))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from .objective import Objective, Terms
+from .objective import Energy, Terms
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Anchored:
     Source: Ruder, Dosovitskiy, Brox: *Artistic style transfer for videos* (GCPR 2016), eq. 5.
     """
 
-    objective: Objective
+    objective: Energy
     picture: Tensor
     share: Tensor
     weight: float

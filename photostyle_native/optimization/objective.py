@@ -10,7 +10,7 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
-from typing import TypedDict
+from typing import Protocol, TypedDict
 
 import torch
 import torch.nn.functional as F
@@ -73,6 +73,14 @@ class Terms:
         """The terms by name, and their sum as ``total``, as Python floats."""
         numbers = {name: float(getattr(self, name).detach()) for name in TERMS}
         return {**numbers, "total": sum(numbers.values())}
+
+
+class Energy(Protocol):
+    """What a solver minimises: `Objective`, or one with more terms."""
+
+    def __call__(self, x: Tensor, *, photo: bool = True) -> Terms:
+        """The four terms of an image, differentiable in it; without the photorealism term if `photo` is false."""
+        ...
 
 
 # The names of the terms. Solver, evaluation, tables and command line take them from here.

@@ -16,11 +16,10 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from .anchor import Anchored
 from .cuda_graph import CaptureFailed, capture
 from .image_metric import ImageMetric
 from .limited_memory import LimitedMemory
-from .objective import ENERGIES, TERMS, Objective
+from .objective import ENERGIES, TERMS, Energy
 from .stage import PROGRESS_WINDOW, Stage
 
 # In a bounded stage, the weight of the mean square by which the variables exceed [0, 1]. It is small enough for steps
@@ -71,7 +70,7 @@ class Solver:
 
     def __init__(
         self,
-        objective: Objective | Anchored,
+        objective: Energy,
         start: Tensor,
         callback: Callable[[Iteration], None] | None = None,
         every: int | None = None,
@@ -171,7 +170,7 @@ class _Chunk:
 class Loop:
     """The iterations of one stage."""
 
-    def __init__(self, objective: Objective | Anchored, start: Tensor, stage: Stage) -> None:
+    def __init__(self, objective: Energy, start: Tensor, stage: Stage) -> None:
         self.x = start.detach().clone()
         self.done = 0
         self.synchronous = not _on_gpu(start.device)

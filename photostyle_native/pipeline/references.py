@@ -51,6 +51,14 @@ class Mixture:
             return moved[0]
         return torch.stack([r.share * one for r, one in zip(self.references, moved, strict=True)]).sum(0)
 
+    def toned(self, picture: Tensor) -> Tensor:
+        """A picture of the content half way to the means and covariances of the style's colours, label by label.
+
+        What holds the optimisation back where it would paint moves its colours away from the style's. Going all the
+        way would raise contrast where the optimisation had reasons not to.
+        """
+        return torch.lerp(picture, self.colored(picture, "mk"), 0.5)
+
     def objective(self, content: Tensor, vgg: VGG19, weights: Weights | None, low_memory: bool) -> Objective:
         """The energy with the style terms of all style photos, each by its share."""
         return Objective(

@@ -32,6 +32,7 @@ from ..segmentation.automatic import automatic_pair, check_automatic, needs_netw
 from ..segmentation.faces import find_faces
 from ..segmentation.skin import skin_map
 from ..torch_state import independent
+from .energy import energy_at
 from .ingredients import Ingredients
 from .inputs import fitting_size, read_given_masks, resolve_precision
 from .memory import plan_low_memory
@@ -115,9 +116,10 @@ def transfer(
             moves the content's colours label by label and optimises nothing; ``reinhard``, ``mk``, ``idt`` and
             ``transport`` do so by the method of that name (see `color.methods`).
         iterations: exactly this many L-BFGS iterations per stage, instead of the preset's.
-        realism: how far the result goes back from the optimised picture (0) to the colour transfer (1, for which
-            nothing is optimised). What was invented in smooth places goes first (see `color.realism`). Default: 0.5,
-            but 0 for ``paper``.
+        realism: from all that the authors' energy finds (0) to the colour transfer (1, for which nothing is
+            optimised). Above 0 the energy has a term that keeps the change since the colour transfer even where the
+            content is smooth (see `pipeline.energy`), and the result goes back towards the colour transfer, what was
+            invented in smooth places first (see `color.realism`). Default: 0.5, but 0 for ``paper``.
         strength: the share of the change that the result takes, from 0 (the content's own pixels, exactly) to 1.
         keep_luma: keep the content's lightness (L* of CIELAB), and take only hues and chroma.
         keep_chroma: keep the content's hues and chroma (a* and b*), and take only lightness. See `color.mixing.Mix`.
@@ -125,7 +127,8 @@ def transfer(
             `color.skin_tones`. Skin is sought around faces that look at the camera. Default: 0.5, but 0 for
             ``paper``.
         weights: VGG-19 weights (see `load_vgg19`) or a loaded network.
-        term_weights: weights of the energy's terms; default: the authors'.
+        term_weights: weights of the energy's terms; default: the authors', but four times their photorealism term at
+            realism above 0.
         device: ``auto``, ``cpu``, ``cuda`` or a torch device.
         precision: the type in which the network computes: ``float32``, ``bfloat16`` or ``auto``, which is what is
             faster: on a CPU as measured once, on a GPU bfloat16 where the hardware multiplies it. Gram matrices,
@@ -195,22 +198,32 @@ def transfer(
         first = noise_start(small, seed).to(target) if plan.start == "noise" else colored
         first = first if start is None else checked_start(start, small).to(target)
 
+    def toned(optimised: Tensor) -> Tensor:
+        return mixture.toned(optimised) if realism else optimised
+
     def seen(optimised: Tensor) -> Tensor:
-        return ingredients.seen(optimised, realism, keep_skin)
+        return ingredients.seen(toned(optimised), realism, keep_skin)
 
     solver: Solver | None = None
     if way is not None and vgg is not None:
         with clock.phase("network"):
-            objective = mixture.objective(image, way.arrange(vgg), term_weights, low_memory)
+            network = way.arrange(vgg)
+            energy = energy_at(
+                realism,
+                lambda terms: mixture.objective(image, network, terms, low_memory),
+                image,
+                colored,
+                term_weights,
+            )
         report = None if callback is None else lambda iteration: callback(replace(iteration, _seen=seen))
-        solver = Solver(objective, first, report, callback_every)
+        solver = Solver(energy, first, report, callback_every)
         for stage in stages:
             with clock.phase(stage.name):
                 solver.run(stage)
             if solver.interrupted:
                 break
     with clock.phase("finish"):
-        ingredients = replace(ingredients, optimised=None if solver is None else solver.x)
+        ingredients = replace(ingredients, optimised=None if solver is None else toned(solver.x))
         full, working = ingredients.finished(photo, realism, keep_skin, mix)
     photos = photo, *(reference.photo for reference in references)
     return TransferResult(

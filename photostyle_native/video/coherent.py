@@ -24,6 +24,7 @@ from ..optimization.anchor import Anchored
 from ..optimization.objective import Objective
 from ..optimization.solver import Solver
 from ..optimization.stage import Stage, exactly
+from ..pipeline.energy import energy_at
 from ..pipeline.finish import finish
 from .grading import Grade
 from .timeline import Timeline
@@ -111,16 +112,21 @@ class Coherent:
     def _optimised(self, image: Tensor, colored: Tensor) -> Tensor:
         ones = [torch.ones_like(one[:1]) for one in (image, *self._references)]
         masks = [ones[0]] * len(self._references)
-        objective = Objective(image, self._references, masks, ones[1:], self._vgg)
+        energy = energy_at(
+            self.settings.realism,
+            lambda terms: Objective(image, self._references, masks, ones[1:], self._vgg, terms),
+            image,
+            colored,
+        )
         stage = self.settings.stage
         if self._last is None:
-            solver = Solver(objective, colored)
+            solver = Solver(energy, colored)
         else:
             flow, share = _flow(image, self._last.image)
             before = (colored + warped(self._last.change, flow)).clamp(0, 1)
             start = torch.lerp(colored, before, share)
             stage = exactly(stage, min(_NEXT_ITERATIONS, stage.iterations))
-            solver = Solver(Anchored(objective, before, share, _WEIGHT), start)
+            solver = Solver(Anchored(energy, before, share, _WEIGHT), start)
         solver.run(stage)
         if solver.interrupted:
             raise KeyboardInterrupt
