@@ -24,12 +24,14 @@ class Ingredients:
         colored: the plain colour transfer.
         skin: how much of each pixel is people's skin, (h, w).
         optimised: the optimised picture; None if nothing was optimised.
+        toned: the optimised picture with colours nearer to the style's, which takes its place in the result.
     """
 
     guide: Tensor
     colored: Tensor
     skin: Tensor
     optimised: Tensor | None = None
+    toned: Tensor | None = None
 
     def picture(self, realism: float, keep_skin: float) -> Tensor:
         """The result at working size, before it is smoothed and mixed with the content.
@@ -40,12 +42,13 @@ class Ingredients:
             raise PhotostyleError(f"nothing was optimised, so `realism` is 1, got {realism}")
         picture = self.colored
         if self.optimised is not None:
-            picture = realistic(self.optimised, self.colored, self.guide, realism)
+            optimised = self.optimised if self.toned is None else self.toned
+            picture = realistic(optimised, self.colored, self.guide, realism)
         return natural_skin(picture, self.guide, self.skin, keep_skin, self.colored)
 
     def seen(self, optimised: Tensor, realism: float, keep_skin: float) -> Tensor:
         """As `picture`, of another optimised picture, such as one on the way."""
-        return replace(self, optimised=optimised).picture(realism, keep_skin)
+        return replace(self, optimised=optimised, toned=None).picture(realism, keep_skin)
 
     @torch.no_grad()
     def finished(self, photo: Photo, realism: float, keep_skin: float, mix: Mix) -> tuple[Tensor, Tensor]:

@@ -223,7 +223,8 @@ def transfer(
             if solver.interrupted:
                 break
     with clock.phase("finish"):
-        ingredients = replace(ingredients, optimised=None if solver is None else toned(solver.x))
+        if solver is not None:
+            ingredients = replace(ingredients, optimised=solver.x, toned=toned(solver.x))
         full, working = ingredients.finished(photo, realism, keep_skin, mix)
     photos = photo, *(reference.photo for reference in references)
     return TransferResult(

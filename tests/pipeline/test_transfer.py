@@ -298,7 +298,7 @@ def test_dials_turn_without_solving(pair: tuple[Tensor, Tensor], vgg: VGG19) -> 
     assert torch.equal(result.adjusted(), result.image)
     for dials in ({"realism": 0.8}, {"realism": 1.0}, {"strength": 0.5}, {"keep_luma": True}, {"keep_skin": 1.0}):
         assert torch.equal(result.adjusted(**dials), transfer(*pair, **arguments, **dials).image), dials
-    optimised = replace(result.ingredients, colored=result.ingredients.optimised)  # on which no dial acts
+    optimised = replace(result.ingredients, colored=result.ingredients.toned)  # on which no dial acts
     assert torch.equal(
         result.adjusted(realism=0, keep_skin=0), replace(result, ingredients=optimised).adjusted(keep_skin=0)
     )
