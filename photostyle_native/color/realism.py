@@ -17,7 +17,7 @@ from ..numerics.weighted_smoothing import weighted_smoothing
 
 _REACH = 1 / 480  # distance that is smoothed over at realism 1/2, as a share of the longer side
 _WINDOW = 1 / 100  # radius of the windows in which the content counts as smooth, as a share of the longer side
-_SMOOTH = 0.03  # standard deviation of the colours in a window at which smoothing is half as strong
+_SMOOTH = 0.06  # standard deviation of the colours in a window at which smoothing is half as strong
 _STEEPNESS = 4
 _FADE = 14  # the power of realism by which the rest of the difference goes, which has no structure to lose
 _FARTHEST = 0.94  # realism from which the reach no longer grows

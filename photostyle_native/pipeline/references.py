@@ -19,6 +19,8 @@ from ..network.vgg19 import VGG19
 from ..optimization.objective import Objective, Weights
 from .inputs import fitting_size
 
+_TONED = 0.4
+
 
 @dataclass(frozen=True, eq=False)
 class Reference:
@@ -52,12 +54,12 @@ class Mixture:
         return torch.stack([r.share * one for r, one in zip(self.references, moved, strict=True)]).sum(0)
 
     def toned(self, picture: Tensor) -> Tensor:
-        """A picture of the content half way to the means and covariances of the style's colours, label by label.
+        """A picture of the content, `_TONED` of the way to the mean and covariance of the style's colours, by label.
 
         What holds the optimisation back where it would paint moves its colours away from the style's. Going all the
         way would raise contrast where the optimisation had reasons not to.
         """
-        return torch.lerp(picture, self.colored(picture, "mk"), 0.5)
+        return torch.lerp(picture, self.colored(picture, "mk"), _TONED)
 
     def objective(self, content: Tensor, vgg: VGG19, weights: Weights | None, low_memory: bool) -> Objective:
         """The energy with the style terms of all style photos, each by its share."""
