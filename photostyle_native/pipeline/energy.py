@@ -8,6 +8,7 @@ goes into what has texture, and into light.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -18,7 +19,12 @@ from ..optimization.objective import Energy, Weights
 # Found on twelve pairs of photos, by the style term and the invented structure of the results, and by eye.
 _EVENNESS = 6e4  # the weight of the term that keeps the change since the colour transfer even
 _LEAST = 0.02  # its weight in texture and at edges, as a share of that in skies
-_PHOTO = 4e4  # the weight of the photorealism term, four times the authors'
+_PHOTO = 4.0  # times the authors' weight of the photorealism term
+
+
+def held_back(realism: float) -> float:
+    """How much the optimisation is held back, from 0 (not at all) to 1, which is reached at realism 1/2."""
+    return min(2 * realism, 1.0)
 
 
 def energy_at(
@@ -28,7 +34,9 @@ def energy_at(
     colored: Tensor,
     weights: Weights | None = None,
 ) -> Energy:
-    """The energy of a transfer: at realism 0 the authors', above it the one that holds back what would be invented.
+    """The energy of a transfer: at realism 0 the authors', above it one that holds back what would be invented.
+
+    From realism 1/2 on it is the same.
 
     Args:
         realism: from 0 to 1.
@@ -37,7 +45,10 @@ def energy_at(
         colored: the colour transfer, (3, H, W), since which the change shall be even where the content is smooth.
         weights: weights of the terms; default: the authors', but a heavier photorealism term at realism above 0.
     """
-    if realism == 0:
+    held = held_back(realism)
+    if held == 0:
         return objective(weights)
     down, right = (_LEAST + (1 - _LEAST) * smooth for smooth in smooth_pairs(content))
-    return EvenChange(objective(weights or Weights(photo=_PHOTO)), colored, down, right, _EVENNESS)
+    authors = Weights()
+    authors_energy = objective(weights or replace(authors, photo=authors.photo * _PHOTO**held))
+    return EvenChange(authors_energy, colored, down, right, _EVENNESS * held)

@@ -53,13 +53,13 @@ class Mixture:
             return moved[0]
         return torch.stack([r.share * one for r, one in zip(self.references, moved, strict=True)]).sum(0)
 
-    def toned(self, picture: Tensor) -> Tensor:
-        """A picture of the content, `_TONED` of the way to the mean and covariance of the style's colours, by label.
+    def toned(self, picture: Tensor, share: float) -> Tensor:
+        """A picture of the content, on the way to the mean and covariance of the style's colours, label by label.
 
         What holds the optimisation back where it would paint moves its colours away from the style's. Going all the
-        way would raise contrast where the optimisation had reasons not to.
+        way would raise contrast where the optimisation had reasons not to, so a `share` of 1 is 0.4 of it.
         """
-        return torch.lerp(picture, self.colored(picture, "mk"), _TONED)
+        return torch.lerp(picture, self.colored(picture, "mk"), _TONED * share) if share else picture
 
     def objective(self, content: Tensor, vgg: VGG19, weights: Weights | None, low_memory: bool) -> Objective:
         """The energy with the style terms of all style photos, each by its share."""

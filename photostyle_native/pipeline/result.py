@@ -72,8 +72,8 @@ class TransferResult:
         """The result with its dials turned, without solving anything: in less than a second.
 
         Args:
-            realism, keep_skin: as for `transfer`; default: as they were. At realism 0 this shows the picture that was
-                optimised. If that was done at a higher realism, a transfer at 0 finds another one.
+            realism, keep_skin: as for `transfer`; default: as they were. Below a realism of 0.5 a transfer solves
+                another problem, so there this shows what was optimised, not what a transfer would find.
             strength, keep_luma, keep_chroma: as for `transfer`.
             longest: the longest side of the picture, at most that of the content, which is the default.
 

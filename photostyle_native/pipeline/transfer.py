@@ -32,7 +32,7 @@ from ..segmentation.automatic import automatic_pair, check_automatic, needs_netw
 from ..segmentation.faces import find_faces
 from ..segmentation.skin import skin_map
 from ..torch_state import independent
-from .energy import energy_at
+from .energy import energy_at, held_back
 from .ingredients import Ingredients
 from .inputs import fitting_size, read_given_masks, resolve_precision
 from .memory import plan_low_memory
@@ -117,9 +117,9 @@ def transfer(
             ``transport`` do so by the method of that name (see `color.methods`).
         iterations: exactly this many L-BFGS iterations per stage, instead of the preset's.
         realism: from all that the authors' energy finds (0) to the colour transfer (1, for which nothing is
-            optimised). Above 0 the energy has a term that keeps the change since the colour transfer even where the
-            content is smooth (see `pipeline.energy`), and the result goes back towards the colour transfer, what was
-            invented in smooth places first (see `color.realism`). Default: 0.5, but 0 for ``paper``.
+            optimised). Up to 0.5 the energy holds back more and more of what would be painted into smooth places (see
+            `pipeline.energy`); above, the result goes back to the colour transfer, in smooth places first (see
+            `color.realism`). Default: 0.5, but 0 for ``paper``.
         strength: the share of the change that the result takes, from 0 (the content's own pixels, exactly) to 1.
         keep_luma: keep the content's lightness (L* of CIELAB), and take only hues and chroma.
         keep_chroma: keep the content's hues and chroma (a* and b*), and take only lightness. See `color.mixing.Mix`.
@@ -127,8 +127,8 @@ def transfer(
             `color.skin_tones`. Skin is sought around faces that look at the camera. Default: 0.5, but 0 for
             ``paper``.
         weights: VGG-19 weights (see `load_vgg19`) or a loaded network.
-        term_weights: weights of the energy's terms; default: the authors', but four times their photorealism term at
-            realism above 0.
+        term_weights: weights of the energy's terms; default: the authors', with up to four times their photorealism
+            term at realism above 0.
         device: ``auto``, ``cpu``, ``cuda`` or a torch device.
         precision: the type in which the network computes: ``float32``, ``bfloat16`` or ``auto``, which is what is
             faster: on a CPU as measured once, on a GPU bfloat16 where the hardware multiplies it. Gram matrices,
@@ -199,7 +199,7 @@ def transfer(
         first = first if start is None else checked_start(start, small).to(target)
 
     def toned(optimised: Tensor) -> Tensor:
-        return mixture.toned(optimised) if realism else optimised
+        return mixture.toned(optimised, held_back(realism))
 
     def seen(optimised: Tensor) -> Tensor:
         return ingredients.seen(toned(optimised), realism, keep_skin)
