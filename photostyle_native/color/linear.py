@@ -180,8 +180,10 @@ def feathered(
     radius = math.ceil(share * max(image.shape[1:]))
     if radius == 0:
         return masks
-    softened = ops.guided_filter(masks.contiguous(), image.contiguous(), radius=radius, eps=variance)
     low, high = masks.flatten(1).aminmax(dim=1)
+    if bool((low == high).all()):
+        return masks
+    softened = ops.guided_filter(masks.contiguous(), image.contiguous(), radius=radius, eps=variance)
     return torch.where((low == high)[:, None, None], masks, softened)
 
 
