@@ -45,6 +45,7 @@ def realistic(optimised: Tensor, colored: Tensor, content: Tensor, realism: floa
     if realism == 1:
         return colored
     odds = min(realism, _FARTHEST) / (1 - min(realism, _FARTHEST))
+    # Up to 1/2 the energy holds back, so the reach begins small; it must still cross a sky before realism is 1.
     reach = _REACH * odds * max(odds, 1) * max(content.shape[-2:])
     down, right = smooth_pairs(content)
     change = weighted_smoothing(optimised - colored, reach**2 * down, reach**2 * right)

@@ -7,7 +7,6 @@ goes into what has texture, and into light.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from torch import Tensor
@@ -27,28 +26,23 @@ def held_back(realism: float) -> float:
     return min(2 * realism, 1.0)
 
 
-def energy_at(
-    realism: float,
-    objective: Callable[[Weights | None], Energy],
-    content: Tensor,
-    colored: Tensor,
-    weights: Weights | None = None,
-) -> Energy:
-    """The energy of a transfer: at realism 0 the authors', above it one that holds back what would be invented.
+def weights_at(realism: float) -> Weights:
+    """The weights of the energy's terms: the authors', with a heavier photorealism term at realism above 0."""
+    authors = Weights()
+    return replace(authors, photo=authors.photo * _PHOTO ** held_back(realism))
 
-    From realism 1/2 on it is the same.
+
+def held_energy(realism: float, energy: Energy, content: Tensor, colored: Tensor) -> Energy:
+    """The energy of a transfer: at realism 0 `energy` itself, above it one that holds back what would be invented.
 
     Args:
-        realism: from 0 to 1.
-        objective: makes the authors' energy with the weights of its terms; None for the authors' weights.
+        realism: from 0 to 1; from 1/2 on the energy is the same.
+        energy: the authors' energy.
         content: (3, H, W).
         colored: the colour transfer, (3, H, W), since which the change shall be even where the content is smooth.
-        weights: weights of the terms; default: the authors', but a heavier photorealism term at realism above 0.
     """
     held = held_back(realism)
     if held == 0:
-        return objective(weights)
+        return energy
     down, right = (_LEAST + (1 - _LEAST) * smooth for smooth in smooth_pairs(content))
-    authors = Weights()
-    authors_energy = objective(weights or replace(authors, photo=authors.photo * _PHOTO**held))
-    return EvenChange(authors_energy, colored, down, right, _EVENNESS * held)
+    return EvenChange(energy, colored, down, right, _EVENNESS * held)

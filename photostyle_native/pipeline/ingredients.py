@@ -23,8 +23,8 @@ class Ingredients:
         guide: the content.
         colored: the plain colour transfer.
         skin: how much of each pixel is people's skin, (h, w).
-        optimised: the optimised picture; None if nothing was optimised.
-        toned: the optimised picture with colours nearer to the style's, which takes its place in the result.
+        optimised: the optimised picture, to go on from; None if nothing was optimised.
+        toned: the same with colours nearer to the style's, which the result is mixed from.
     """
 
     guide: Tensor
@@ -38,17 +38,16 @@ class Ingredients:
 
         Raises PhotostyleError if `realism` is not 1 and nothing was optimised, or for a number out of range.
         """
-        if self.optimised is None and realism != 1:
+        if self.toned is None and realism != 1:
             raise PhotostyleError(f"nothing was optimised, so `realism` is 1, got {realism}")
         picture = self.colored
-        if self.optimised is not None:
-            optimised = self.optimised if self.toned is None else self.toned
-            picture = realistic(optimised, self.colored, self.guide, realism)
+        if self.toned is not None:
+            picture = realistic(self.toned, self.colored, self.guide, realism)
         return natural_skin(picture, self.guide, self.skin, keep_skin, self.colored)
 
-    def seen(self, optimised: Tensor, realism: float, keep_skin: float) -> Tensor:
-        """As `picture`, of another optimised picture, such as one on the way."""
-        return replace(self, optimised=optimised, toned=None).picture(realism, keep_skin)
+    def seen(self, toned: Tensor, realism: float, keep_skin: float) -> Tensor:
+        """As `picture`, of another toned picture, such as one on the way."""
+        return replace(self, toned=toned).picture(realism, keep_skin)
 
     @torch.no_grad()
     def finished(self, photo: Photo, realism: float, keep_skin: float, mix: Mix) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,7 @@ from ..segmentation.automatic import automatic_pair, check_automatic, needs_netw
 from ..segmentation.faces import find_faces
 from ..segmentation.skin import skin_map
 from ..torch_state import independent
-from .energy import energy_at, held_back
+from .energy import held_back, held_energy, weights_at
 from .ingredients import Ingredients
 from .inputs import fitting_size, read_given_masks, resolve_precision
 from .memory import plan_low_memory
@@ -207,14 +207,9 @@ def transfer(
     solver: Solver | None = None
     if way is not None and vgg is not None:
         with clock.phase("network"):
-            network = way.arrange(vgg)
-            energy = energy_at(
-                realism,
-                lambda terms: mixture.objective(image, network, terms, low_memory),
-                image,
-                colored,
-                term_weights,
-            )
+            weighting = term_weights or weights_at(realism)
+            objective = mixture.objective(image, way.arrange(vgg), weighting, low_memory)
+            energy = held_energy(realism, objective, image, colored)
         report = None if callback is None else lambda iteration: callback(replace(iteration, _seen=seen))
         solver = Solver(energy, first, report, callback_every)
         for stage in stages:

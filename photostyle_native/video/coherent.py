@@ -24,7 +24,7 @@ from ..optimization.anchor import Anchored
 from ..optimization.objective import Objective
 from ..optimization.solver import Solver
 from ..optimization.stage import Stage, exactly
-from ..pipeline.energy import energy_at
+from ..pipeline.energy import held_energy, weights_at
 from ..pipeline.finish import finish
 from .grading import Grade
 from .timeline import Timeline
@@ -112,12 +112,9 @@ class Coherent:
     def _optimised(self, image: Tensor, colored: Tensor) -> Tensor:
         ones = [torch.ones_like(one[:1]) for one in (image, *self._references)]
         masks = [ones[0]] * len(self._references)
-        energy = energy_at(
-            self.settings.realism,
-            lambda terms: Objective(image, self._references, masks, ones[1:], self._vgg, terms),
-            image,
-            colored,
-        )
+        realism = self.settings.realism
+        objective = Objective(image, self._references, masks, ones[1:], self._vgg, weights_at(realism))
+        energy = held_energy(realism, objective, image, colored)
         stage = self.settings.stage
         if self._last is None:
             solver = Solver(energy, colored)

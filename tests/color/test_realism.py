@@ -42,8 +42,8 @@ def test_a_stain_goes_and_a_change_of_light_stays() -> None:
     colored = 0.5 * photo
     left = realistic(colored + stain(25, 60), colored, photo, 0.85) - colored
     assert float(left.abs().max()) < 0.3 * float(stain(25, 60).abs().max())
-    even = realistic(colored + 0.1, colored, photo, 0.85) - colored
-    assert float(even.min()) > 0.085
+    even = realistic(colored + 0.1, colored, photo, 0.8) - colored
+    assert float(even.min()) > 0.095
     # The sky became darker and the field lighter: that is light, which the border in the content lets stay.
     light = torch.where(torch.arange(HEIGHT)[:, None] < 60, -0.1, 0.15).expand(3, HEIGHT, WIDTH)
     kept = realistic((colored + light).clamp(0, 1), colored, photo, 0.85) - colored
@@ -67,9 +67,10 @@ def test_the_more_realism_the_less_is_left() -> None:
     change = stain(25, 40) + stain(95, 110) + 0.05
     left = [
         (realistic((colored + change).clamp(0, 1), colored, photo, k / 10) - colored).square().mean()
-        for k in (0, 5, 6, 7, 8, 9, 10)
+        for k in range(11)
     ]
-    assert all(more > less for more, less in pairwise(left))
+    assert all(more >= less for more, less in pairwise(left))
+    assert all(more > less for more, less in pairwise(left[4:]))  # what is broad is left alone before
 
 
 @pytest.mark.parametrize("realism", [-0.1, 1.1, float("nan")])
