@@ -54,9 +54,9 @@ def test_the_same_bits_every_time(device: torch.device, request: pytest.FixtureR
     emulated = device.type == "cpu"
     samples = _samples(device)
     first = {name: sample() for name, sample in samples.items()}
-    for run in range(4 if emulated else 20):
-        if emulated:  # threads in another order, as on a busy GPU
-            emulation.module().set_order(["reverse", "forward", "shuffled", "shuffled"][run], run)
+    for run in range(2 if emulated else 20):
+        if emulated:  # threads in another order, as on a busy GPU; the first was shuffled
+            emulation.module().set_order(["reverse", "forward"][run], run)
         for name, sample in samples.items():
             assert torch.equal(sample(), first[name]), name
 

@@ -109,7 +109,7 @@ def test_what_is_slower_is_not_taken(cache: Path, monkeypatch: pytest.MonkeyPatc
 
     def slowed(x: torch.Tensor, weight: torch.Tensor, winograd: bool) -> object:
         run = layer(x, weight, winograd)
-        return run if winograd else lambda: [run() for _ in range(40)]
+        return run if winograd else lambda: [run() for _ in range(20)]
 
     monkeypatch.setattr(fastest_network, "_layer", slowed)
     assert fastest_way(CPU, BOTH).winograd
