@@ -78,6 +78,7 @@ class Studio:
         self._look: str | None = None  # a look that is shown instead of a result
         self._changes = 0  # of the photos: what is still being solved for others is of no use
         self.stop = threading.Event()
+        self.solving = threading.Lock()  # held while photos are solved: the end of the program waits for it
 
     def set_photos(self, content: str | None, style: str | None, second: str | None = None) -> None:
         """Take other photos, by their files; None takes one away. What was made of the old ones is gone.

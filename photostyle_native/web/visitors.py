@@ -13,6 +13,7 @@ from ..errors import PhotostyleError
 from .studio import Studio
 
 MOST_VISITORS = 64  # at once: each has photos in memory
+_PATIENCE = 30  # seconds that the end of the program waits for a solve, which ends after its next step
 
 
 class Visitors:
@@ -53,6 +54,13 @@ class Visitors:
         shutil.rmtree(studio.folder, ignore_errors=True)
 
     def close_all(self) -> None:
-        """Remove what is left of all visitors."""
+        """Stop what is being solved, and remove what is left of all visitors.
+
+        It waits for what is being solved, because a program that ends in the middle of it aborts.
+        """
         for studio in self._studios.values():
+            studio.stop.set()
+        for studio in self._studios.values():
+            if studio.solving.acquire(timeout=_PATIENCE):
+                studio.solving.release()
             shutil.rmtree(studio.folder, ignore_errors=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,6 +48,29 @@ def test_files_go_with_the_last_visitor_who_sent_them(tmp_path: Path) -> None:
     left = visitors.studio(visitor("c")).folder
     visitors.close_all()
     assert not left.exists()
+
+
+def test_the_end_waits_for_what_is_being_solved(tmp_path: Path) -> None:
+    need("gradio")
+    from photostyle_native.web.visitors import Visitors
+
+    visitors = Visitors("cpu", tmp_path)
+    studio = visitors.studio(visitor("a"))
+    begun, ended = threading.Event(), threading.Event()
+
+    def solve() -> None:
+        with studio.solving:
+            begun.set()
+            assert studio.stop.wait(60)
+            time.sleep(0.2)  # its last step
+            ended.set()
+
+    thread = threading.Thread(target=solve)
+    thread.start()
+    assert begun.wait(60)
+    visitors.close_all()
+    assert ended.is_set()
+    thread.join()
 
 
 def test_too_many_visitors_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
