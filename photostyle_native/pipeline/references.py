@@ -19,7 +19,7 @@ from ..network.vgg19 import VGG19
 from ..optimization.objective import Objective, Weights
 from .inputs import fitting_size
 
-_TONED = 0.4
+_TONED = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Mixture:
         """A picture of the content, on the way to the mean and covariance of the style's colours, label by label.
 
         What holds the optimisation back where it would paint moves its colours away from the style's. Going all the
-        way would raise contrast where the optimisation had reasons not to, so a `share` of 1 is 0.4 of it.
+        way would raise contrast where the optimisation had reasons not to, so a `share` of 1 is half of it.
         """
         return torch.lerp(picture, self.colored(picture, "mk"), _TONED * share) if share else picture
 
