@@ -19,6 +19,7 @@ from .linear import check_masked_photos, feathered, masked_mk_transfer
 
 _ROTATIONS = 8
 _FEWEST = 50  # pixels of a label; the distribution of fewer is not matched
+# Wider windows and borders invent less, narrower ones bring the colours closer; found on twelve pairs of photos.
 _BORDER, _BORDER_VARIANCE = 0.09, 1e-4  # masks follow the photo's edges this far, as a share of the longer side
 _SMOOTHING = 1 / 18  # radius of the guided filter, as a share of the longer side
 _SMOOTHING_VARIANCE = 1e-3  # where the guide's variance in a window is smaller, the move is averaged

@@ -198,13 +198,12 @@ class Actions:
         yield None, f"{len(paths)} photos ..."
         try:
             dials = dials_of(realism, strength, skin, keep)
-            with studio.solving:
-                for outcome in studio.give_to(paths, dials, SIZES[size] if how == ONE_BY_ONE else None):
-                    problems += [str(outcome)] if isinstance(outcome, PhotostyleError) else []
-                    written += [outcome] if isinstance(outcome, str) else []
-                    done = len(written) + len(problems)
-                    left = (time.monotonic() - begin) / done * (len(paths) - done)
-                    yield None, f"{done} of {len(paths)} photos, about {left:.0f} s left."
+            for outcome in studio.give_to(paths, dials, SIZES[size] if how == ONE_BY_ONE else None):
+                problems += [str(outcome)] if isinstance(outcome, PhotostyleError) else []
+                written += [outcome] if isinstance(outcome, str) else []
+                done = len(written) + len(problems)
+                left = (time.monotonic() - begin) / done * (len(paths) - done)
+                yield None, f"{done} of {len(paths)} photos, about {left:.0f} s left."
         except PhotostyleError as error:
             raise _shown_error(str(error)) from None
         open_ = len(paths) - len(written) - len(problems)
@@ -240,8 +239,7 @@ def _solved(studio: Studio, size: int, dials: Dials) -> Iterator[tuple[Any, str]
 
     def work() -> None:
         try:
-            with studio.solving:
-                picture = studio.solve(size, dials, report, every=_SECONDS_BETWEEN_PICTURES)
+            picture = studio.solve(size, dials, report, every=_SECONDS_BETWEEN_PICTURES)
             notes = "".join(f"\n- {note}" for note in studio.notes())
             states.put((picture, f"Done. The dials act at once.{notes}"))
             states.put(None)

@@ -78,7 +78,16 @@ class Studio:
         self._look: str | None = None  # a look that is shown instead of a result
         self._changes = 0  # of the photos: what is still being solved for others is of no use
         self.stop = threading.Event()
-        self.solving = threading.Lock()  # held while photos are solved: the end of the program waits for it
+        self._computing = threading.Lock()  # held while a photo is solved or recoloured
+
+    def end(self, patience: float) -> None:
+        """Stop what is being computed, and wait for it, `patience` seconds at most.
+
+        A program that ends in the middle of it aborts.
+        """
+        self.stop.set()
+        if self._computing.acquire(timeout=patience):
+            self._computing.release()
 
     def set_photos(self, content: str | None, style: str | None, second: str | None = None) -> None:
         """Take other photos, by their files; None takes one away. What was made of the old ones is gone.
@@ -153,19 +162,20 @@ class Studio:
                 reported = iteration.seconds
                 report(self._lifted(iteration.preview()), iteration)
 
-        found = self._all_regions()
-        masks: dict[str, Any] = {"auto_mask": "none"}
-        if any(len(regions.labels) > 1 for regions in found):
-            masks = {"content_mask": [one.content for one in found], "style_mask": [one.style for one in found]}
-        before = self._result.ingredients if self._result else None
-        start = before.optimised if before is not None else None
-        if start is not None and tuple(start.shape[1:]) != working_size(content.size, size):
-            start = None
-        result = self._transferred(content, size, dials, callback, start=start, **masks)
-        if changes != self._changes:
-            raise PhotostyleError("The photos have changed meanwhile.")
-        self._result = result
-        return self.turned(dials)
+        with self._computing:
+            found = self._all_regions()
+            masks: dict[str, Any] = {"auto_mask": "none"}
+            if any(len(regions.labels) > 1 for regions in found):
+                masks = {"content_mask": [one.content for one in found], "style_mask": [one.style for one in found]}
+            before = self._result.ingredients if self._result else None
+            start = before.optimised if before is not None else None
+            if start is not None and tuple(start.shape[1:]) != working_size(content.size, size):
+                start = None
+            result = self._transferred(content, size, dials, callback, start=start, **masks)
+            if changes != self._changes:
+                raise PhotostyleError("The photos have changed meanwhile.")
+            self._result = result
+            return self.turned(dials)
 
     def turned(self, dials: Dials) -> np.ndarray:
         """The result with its dials turned, as the page shows it."""
@@ -262,9 +272,10 @@ class Studio:
                 return
             try:
                 photo = self._read(path)
-                pixels = self._solved(photo, size, dials) if size else self._recolored(photo, look)
-                target = self.folder / f"{number:03}-{Path(path).stem[:80]}.jpg"
-                write_photo(target, pixels, like=photo, dither=True)
+                with self._computing:
+                    pixels = self._solved(photo, size, dials) if size else self._recolored(photo, look)
+                    target = self.folder / f"{number:03}-{Path(path).stem[:80]}.jpg"
+                    write_photo(target, pixels, like=photo, dither=True)
                 yield str(target)
             except KeyboardInterrupt:
                 return

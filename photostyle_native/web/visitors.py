@@ -54,13 +54,9 @@ class Visitors:
         shutil.rmtree(studio.folder, ignore_errors=True)
 
     def close_all(self) -> None:
-        """Stop what is being solved, and remove what is left of all visitors.
-
-        It waits for what is being solved, because a program that ends in the middle of it aborts.
-        """
+        """Stop what is being solved, and remove what is left of all visitors."""
         for studio in self._studios.values():
-            studio.stop.set()
+            studio.stop.set()  # all at once, before the first is waited for
         for studio in self._studios.values():
-            if studio.solving.acquire(timeout=_PATIENCE):
-                studio.solving.release()
+            studio.end(_PATIENCE)
             shutil.rmtree(studio.folder, ignore_errors=True)

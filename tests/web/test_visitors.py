@@ -59,7 +59,7 @@ def test_the_end_waits_for_what_is_being_solved(tmp_path: Path) -> None:
     begun, ended = threading.Event(), threading.Event()
 
     def solve() -> None:
-        with studio.solving:
+        with studio._computing:
             begun.set()
             assert studio.stop.wait(60)
             time.sleep(0.2)  # its last step
